@@ -1,1 +1,16 @@
-//! To be written.
+//! What the three organisations say to each other: every message as a domain type, its CloudEvent on the wire,
+//! its JSON Schema, and who may say it to whom.
+//!
+//! Cores see [`Message`] and never JSON; the shell turns one into the other with [`wire::encode`] and
+//! [`wire::decode`]. A message counts only from its author: [`Kind::route`] fixes sender and receiver of each type,
+//! and `decode` refuses anything else before a core sees it.
+//!
+//! Pure: no IO, no clock. It knows nothing of signatures (that is `channel`) nor of decisions (the cores).
+
+pub mod asyncapi;
+pub mod message;
+pub mod reason;
+pub mod wire;
+
+pub use message::*;
+pub use reason::*;

@@ -1,0 +1,64 @@
+//! The closed lists of reason codes of DOMAIN.md section 4, as they travel between the organisations.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $zh:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $code)] $variant,)+
+        }
+
+        impl $name {
+            /// Every code of the list, in the order of DOMAIN.md.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The code as it stands in DOMAIN.md and on the wire.
+            pub const fn code(self) -> &'static str {
+                match self { $($name::$variant => $code,)+ }
+            }
+
+            /// The reason as an applicant or officer reads it.
+            pub const fn zh(self) -> &'static str {
+                match self { $($name::$variant => $zh,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.code())
+            }
+        }
+    };
+}
+
+codes! {
+    /// Why the guarantor declines (GUARANTEE_DECLINED).
+    GuaranteeDecline {
+        /// The firm's cash flow does not carry the loan.
+        CashFlow = "CASH_FLOW" "现金流不足",
+        /// The firm owes too much already.
+        DebtTooHigh = "DEBT_TOO_HIGH" "负债过高",
+        /// The counter-guarantee asked for was not given.
+        CounterGuaranteeLacking = "COUNTER_GUARANTEE_LACKING" "反担保措施不足",
+        /// The figures cannot be relied on.
+        FinancialsUnreliable = "FINANCIALS_UNRELIABLE" "财务数据不可靠",
+        /// The guarantor's own limits are exhausted.
+        Limit = "LIMIT" "担保额度已满",
+    }
+}
+
+codes! {
+    /// Why the bank declines (CREDIT_DECLINED).
+    CreditDecline {
+        /// The credit record speaks against it.
+        CreditRecord = "CREDIT_RECORD" "征信记录不符合要求",
+        /// No sufficient source of repayment.
+        RepaymentSource = "REPAYMENT_SOURCE" "还款来源不足",
+        /// Debts of the firm or of related parties.
+        RelatedDebt = "RELATED_DEBT" "关联负债过高",
+    }
+}

@@ -1,0 +1,162 @@
+//! One sample of every message.
+
+use contracts::*;
+use domain::{Amount, ApplicationId, CharterHash, Fen, Moment, Ppm, Uscc, schedule::Method};
+
+fn about(key: &str) -> About {
+    About {
+        application_id: ApplicationId::parse("NCD-2018-0052").unwrap(),
+        charter: CharterHash::from_bytes([7; 32]),
+        key: key.into(),
+    }
+}
+
+fn amount(fen: i64) -> Amount {
+    Amount::new(Fen::new(fen)).unwrap()
+}
+
+fn firm() -> Firm {
+    Firm {
+        enterprise_name: "北京样例0012号有限公司".into(),
+        uscc: Uscc::parse("91119900XN0000012A").unwrap(),
+        industry_code: "I65".into(),
+        district: "海淀".into(),
+        registered_on: "2015-01-28".parse().unwrap(),
+        employees: 12,
+        turnover_fen: Fen::new(218_000_000),
+        tax_fen: Fen::new(4_360_000),
+        debt_fen: Fen::new(20_000_000),
+    }
+}
+
+fn wish() -> Wish {
+    Wish { amount_fen: amount(48_000_000), term_months: 18, method: Method::Bullet, purpose: "支付房屋租金".into() }
+}
+
+fn letter() -> Letter {
+    let (no, from, until) = ("BH-NCD-2018-0052-1", "2018-08-30".parse().unwrap(), "2018-09-29".parse().unwrap());
+    Letter {
+        letter_no: no.into(),
+        amount_fen: amount(48_000_000),
+        issued_on: from,
+        valid_until: until,
+        period_months: 6,
+        hash: Letter::digest(no, amount(48_000_000), from, until, 6),
+    }
+}
+
+fn receipt() -> DisbursementReceipt {
+    DisbursementReceipt {
+        posting_no: "FK-NCD-2018-0052".into(),
+        amount_fen: amount(48_000_000),
+        rate_ppm: Ppm::new(45_000).unwrap(),
+        value_date: "2018-09-05".parse().unwrap(),
+        maturity_on: "2020-03-05".parse().unwrap(),
+    }
+}
+
+/// A message of each kind.
+pub fn sample(kind: Kind) -> Message {
+    let plain = |key| Plain { about: about(key) };
+    let undone = |key| UndoAnswered { about: about(key), refused: None };
+    let at = Moment::parse("2018-08-30T10:00:00.000+08:00").unwrap();
+    let confirmed = |key| Confirmed { about: about(key), at };
+    match kind {
+        Kind::AssessGuarantee => Message::AssessGuarantee(AssessGuarantee {
+            about: about("assess"),
+            firm: firm(),
+            wish: wish(),
+            recommendation: "TJ-NCD-2018-0052".into(),
+            reservation_id: "YL-NCD-2018-0052".into(),
+            reserved_fen: Fen::new(9_600_000),
+        }),
+        Kind::GuaranteeAssessed => Message::GuaranteeAssessed(GuaranteeAssessed {
+            about: about("assess"),
+            opinion: GuaranteeOpinion::Agreed { amount_fen: amount(48_000_000), conditions: vec!["按季报送报表".into()] },
+        }),
+        Kind::WithdrawOpinion => Message::WithdrawOpinion(plain("assess")),
+        Kind::GuarantorRefused => Message::GuarantorRefused(AskRefused {
+            about: about("assess"),
+            why: AskRefusal::CharterNotAccepted,
+        }),
+        Kind::OpinionWithdrawn => Message::OpinionWithdrawn(undone("assess")),
+        Kind::ApproveCredit => Message::ApproveCredit(ApproveCredit {
+            about: about("approve"),
+            firm: firm(),
+            wish: wish(),
+            conditions: vec!["按季报送报表".into()],
+            credit_query_consent: "2018-1".into(),
+        }),
+        Kind::CreditDecided => Message::CreditDecided(CreditDecided {
+            about: about("approve"),
+            decision: CreditDecision::Declined { reason: CreditDecline::RelatedDebt },
+        }),
+        Kind::CancelApproval => Message::CancelApproval(plain("approve")),
+        Kind::BankRefused => {
+            Message::BankRefused(AskRefused { about: about("approve"), why: AskRefusal::OutOfOrder })
+        }
+        Kind::ApprovalCancelled => Message::ApprovalCancelled(undone("approve")),
+        Kind::SignContracts => {
+            Message::SignContracts(SignContracts { about: about("contracts"), amount_fen: amount(48_000_000) })
+        }
+        Kind::ContractsSigned => Message::ContractsSigned(confirmed("contracts")),
+        Kind::TerminateContracts => Message::TerminateContracts(plain("contracts")),
+        Kind::ContractsTerminated => Message::ContractsTerminated(undone("contracts")),
+        Kind::IssueLetter => Message::IssueLetter(IssueLetter {
+            about: about("letter"),
+            amount_fen: amount(48_000_000),
+            term_months: 18,
+        }),
+        Kind::LetterIssued => Message::LetterIssued(LetterIssued { about: about("letter"), letter: letter() }),
+        Kind::PresentLetter => Message::PresentLetter(PresentLetter { about: about("letter"), letter: letter() }),
+        Kind::RevokeLetter => Message::RevokeLetter(plain("letter")),
+        Kind::LetterRevoked => Message::LetterRevoked(UndoAnswered {
+            about: about("letter"),
+            refused: Some("已放款，不能撤销".into()),
+        }),
+        Kind::AskNotDisbursed => Message::AskNotDisbursed(AskNotDisbursed {
+            about: about("letter"),
+            letter_no: "BH-NCD-2018-0052-1".into(),
+        }),
+        Kind::NotDisbursedStated => Message::NotDisbursedStated(NotDisbursedStated {
+            about: about("letter"),
+            letter_no: "BH-NCD-2018-0052-1".into(),
+            not_disbursed: true,
+        }),
+        Kind::SignLoanContract => Message::SignLoanContract(SignLoanContract {
+            about: about("contract"),
+            letter_no: "BH-NCD-2018-0052-1".into(),
+            amount_fen: amount(48_000_000),
+            term_months: 18,
+        }),
+        Kind::LoanContractSigned => Message::LoanContractSigned(LoanContractSigned {
+            about: about("contract"),
+            contract_no: "JK-NCD-2018-0052-1".into(),
+        }),
+        Kind::TerminateLoanContract => Message::TerminateLoanContract(plain("contract")),
+        Kind::LoanContractTerminated => Message::LoanContractTerminated(undone("contract")),
+        Kind::Disburse => Message::Disburse(Disburse {
+            about: about("disb:NCD-2018-0052"),
+            amount_fen: amount(48_000_000),
+            letter_no: "BH-NCD-2018-0052-1".into(),
+            reservation_id: "YL-NCD-2018-0052".into(),
+            membership_verified_on: "2018-09-05".parse().unwrap(),
+        }),
+        Kind::QueryDisbursement => Message::QueryDisbursement(QueryDisbursement { about: about("disb:NCD-2018-0052") }),
+        Kind::CloseDisbursement => Message::CloseDisbursement(CloseDisbursement { about: about("disb:NCD-2018-0052") }),
+        Kind::DisbursementReported => Message::DisbursementReported(DisbursementReported {
+            about: about("disb:NCD-2018-0052"),
+            report: DisbursementReport::Posted { receipt: receipt() },
+        }),
+        Kind::LoanDisbursed => Message::LoanDisbursed(LoanDisbursed {
+            about: about("disb:NCD-2018-0052"),
+            letter_no: "BH-NCD-2018-0052-1".into(),
+            receipt: receipt(),
+        }),
+        Kind::ActivateLetter => Message::ActivateLetter(ActivateLetter {
+            about: about("activate"),
+            letter_no: "BH-NCD-2018-0052-1".into(),
+        }),
+        Kind::LetterActivated => Message::LetterActivated(confirmed("activate")),
+    }
+}
