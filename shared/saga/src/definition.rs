@@ -136,18 +136,13 @@ pub struct Retry {
 impl Retry {
     /// After five minutes, doubling up to a day: between organisations whose channel already resends until custody, the
     /// engine's own resending only has to survive a receiver that lost its answer.
-    pub const DEFAULT: Self = Self {
-        first_ms: 5 * MINUTE_MS,
-        longest_ms: 24 * 60 * MINUTE_MS,
-    };
+    pub const DEFAULT: Self = Self { first_ms: 5 * MINUTE_MS, longest_ms: 24 * 60 * MINUTE_MS };
 
     /// The wait after the `sendings`-th sending (from 1), in milliseconds.
     #[must_use]
     pub fn wait_ms(&self, sendings: u32) -> i64 {
         let doublings = sendings.saturating_sub(1).min(40);
-        self.first_ms
-            .saturating_mul(1_i64 << doublings)
-            .min(self.longest_ms)
+        self.first_ms.saturating_mul(1_i64 << doublings).min(self.longest_ms)
     }
 }
 
@@ -176,9 +171,7 @@ impl UnknownPolicy {
     /// The wait after `sendings` questions since it became unknown, in milliseconds.
     #[must_use]
     pub fn wait_ms(&self, sendings: u32) -> i64 {
-        let index = usize::try_from(sendings)
-            .unwrap_or(usize::MAX)
-            .min(self.waits_ms.len().saturating_sub(1));
+        let index = usize::try_from(sendings).unwrap_or(usize::MAX).min(self.waits_ms.len().saturating_sub(1));
         self.waits_ms.get(index).copied().unwrap_or(60 * MINUTE_MS)
     }
 }
@@ -274,11 +267,7 @@ impl<W: World> Definition<W> {
     /// The expiries in order of declaration.
     #[must_use]
     pub fn expiries(&self) -> Vec<ExpiryDescription> {
-        let describe = |e: &Expiry<W>| ExpiryDescription {
-            name: e.name,
-            since: e.since.clone(),
-            until: e.until,
-        };
+        let describe = |e: &Expiry<W>| ExpiryDescription { name: e.name, since: e.since.clone(), until: e.until };
         self.expiries.iter().map(describe).collect()
     }
 
@@ -295,19 +284,8 @@ impl<W: World> Definition<W> {
             Undo::NotNeeded(why) => UndoKind::NotNeeded(why),
             Undo::Unsaid | Undo::Never => UndoKind::Never,
         };
-        let after = step
-            .after
-            .iter()
-            .filter_map(|i| self.steps.get(*i))
-            .map(|s| s.name)
-            .collect();
-        StepDescription {
-            name: step.name,
-            class: step.class,
-            kind,
-            undo,
-            after,
-        }
+        let after = step.after.iter().filter_map(|i| self.steps.get(*i)).map(|s| s.name).collect();
+        StepDescription { name: step.name, class: step.class, kind, undo, after }
     }
 
     pub(crate) fn index(&self, name: &str) -> Option<usize> {
@@ -316,8 +294,8 @@ impl<W: World> Definition<W> {
 }
 
 impl<W: World> Definition<W> {
-    /// The first expiry that runs whenever the step at `index` is open: started before it, stopped by it or later.
-    pub(crate) fn running_at(&self, index: usize) -> Option<&'static str> {
+    /// The expiries that run whenever the step at `index` is open: started before it, stopped by it or later.
+    pub(crate) fn running_at(&self, index: usize) -> Vec<&'static str> {
         let before = check::ancestors(&self.steps, index);
         let named = |name: &str, among: &std::collections::BTreeSet<usize>| {
             self.index(name).is_some_and(|i| among.contains(&i))
@@ -331,10 +309,8 @@ impl<W: World> Definition<W> {
             };
             let until = self.index(expiry.until);
             started
-                && until.is_some_and(|until| {
-                    until == index || check::ancestors(&self.steps, until).contains(&index)
-                })
+                && until.is_some_and(|until| until == index || check::ancestors(&self.steps, until).contains(&index))
         };
-        self.expiries.iter().find(covers).map(|expiry| expiry.name)
+        self.expiries.iter().filter(covers).map(|expiry| expiry.name).collect()
     }
 }

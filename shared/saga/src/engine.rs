@@ -35,13 +35,7 @@ impl<W: World> Definition<W> {
     pub fn start(&self, w: &mut W) -> Result<Reaction, W::Fault> {
         if !matches!(w.run()?.phase, Phase::NotStarted) {
             let state = describe(w.run()?, None);
-            return Ok(Reaction::Refused(
-                IllegalTransition {
-                    state,
-                    input: format!("start of {}", self.name),
-                }
-                .into(),
-            ));
+            return Ok(Reaction::Refused(IllegalTransition { state, input: format!("start of {}", self.name) }.into()));
         }
         let lock = match self.lock {
             None => None,
@@ -54,12 +48,7 @@ impl<W: World> Definition<W> {
             }
         };
         let at = w.now();
-        w.record(Fact::Started {
-            definition: self.name.to_owned(),
-            version: self.version,
-            lock,
-            at,
-        })?;
+        w.record(Fact::Started { definition: self.name.to_owned(), version: self.version, lock, at })?;
         self.start_expiries_at_start(w)?;
         self.settle(w)?;
         Ok(Reaction::Moved)
@@ -71,15 +60,10 @@ impl<W: World> Definition<W> {
     /// The world's fault; the caller drops the whole decision.
     pub fn on(&self, w: &mut W, event: Event<W::Reason>) -> Result<Reaction, W::Fault> {
         let run = w.run()?;
-        if !matches!(run.phase, Phase::NotStarted)
-            && (run.definition != self.name || run.version != self.version)
-        {
+        if !matches!(run.phase, Phase::NotStarted) && (run.definition != self.name || run.version != self.version) {
             let run = format!("{} v{}", run.definition, run.version);
             let definition = format!("{} v{}", self.name, self.version);
-            return Ok(Reaction::Refused(Refusal::OtherDefinition {
-                run,
-                definition,
-            }));
+            return Ok(Reaction::Refused(Refusal::OtherDefinition { run, definition }));
         }
         let handled = match &event {
             Event::Decided { step, by, verdict } => self.decided(w, step, by, verdict)?,
@@ -100,13 +84,7 @@ impl<W: World> Definition<W> {
             Handled::Refused(refusal) => Reaction::Refused(refusal),
             Handled::Illegal => {
                 let state = describe(w.run()?, step_of(&event));
-                Reaction::Refused(
-                    IllegalTransition {
-                        state,
-                        input: event.to_string(),
-                    }
-                    .into(),
-                )
+                Reaction::Refused(IllegalTransition { state, input: event.to_string() }.into())
             }
         })
     }
@@ -128,10 +106,7 @@ impl<W: World> Definition<W> {
         let Some(step) = self.steps.iter().find(|step| step.name == name) else {
             return Ok(None);
         };
-        Ok(w.run()?.state(name).map(|state| Found {
-            step,
-            state: state.clone(),
-        }))
+        Ok(w.run()?.state(name).map(|state| Found { step, state: state.clone() }))
     }
 
     /// The message of a step under its current key.
@@ -140,12 +115,7 @@ impl<W: World> Definition<W> {
             Some(run) => (run.key.clone().unwrap_or_default(), run.attempt),
             None => (String::new(), 0),
         };
-        Ok(Ask {
-            step: step.name,
-            key,
-            attempt,
-            sending,
-        })
+        Ok(Ask { step: step.name, key, attempt, sending })
     }
 
     /// The key of a step's attempt: `{stem}:{attempt}`, the stem `{step}:{case}` unless the step has its own.

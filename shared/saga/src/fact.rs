@@ -70,40 +70,18 @@ pub enum IncidentKind<Reason> {
 
 /// A change of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(
-    missing_docs,
-    reason = "the fields say the same in every variant: step, key, who, when"
-)]
+#[allow(missing_docs, reason = "the fields say the same in every variant: step, key, who, when")]
 pub enum Fact<Role, Reason> {
     /// The run began; the lock, if any, is held.
-    Started {
-        definition: String,
-        version: u32,
-        lock: Option<String>,
-        at: Moment,
-    },
+    Started { definition: String, version: u32, lock: Option<String>, at: Moment },
     /// A person is to decide.
-    TaskOpened {
-        step: String,
-        role: Role,
-        due_at: Moment,
-        excluded: BTreeSet<Person>,
-        at: Moment,
-    },
+    TaskOpened { step: String, role: Role, due_at: Moment, excluded: BTreeSet<Person>, at: Moment },
     /// A person took the task or gave it back.
     TaskClaimed { step: String, by: Option<Person> },
     /// Papers were asked for; `expiry` runs until `due_at`.
-    Suspended {
-        step: String,
-        expiry: String,
-        due_at: Moment,
-    },
+    Suspended { step: String, expiry: String, due_at: Moment },
     /// The papers came; a fresh deadline runs.
-    Resumed {
-        step: String,
-        due_at: Moment,
-        at: Moment,
-    },
+    Resumed { step: String, due_at: Moment, at: Moment },
     /// A local step waits to be woken.
     StepWaiting { step: String, at: Moment },
     /// A party was asked for the first time under this key.
@@ -122,99 +100,43 @@ pub enum Fact<Role, Reason> {
     AskDeferred { step: String, retry_at: Moment },
     /// The party does not know; it is asked about the key at `retry_at`, and a person is called at
     /// `person_at`.
-    BecameUnknown {
-        step: String,
-        retry_at: Moment,
-        person_at: Moment,
-        at: Moment,
-    },
+    BecameUnknown { step: String, retry_at: Moment, person_at: Moment, at: Moment },
     /// The pivot's key is being closed; `then` follows if nothing was done under it.
-    KeyClosing {
-        step: String,
-        then: AfterClosing<Reason>,
-        retry_at: Moment,
-        at: Moment,
-    },
+    KeyClosing { step: String, then: AfterClosing<Reason>, retry_at: Moment, at: Moment },
     /// The pivot's key is closed for ever.
     KeyClosed { step: String, at: Moment },
     /// This attempt came to nothing; the next is made at `next_at`.
-    AttemptEnded {
-        step: String,
-        attempt: u32,
-        reason: Reason,
-        next_at: Moment,
-    },
+    AttemptEnded { step: String, attempt: u32, reason: Reason, next_at: Moment },
     /// A child saga was started.
-    ChildStarted {
-        step: String,
-        key: String,
-        attempt: u32,
-        at: Moment,
-    },
+    ChildStarted { step: String, key: String, attempt: u32, at: Moment },
     /// The step is done; `by` if a person decided it.
-    StepDone {
-        step: String,
-        by: Option<Person>,
-        at: Moment,
-    },
+    StepDone { step: String, by: Option<Person>, at: Moment },
     /// From here the run only goes forward; all expiries stop.
     PivotPassed { step: String, at: Moment },
     /// The withdrawal or expiry came too late: the pivot was done.
     CancelVoid { ending: Ending<Reason> },
     /// The step was refused and has no effect; `by` if a person decided it.
-    StepRefused {
-        step: String,
-        reason: Reason,
-        by: Option<Person>,
-        at: Moment,
-    },
+    StepRefused { step: String, reason: Reason, by: Option<Person>, at: Moment },
     /// A step that must happen was refused, or its child saga failed; it stays open for a repair.
-    StepStuck {
-        step: String,
-        reason: Reason,
-        at: Moment,
-    },
+    StepStuck { step: String, reason: Reason, at: Moment },
     /// The step was open and is given up; nothing is to be undone.
     StepAbandoned { step: String, at: Moment },
     /// The step stays as it is: it needs no undo.
     StepKept { step: String, at: Moment },
     /// An answer to the original ask came after it had stopped to matter.
-    LateAnswer {
-        step: String,
-        outcome: Outcome<Reason>,
-    },
+    LateAnswer { step: String, outcome: Outcome<Reason> },
     /// The run turns back; all expiries stop.
     UnwindingBegan { ending: Ending<Reason>, at: Moment },
     /// The party was asked to undo.
-    UndoAsked {
-        step: String,
-        party: Party,
-        retry_at: Moment,
-        at: Moment,
-    },
+    UndoAsked { step: String, party: Party, retry_at: Moment, at: Moment },
     /// The step is undone.
     Undone { step: String, at: Moment },
     /// The party refused to undo.
-    UndoFailed {
-        step: String,
-        reason: Reason,
-        at: Moment,
-    },
+    UndoFailed { step: String, reason: Reason, at: Moment },
     /// A person has to look into it.
-    IncidentOpened {
-        id: u32,
-        step: String,
-        kind: IncidentKind<Reason>,
-        owner: Role,
-        at: Moment,
-    },
+    IncidentOpened { id: u32, step: String, kind: IncidentKind<Reason>, owner: Role, at: Moment },
     /// It is settled: by a person with a stated reason, or by the answer itself (`by` none).
-    IncidentResolved {
-        id: u32,
-        because: String,
-        by: Option<Person>,
-        at: Moment,
-    },
+    IncidentResolved { id: u32, because: String, by: Option<Person>, at: Moment },
     /// The role was reminded that this share (50 or 80 %) of its time has gone.
     Reminded { step: String, percent: u8 },
     /// All of the time has gone.

@@ -62,17 +62,13 @@ pub mod testing;
 mod world;
 
 pub use definition::builder::{
-    After, Asking, Before, BranchAfter, BranchBefore, Branches, Closing, Deciding, Flow, Local,
-    Pivoting, saga,
+    After, Asking, Before, BranchAfter, BranchBefore, Branches, Closing, Deciding, Flow, Local, Pivoting, saga,
 };
 pub use definition::check::{DefinitionError, Rule};
 pub use definition::{
-    Class, Definition, ExpiryDescription, Kind, Retry, Since, StepDescription, UndoKind,
-    UnknownPolicy,
+    Class, Definition, ExpiryDescription, Kind, Retry, Since, StepDescription, UndoKind, UnknownPolicy,
 };
-pub use event::{
-    ChildOutcome, Event, IllegalTransition, Outcome, Reaction, Refusal, RepairAction, Verdict, Why,
-};
+pub use event::{ChildOutcome, Event, IllegalTransition, Outcome, Reaction, Refusal, RepairAction, Verdict, Why};
 pub use fact::{AfterClosing, DeadlineSet, Ending, Fact, IncidentKind};
 pub use registry::{Definitions, RegistryError, UnknownDefinition};
 pub use run::{Call, Doubt, Incident, Phase, Run, State, StepRun, Timer, Waiting, Who};

@@ -172,135 +172,62 @@ impl<A: Clone + PartialEq> Request<A> {
             (R::Open | R::InDoubt { .. }, I::Query) => (self.clone(), reply(Reply::Unknown)),
             (R::Undoing(answer), I::Query) => (self.clone(), reply(Reply::Done(answer.clone()))),
             // What is settled is repeated.
-            (R::Done(answer), I::Ask | I::Query | I::Close) => {
-                (self.clone(), reply(Reply::Done(answer.clone())))
-            }
-            (R::Refused(answer), I::Ask | I::Query) => {
-                (self.clone(), reply(Reply::Refused(answer.clone())))
-            }
+            (R::Done(answer), I::Ask | I::Query | I::Close) => (self.clone(), reply(Reply::Done(answer.clone()))),
+            (R::Refused(answer), I::Ask | I::Query) => (self.clone(), reply(Reply::Refused(answer.clone()))),
             (R::Undone, I::Ask | I::Query | I::Undo) => (R::Undone, reply(Reply::Undone)),
             (R::Closed, I::Ask | I::Query | I::Close) => (R::Closed, reply(Reply::Closed)),
             // Undo. Before its original it leaves a tombstone; while the work is open the work is cancelled.
             (R::Unheard, I::Undo) => (R::Undone, reply(Reply::Undone)),
-            (R::Open, I::Undo) => (
-                R::Undone,
-                Response {
-                    work: Some(Work::Cancel),
-                    reply: Some(Reply::Undone),
-                },
-            ),
-            (R::InDoubt { .. }, I::Undo) => (
-                R::InDoubt {
-                    wanted: Some(Wanted::Undo),
-                },
-                reply(Reply::Unknown),
-            ),
+            (R::Open, I::Undo) => (R::Undone, Response { work: Some(Work::Cancel), reply: Some(Reply::Undone) }),
+            (R::InDoubt { .. }, I::Undo) => (R::InDoubt { wanted: Some(Wanted::Undo) }, reply(Reply::Unknown)),
             (R::Done(answer), I::Undo) => (R::Undoing(answer.clone()), work(Work::Undo)),
             (R::Undoing(_), I::Undo) => (self.clone(), quiet()),
             (R::Refused(_) | R::Closed, I::Undo) => (R::Undone, reply(Reply::Undone)),
             // Close. Only where nothing was done.
             (R::Unheard, I::Close) => (R::Closed, reply(Reply::Closed)),
-            (R::Open, I::Close) => (
-                R::Closed,
-                Response {
-                    work: Some(Work::Cancel),
-                    reply: Some(Reply::Closed),
-                },
-            ),
-            (
-                R::InDoubt {
-                    wanted: Some(Wanted::Undo),
-                },
-                I::Close,
-            ) => (self.clone(), reply(Reply::Unknown)),
-            (R::InDoubt { .. }, I::Close) => (
-                R::InDoubt {
-                    wanted: Some(Wanted::Close),
-                },
-                reply(Reply::Unknown),
-            ),
+            (R::Open, I::Close) => (R::Closed, Response { work: Some(Work::Cancel), reply: Some(Reply::Closed) }),
+            (R::InDoubt { wanted: Some(Wanted::Undo) }, I::Close) => (self.clone(), reply(Reply::Unknown)),
+            (R::InDoubt { .. }, I::Close) => (R::InDoubt { wanted: Some(Wanted::Close) }, reply(Reply::Unknown)),
             (R::Refused(_), I::Close) | (R::Undone, I::Close) => (R::Closed, reply(Reply::Closed)),
             (R::Undoing(answer), I::Close) => (self.clone(), reply(Reply::Done(answer.clone()))),
             // The party's own reports.
             (R::Open, I::HandedOver) => (R::InDoubt { wanted: None }, quiet()),
-            (
-                R::Open
-                | R::InDoubt {
-                    wanted: None | Some(Wanted::Close),
-                },
-                I::Finished(answer),
-            ) => (R::Done(answer.clone()), reply(Reply::Done(answer.clone()))),
-            (
-                R::InDoubt {
-                    wanted: Some(Wanted::Undo),
-                },
-                I::Finished(answer),
-            ) => (R::Undoing(answer.clone()), work(Work::Undo)),
-            (R::Open | R::InDoubt { wanted: None }, I::Declined(answer)) => (
-                R::Refused(answer.clone()),
-                reply(Reply::Refused(answer.clone())),
-            ),
-            (
-                R::InDoubt {
-                    wanted: Some(Wanted::Close),
-                },
-                I::Declined(_),
-            ) => (R::Closed, reply(Reply::Closed)),
-            (
-                R::InDoubt {
-                    wanted: Some(Wanted::Undo),
-                },
-                I::Declined(_),
-            ) => (R::Undone, reply(Reply::Undone)),
+            (R::Open | R::InDoubt { wanted: None | Some(Wanted::Close) }, I::Finished(answer)) => {
+                (R::Done(answer.clone()), reply(Reply::Done(answer.clone())))
+            }
+            (R::InDoubt { wanted: Some(Wanted::Undo) }, I::Finished(answer)) => {
+                (R::Undoing(answer.clone()), work(Work::Undo))
+            }
+            (R::Open | R::InDoubt { wanted: None }, I::Declined(answer)) => {
+                (R::Refused(answer.clone()), reply(Reply::Refused(answer.clone())))
+            }
+            (R::InDoubt { wanted: Some(Wanted::Close) }, I::Declined(_)) => (R::Closed, reply(Reply::Closed)),
+            (R::InDoubt { wanted: Some(Wanted::Undo) }, I::Declined(_)) => (R::Undone, reply(Reply::Undone)),
             (R::Undoing(_), I::UndoFinished) => (R::Undone, reply(Reply::Undone)),
             // It stays done, so that the undo may be asked for again after a repair.
-            (R::Undoing(answer), I::UndoDeclined(why)) => (
-                R::Done(answer.clone()),
-                reply(Reply::UndoRefused(why.clone())),
-            ),
+            (R::Undoing(answer), I::UndoDeclined(why)) => {
+                (R::Done(answer.clone()), reply(Reply::UndoRefused(why.clone())))
+            }
             // A report that comes twice changes nothing.
-            (R::Done(known), I::Finished(answer)) | (R::Refused(known), I::Declined(answer))
-                if known == answer =>
-            {
+            (R::Done(known), I::Finished(answer)) | (R::Refused(known), I::Declined(answer)) if known == answer => {
                 (self.clone(), quiet())
             }
-            (R::InDoubt { .. }, I::HandedOver) | (R::Undone, I::UndoFinished) => {
-                (self.clone(), quiet())
-            }
-            (
-                _,
-                I::HandedOver
-                | I::Finished(_)
-                | I::Declined(_)
-                | I::UndoFinished
-                | I::UndoDeclined(_),
-            ) => {
-                return Err(IllegalInput {
-                    state: self.name(),
-                    input: input.name(),
-                });
+            (R::InDoubt { .. }, I::HandedOver) | (R::Undone, I::UndoFinished) => (self.clone(), quiet()),
+            (_, I::HandedOver | I::Finished(_) | I::Declined(_) | I::UndoFinished | I::UndoDeclined(_)) => {
+                return Err(IllegalInput { state: self.name(), input: input.name() });
             }
         })
     }
 }
 
 const fn quiet<A>() -> Response<A> {
-    Response {
-        work: None,
-        reply: None,
-    }
+    Response { work: None, reply: None }
 }
 
 const fn work<A>(work: Work) -> Response<A> {
-    Response {
-        work: Some(work),
-        reply: None,
-    }
+    Response { work: Some(work), reply: None }
 }
 
 const fn reply<A>(reply: Reply<A>) -> Response<A> {
-    Response {
-        work: None,
-        reply: Some(reply),
-    }
+    Response { work: None, reply: Some(reply) }
 }

@@ -64,10 +64,7 @@ impl<W: World> Definitions<W> {
     pub fn get(&self, name: &str, version: u32) -> Result<&Definition<W>, UnknownDefinition> {
         self.named(name)
             .find(|definition| definition.version() == version)
-            .ok_or_else(|| UnknownDefinition {
-                name: name.to_owned(),
-                version,
-            })
+            .ok_or_else(|| UnknownDefinition { name: name.to_owned(), version })
     }
 
     /// The definition under which a new run begins: the highest version of the name.
@@ -75,10 +72,7 @@ impl<W: World> Definitions<W> {
     /// # Errors
     /// There is none of that name.
     pub fn latest(&self, name: &str) -> Result<&Definition<W>, UnknownDefinition> {
-        self.named(name).last().ok_or_else(|| UnknownDefinition {
-            name: name.to_owned(),
-            version: 0,
-        })
+        self.named(name).last().ok_or_else(|| UnknownDefinition { name: name.to_owned(), version: 0 })
     }
 
     /// All, by name and version.
@@ -87,8 +81,6 @@ impl<W: World> Definitions<W> {
     }
 
     fn named(&self, name: &str) -> impl Iterator<Item = &Definition<W>> {
-        self.by_name
-            .values()
-            .filter(move |definition| definition.name() == name)
+        self.by_name.values().filter(move |definition| definition.name() == name)
     }
 }

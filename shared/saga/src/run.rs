@@ -110,10 +110,7 @@ pub struct StepRun<Role, Reason> {
     pub heard: Option<Outcome<Reason>>,
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde asks for"
-)]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_zero(n: &u32) -> bool {
     *n == 0
 }
@@ -216,19 +213,14 @@ impl<Role, Reason> State<Role, Reason> {
     /// Whether nothing of it remains to be undone.
     #[must_use]
     pub const fn is_settled_back(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { .. } | Self::Undone | Self::Abandoned | Self::Kept
-        )
+        matches!(self, Self::Refused { .. } | Self::Undone | Self::Abandoned | Self::Kept)
     }
 
     /// The open question, if a party is to answer.
     #[must_use]
     pub const fn call(&self) -> Option<&Call> {
         match self {
-            Self::Asked { call, .. } | Self::Closing { call, .. } | Self::Undoing { call } => {
-                Some(call)
-            }
+            Self::Asked { call, .. } | Self::Closing { call, .. } | Self::Undoing { call } => Some(call),
             _ => None,
         }
     }
@@ -362,12 +354,10 @@ impl<Role: Copy, Reason> Run<Role, Reason> {
 
     /// The tasks that people owe, by step.
     pub fn open_tasks(&self) -> impl Iterator<Item = (&str, &Task<Role>)> {
-        self.steps
-            .iter()
-            .filter_map(|(name, step)| match &step.state {
-                State::Deciding { task } => Some((name.as_str(), task)),
-                _ => None,
-            })
+        self.steps.iter().filter_map(|(name, step)| match &step.state {
+            State::Deciding { task } => Some((name.as_str(), task)),
+            _ => None,
+        })
     }
 
     /// The open incidents, by number.
@@ -386,48 +376,27 @@ impl<Role: Copy, Reason> Run<Role, Reason> {
                     None => (Who::Decider(task.role()), Some(task.due_at())),
                 },
                 State::Waiting => (Who::Queue, None),
-                State::Asked { call, deadline } => (
-                    Who::Party(call.party),
-                    Some(deadline.as_ref().map_or(call.retry_at, |d| d.due_at)),
-                ),
-                State::Closing { call, .. } | State::Undoing { call } => {
-                    (Who::Party(call.party), Some(call.retry_at))
+                State::Asked { call, deadline } => {
+                    (Who::Party(call.party), Some(deadline.as_ref().map_or(call.retry_at, |d| d.due_at)))
                 }
+                State::Closing { call, .. } | State::Undoing { call } => (Who::Party(call.party), Some(call.retry_at)),
                 State::Between { party, next_at } => (Who::Party(*party), Some(*next_at)),
                 State::Child => (Who::Child, None),
                 State::Stuck { .. } | State::UndoFailed { .. } => continue, // their incident names the owner below
-                State::Done
-                | State::Refused { .. }
-                | State::Undone
-                | State::Abandoned
-                | State::Kept => continue,
+                State::Done | State::Refused { .. } | State::Undone | State::Abandoned | State::Kept => continue,
             };
-            all.push(Waiting {
-                step: name.clone(),
-                who,
-                until,
-            });
+            all.push(Waiting { step: name.clone(), who, until });
         }
         for incident in self.incidents.values() {
-            all.push(Waiting {
-                step: incident.step.clone(),
-                who: Who::Repairer(incident.owner),
-                until: None,
-            });
+            all.push(Waiting { step: incident.step.clone(), who: Who::Repairer(incident.owner), until: None });
         }
         all
     }
 
     /// All timers with their due times, unordered.
     fn timers(&self) -> impl Iterator<Item = (Moment, Timer)> + '_ {
-        let steps = self
-            .steps
-            .iter()
-            .flat_map(|(name, step)| step_timers(name, step));
-        let expiries = self
-            .expiries
-            .iter()
-            .map(|(name, due)| (*due, Timer::Expiry(name.clone())));
+        let steps = self.steps.iter().flat_map(|(name, step)| step_timers(name, step));
+        let expiries = self.expiries.iter().map(|(name, due)| (*due, Timer::Expiry(name.clone())));
         steps.chain(expiries)
     }
 
@@ -444,10 +413,7 @@ impl<Role: Copy, Reason> Run<Role, Reason> {
     }
 }
 
-fn step_timers<Role: Copy, Reason>(
-    name: &str,
-    step: &StepRun<Role, Reason>,
-) -> Vec<(Moment, Timer)> {
+fn step_timers<Role: Copy, Reason>(name: &str, step: &StepRun<Role, Reason>) -> Vec<(Moment, Timer)> {
     let mut timers = Vec::new();
     let mut notice = |deadline: &Deadline<Role>| {
         if let Some((at, n)) = deadline.next_notice() {
@@ -459,10 +425,7 @@ fn step_timers<Role: Copy, Reason>(
             Some(rest) => timers.push((rest.due_at, Timer::Papers(name.to_owned()))),
             None => notice(&task.deadline),
         },
-        State::Asked {
-            deadline: Some(deadline),
-            ..
-        } => notice(deadline),
+        State::Asked { deadline: Some(deadline), .. } => notice(deadline),
         State::Between { next_at, .. } => timers.push((*next_at, Timer::Retry(name.to_owned()))),
         _ => {}
     }

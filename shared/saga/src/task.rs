@@ -73,27 +73,14 @@ impl<Role: Copy> Deadline<Role> {
     ///
     /// # Errors
     /// The calendar lacks a year that the term needs.
-    pub fn open(
-        role: Role,
-        term: Term,
-        now: Moment,
-        calendar: &Calendar,
-    ) -> Result<Self, CalendarError> {
-        Ok(Self {
-            role,
-            opened_at: now,
-            due_at: calendar.due(term, now)?,
-            noticed: None,
-        })
+    pub fn open(role: Role, term: Term, now: Moment, calendar: &Calendar) -> Result<Self, CalendarError> {
+        Ok(Self { role, opened_at: now, due_at: calendar.due(term, now)?, noticed: None })
     }
 
     /// When `notice` falls due: the share of the elapsed time between opening and due, in milliseconds, rounded up.
     #[must_use]
     pub fn falls_due(&self, notice: Notice) -> Moment {
-        let (from, to) = (
-            i128::from(self.opened_at.millis()),
-            i128::from(self.due_at.millis()),
-        );
+        let (from, to) = (i128::from(self.opened_at.millis()), i128::from(self.due_at.millis()));
         let spent = ((to - from).max(0) * i128::from(notice.percent()) + 99) / 100;
         Moment::from_millis(i64::try_from(from + spent).unwrap_or(i64::MAX))
     }
@@ -101,10 +88,7 @@ impl<Role: Copy> Deadline<Role> {
     /// The next notice and when it falls due; none after the escalation.
     #[must_use]
     pub fn next_notice(&self) -> Option<(Moment, Notice)> {
-        Notice::ALL
-            .into_iter()
-            .find(|n| self.noticed.is_none_or(|last| *n > last))
-            .map(|n| (self.falls_due(n), n))
+        Notice::ALL.into_iter().find(|n| self.noticed.is_none_or(|last| *n > last)).map(|n| (self.falls_due(n), n))
     }
 
     /// When to look at it again.
@@ -183,13 +167,7 @@ impl<Role: Copy> Task<Role> {
         excluded: BTreeSet<Person>,
     ) -> Result<Self, CalendarError> {
         let deadline = Deadline::open(role, term, now, calendar)?;
-        Ok(Self {
-            id: id.into(),
-            deadline,
-            excluded,
-            claimed_by: None,
-            suspended: None,
-        })
+        Ok(Self { id: id.into(), deadline, excluded, claimed_by: None, suspended: None })
     }
 
     /// Whose task it is.
@@ -216,20 +194,13 @@ impl<Role: Copy> Task<Role> {
     /// The notices due at `now` and not given yet; none while it is suspended.
     #[must_use]
     pub fn tick(&self, now: Moment) -> Vec<Notice> {
-        if self.suspended.is_some() {
-            Vec::new()
-        } else {
-            self.deadline.tick(now)
-        }
+        if self.suspended.is_some() { Vec::new() } else { self.deadline.tick(now) }
     }
 
     /// The expiry that has passed at `now`, if papers were asked for and did not come.
     #[must_use]
     pub fn expired(&self, now: Moment) -> Option<&str> {
-        self.suspended
-            .as_ref()
-            .filter(|rest| rest.due_at <= now)
-            .map(|rest| rest.expiry.as_str())
+        self.suspended.as_ref().filter(|rest| rest.due_at <= now).map(|rest| rest.expiry.as_str())
     }
 
     /// Whether `person` may decide it now.
@@ -260,29 +231,17 @@ impl<Role: Copy> Task<Role> {
 
     /// Papers are asked for: reminders stop and `expiry` runs until `due_at`.
     pub fn suspend(&mut self, expiry: impl Into<String>, due_at: Moment) {
-        self.suspended = Some(Suspension {
-            expiry: expiry.into(),
-            due_at,
-        });
+        self.suspended = Some(Suspension { expiry: expiry.into(), due_at });
     }
 
     /// The papers came: a fresh deadline runs from `now` to `due_at`.
     pub fn resume(&mut self, now: Moment, due_at: Moment) {
         self.suspended = None;
-        self.deadline = Deadline {
-            role: self.deadline.role,
-            opened_at: now,
-            due_at,
-            noticed: None,
-        };
+        self.deadline = Deadline { role: self.deadline.role, opened_at: now, due_at, noticed: None };
     }
 
     fn may_touch(&self, person: &Person) -> Result<(), TaskRefusal> {
-        if self.excluded.contains(person) {
-            Err(TaskRefusal::Excluded(person.clone()))
-        } else {
-            Ok(())
-        }
+        if self.excluded.contains(person) { Err(TaskRefusal::Excluded(person.clone())) } else { Ok(()) }
     }
 
     fn not_another_s(&self, person: &Person) -> Result<(), TaskRefusal> {

@@ -68,8 +68,9 @@ pub struct Scenario {
     pub step: &'static str,
     /// What goes wrong there.
     pub fault: Fault,
-    /// For [`Fault::UndoFailed`]: the later step that is refused. For [`Fault::ExpiredThere`]: the expiry's name.
-    pub with: Option<&'static str>,
+    /// For [`Fault::UndoFailed`]: the later step that is refused. For [`Fault::ExpiredThere`]: the expiries that run while
+    /// the step is open, of which the first to fall due names the ending. Else empty.
+    pub with: Vec<&'static str>,
     /// Where it must come to.
     pub expected: Expected,
 }
@@ -77,10 +78,10 @@ pub struct Scenario {
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {:?}", self.step, self.fault)?;
-        match self.with {
-            Some(with) => write!(f, " with `{with}`, expected {:?}", self.expected),
-            None => write!(f, ", expected {:?}", self.expected),
+        if !self.with.is_empty() {
+            write!(f, " with {}", self.with.join(" or "))?;
         }
+        write!(f, ", expected {:?}", self.expected)
     }
 }
 
@@ -92,19 +93,14 @@ pub fn scenarios<W: World>(definition: &Definition<W>) -> Vec<Scenario> {
     for (index, step) in steps.iter().enumerate() {
         for fault in Fault::ALL {
             if let Some((with, expected)) = row(definition, &steps, index, step, fault) {
-                rows.push(Scenario {
-                    step: step.name,
-                    fault,
-                    with,
-                    expected,
-                });
+                rows.push(Scenario { step: step.name, fault, with, expected });
             }
         }
     }
     rows
 }
 
-type Row = (Option<&'static str>, Expected);
+type Row = (Vec<&'static str>, Expected);
 
 fn row<W: World>(
     definition: &Definition<W>,
@@ -117,34 +113,27 @@ fn row<W: World>(
     let child = step.kind == Kind::Child;
     let stays_open = remote || matches!(step.kind, Kind::Decide(_));
     match (fault, step.class) {
-        (Fault::Refused, Class::Compensatable | Class::Pivot) => {
-            Some((None, Expected::EndsRefused))
-        }
-        (Fault::Refused, Class::Retriable) if remote || child => {
-            Some((None, Expected::WaitsForRepair))
-        }
-        (Fault::NotDone, Class::Pivot) if remote => Some((None, Expected::Completes)),
+        (Fault::Refused, Class::Compensatable | Class::Pivot) => Some((Vec::new(), Expected::EndsRefused)),
+        (Fault::Refused, Class::Retriable) if remote || child => Some((Vec::new(), Expected::WaitsForRepair)),
+        (Fault::NotDone, Class::Pivot) if remote => Some((Vec::new(), Expected::Completes)),
         (Fault::AnswerLost | Fault::AnswerDoubled | Fault::Unknown, _) if remote => {
-            Some((None, Expected::Completes))
+            Some((Vec::new(), Expected::Completes))
         }
-        (Fault::AnswerLate, Class::Compensatable) if remote => {
-            Some((None, Expected::EndsWithdrawn))
-        }
+        (Fault::AnswerLate, Class::Compensatable) if remote => Some((Vec::new(), Expected::EndsWithdrawn)),
         // The party did it before it heard of the withdrawal: its answer decides.
-        (Fault::AnswerLate, Class::Pivot) if remote => Some((None, Expected::Completes)),
-        (Fault::AnswerLate, Class::Retriable) if remote => Some((None, Expected::Completes)),
+        (Fault::AnswerLate, Class::Pivot) if remote => Some((Vec::new(), Expected::Completes)),
+        (Fault::AnswerLate, Class::Retriable) if remote => Some((Vec::new(), Expected::Completes)),
         (Fault::UndoFailed, Class::Compensatable) if step.undo == UndoKind::Asked => {
-            refused_after(steps, index).map(|later| (Some(later), Expected::WaitsForRepair))
+            refused_after(steps, index).map(|later| (vec![later], Expected::WaitsForRepair))
         }
         (Fault::CancelledThere, Class::Compensatable | Class::Pivot) if stays_open => {
-            Some((None, Expected::EndsWithdrawn))
+            Some((Vec::new(), Expected::EndsWithdrawn))
         }
-        (Fault::CancelledThere, Class::Retriable) if stays_open || child => {
-            Some((None, Expected::Completes))
+        (Fault::CancelledThere, Class::Retriable) if stays_open || child => Some((Vec::new(), Expected::Completes)),
+        (Fault::ExpiredThere, Class::Compensatable | Class::Pivot) if stays_open => {
+            let running = definition.running_at(index);
+            (!running.is_empty()).then_some((running, Expected::EndsExpired))
         }
-        (Fault::ExpiredThere, Class::Compensatable | Class::Pivot) if stays_open => definition
-            .running_at(index)
-            .map(|name| (Some(name), Expected::EndsExpired)),
         _ => None,
     }
 }

@@ -66,8 +66,8 @@ use domain::Party;
 
 use crate::definition::check::{DefinitionError, Rule, check};
 use crate::definition::{
-    AskFn, Class, Definition, Expiry, HereFn, KeyFn, MustFn, Retry, Since, Step, TermFn, Undo,
-    UndoFn, UnknownPolicy, Work,
+    AskFn, Class, Definition, Expiry, HereFn, KeyFn, MustFn, Retry, Since, Step, TermFn, Undo, UndoFn, UnknownPolicy,
+    Work,
 };
 use crate::world::World;
 
@@ -162,10 +162,7 @@ pub struct Flow<W: World, P> {
 
 impl<W: World, P> Flow<W, P> {
     fn of(sketch: Sketch<W>) -> Self {
-        Self {
-            sketch,
-            place: PhantomData,
-        }
+        Self { sketch, place: PhantomData }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Sketch<W>)) -> Self {
@@ -185,43 +182,25 @@ impl<W: World> Flow<W, Before> {
     }
 
     /// Parallel branches, each of at least one step; what follows waits for all of them.
-    pub fn parallel(
-        self,
-        branches: impl FnOnce(Branches<W, BranchBefore>) -> Branches<W, BranchBefore>,
-    ) -> Self {
+    pub fn parallel(self, branches: impl FnOnce(Branches<W, BranchBefore>) -> Branches<W, BranchBefore>) -> Self {
         Self::of(Branches::grow(self.sketch, branches))
     }
 
     /// The point of no return at another party: after *done* the run only goes forward.
-    pub fn point_of_no_return(
-        self,
-        name: &'static str,
-        party: Party,
-        ask: AskFn<W>,
-    ) -> Pivoting<W> {
-        Pivoting {
-            sketch: self.sketch,
-            name,
-            party,
-            ask,
-        }
+    pub fn point_of_no_return(self, name: &'static str, party: Party, ask: AskFn<W>) -> Pivoting<W> {
+        Pivoting { sketch: self.sketch, name, party, ask }
     }
 
     /// The point of no return in this organisation: done or refused in one decision, never unknown.
     pub fn point_of_no_return_here(self, name: &'static str, step: HereFn<W>) -> Flow<W, After> {
-        Flow::of(
-            self.with(|sketch| sketch.push(name, Class::Pivot, Work::Here(step), Undo::Never))
-                .sketch,
-        )
+        Flow::of(self.with(|sketch| sketch.push(name, Class::Pivot, Work::Here(step), Undo::Never)).sketch)
     }
 }
 
 impl<W: World, P: Compensatable> Flow<W, P> {
     /// A person of `role` decides. Wants `.within(term)` and an undo.
     pub fn decide(self, name: &'static str, role: W::Role) -> Deciding<W, P> {
-        Deciding(
-            self.with(|s| s.push(name, Class::Compensatable, Work::Decide(role), Undo::Unsaid)),
-        )
+        Deciding(self.with(|s| s.push(name, Class::Compensatable, Work::Decide(role), Undo::Unsaid)))
     }
 
     /// This organisation does it within the decision, or waits. Wants an undo, which must also leave the queue.
@@ -231,14 +210,7 @@ impl<W: World, P: Compensatable> Flow<W, P> {
 
     /// Another party is asked; `ask` emits the message, again under the same key when no answer comes. Wants an undo.
     pub fn ask(self, name: &'static str, party: Party, ask: AskFn<W>) -> Asking<W, P> {
-        Asking(self.with(|s| {
-            s.push(
-                name,
-                Class::Compensatable,
-                Work::Ask(party, ask),
-                Undo::Unsaid,
-            )
-        }))
+        Asking(self.with(|s| s.push(name, Class::Compensatable, Work::Ask(party, ask), Undo::Unsaid)))
     }
 }
 
@@ -291,10 +263,7 @@ impl<W: World, P: Retriable> Flow<W, P> {
 
 impl<W: World> Flow<W, After> {
     /// Parallel branches of retriable steps; what follows waits for all of them.
-    pub fn must_parallel(
-        self,
-        branches: impl FnOnce(Branches<W, BranchAfter>) -> Branches<W, BranchAfter>,
-    ) -> Self {
+    pub fn must_parallel(self, branches: impl FnOnce(Branches<W, BranchAfter>) -> Branches<W, BranchAfter>) -> Self {
         Self::of(Branches::grow(self.sketch, branches))
     }
 }
@@ -317,22 +286,9 @@ impl<W: World, P: Main> Flow<W, P> {
     }
 
     /// An expiry: `name` ends the run `term` after `since` unless `until` is done by then.
-    pub fn expire(
-        self,
-        name: &'static str,
-        since: impl Into<Since>,
-        until: &'static str,
-        term: TermFn<W>,
-    ) -> Self {
+    pub fn expire(self, name: &'static str, since: impl Into<Since>, until: &'static str, term: TermFn<W>) -> Self {
         let since = since.into();
-        self.with(|sketch| {
-            sketch.expiries.push(Expiry {
-                name,
-                since,
-                until,
-                term,
-            })
-        })
+        self.with(|sketch| sketch.expiries.push(Expiry { name, since, until, term }))
     }
 
     /// Checks the definition.
@@ -386,8 +342,7 @@ impl<W: World, P> Local<W, P> {
 
     /// Needs no undo, and why.
     pub fn no_undo(self, why: &'static str) -> Flow<W, P> {
-        self.0
-            .with(|s| s.last(|step| step.undo = Undo::NotNeeded(why)))
+        self.0.with(|s| s.last(|step| step.undo = Undo::NotNeeded(why)))
     }
 }
 
@@ -457,18 +412,8 @@ pub struct Closing<W: World> {
 impl<W: World> Closing<W> {
     /// Emits the request to close the key for ever. Options of the pivot (`within`, `retry`, `key`, `owner`) follow it.
     pub fn close_with(self, close: AskFn<W>) -> Flow<W, After> {
-        let Pivoting {
-            mut sketch,
-            name,
-            party,
-            ask,
-        } = self.pivot;
-        sketch.push(
-            name,
-            Class::Pivot,
-            Work::Pivot(party, ask, self.query, close),
-            Undo::Never,
-        );
+        let Pivoting { mut sketch, name, party, ask } = self.pivot;
+        sketch.push(name, Class::Pivot, Work::Pivot(party, ask, self.query, close), Undo::Never);
         Flow::of(sketch)
     }
 }
@@ -487,20 +432,10 @@ impl<W: World, P> Branches<W, P> {
     fn grow(sketch: Sketch<W>, branches: impl FnOnce(Self) -> Self) -> Sketch<W> {
         let from = sketch.frontier.clone();
         let begun = sketch.steps.len();
-        let grown = branches(Self {
-            sketch,
-            from,
-            ends: Vec::new(),
-            count: 0,
-            place: PhantomData,
-        });
+        let grown = branches(Self { sketch, from, ends: Vec::new(), count: 0, place: PhantomData });
         let mut sketch = grown.sketch;
         if grown.count < 2 {
-            let step = sketch
-                .steps
-                .get(begun)
-                .map_or("", |step| step.name)
-                .to_owned();
+            let step = sketch.steps.get(begun).map_or("", |step| step.name).to_owned();
             sketch.broken.push((step, Rule::TooFewBranches));
         }
         sketch.frontier = grown.ends;

@@ -92,22 +92,12 @@ const SHORTEST_WAIT_MS: i64 = 1_000;
 
 pub(crate) fn check<W: World>(mut sketch: Sketch<W>) -> Result<Definition<W>, DefinitionError> {
     let definition = sketch.name;
-    let breach = |step: &str, rule| {
-        Err(DefinitionError {
-            definition,
-            step: step.to_owned(),
-            rule,
-        })
-    };
+    let breach = |step: &str, rule| Err(DefinitionError { definition, step: step.to_owned(), rule });
     if sketch.name.is_empty() || sketch.version == 0 {
         return breach("", Rule::Unnamed);
     }
     if let Some((step, rule)) = sketch.broken.drain(..).next() {
-        return Err(DefinitionError {
-            definition,
-            step,
-            rule,
-        });
+        return Err(DefinitionError { definition, step, rule });
     }
     if sketch.steps.is_empty() {
         return breach("", Rule::NoSteps);
@@ -119,10 +109,7 @@ pub(crate) fn check<W: World>(mut sketch: Sketch<W>) -> Result<Definition<W>, De
         return breach("", Rule::BadRetry);
     }
     let waits = &sketch.unknown.waits_ms;
-    if waits.is_empty()
-        || waits.iter().any(|ms| *ms < SHORTEST_WAIT_MS)
-        || sketch.unknown.person_after_ms < 0
-    {
+    if waits.is_empty() || waits.iter().any(|ms| *ms < SHORTEST_WAIT_MS) || sketch.unknown.person_after_ms < 0 {
         return breach("", Rule::BadUnknownPolicy);
     }
     let mut names = BTreeSet::new();
@@ -143,10 +130,7 @@ pub(crate) fn check<W: World>(mut sketch: Sketch<W>) -> Result<Definition<W>, De
             return breach(expiry.name, rule);
         }
     }
-    let pivot = sketch
-        .steps
-        .iter()
-        .position(|step| step.class == Class::Pivot);
+    let pivot = sketch.steps.iter().position(|step| step.class == Class::Pivot);
     Ok(Definition {
         name: sketch.name,
         version: sketch.version,
@@ -191,9 +175,7 @@ fn check_step<W: World>(step: &Step<W>, earlier: &[Step<W>]) -> Result<(), Rule>
         _ => {}
     }
     for name in &step.other_than {
-        let decided = earlier
-            .iter()
-            .any(|other| other.name == *name && matches!(other.work, Work::Decide(_)));
+        let decided = earlier.iter().any(|other| other.name == *name && matches!(other.work, Work::Decide(_)));
         if !human || !decided {
             return Err(Rule::BadOtherThan((*name).to_owned()));
         }
@@ -218,18 +200,11 @@ fn check_expiry<W: World>(expiry: &Expiry<W>, steps: &[Step<W>]) -> Result<(), R
         Since::AllDone(all) => all.clone(),
         Since::Waiting(step) => {
             let index = find(step)?;
-            if !steps
-                .get(index)
-                .is_some_and(|s| matches!(s.work, Work::Here(_)))
-            {
+            if !steps.get(index).is_some_and(|s| matches!(s.work, Work::Here(_))) {
                 return Err(Rule::ExpirySinceNeverWaits((*step).to_owned()));
             }
             // A step that waits may itself be the end: a queue's own expiry.
-            if index == until {
-                Vec::new()
-            } else {
-                vec![*step]
-            }
+            if index == until { Vec::new() } else { vec![*step] }
         }
     };
     for name in since {
@@ -245,12 +220,7 @@ pub(crate) fn ancestors<W: World>(steps: &[Step<W>], index: usize) -> BTreeSet<u
     let mut all = BTreeSet::new();
     let mut open = vec![index];
     while let Some(step) = open.pop().and_then(|i| steps.get(i)) {
-        open.extend(
-            step.after
-                .iter()
-                .copied()
-                .filter(|before| all.insert(*before)),
-        );
+        open.extend(step.after.iter().copied().filter(|before| all.insert(*before)));
     }
     all
 }

@@ -29,10 +29,7 @@ impl<W: World> Definition<W> {
             let label = format!("{}<br/><i>{who}</i>", step.name);
             match step.class {
                 Class::Compensatable => writeln!(out, "  s{index}[\"{label}\"]")?,
-                Class::Pivot => writeln!(
-                    out,
-                    "  s{index}{{{{\"{label}<br/>point of no return\"}}}}:::pivot"
-                )?,
+                Class::Pivot => writeln!(out, "  s{index}{{{{\"{label}<br/>point of no return\"}}}}:::pivot")?,
                 Class::Retriable => writeln!(out, "  s{index}([\"{label}\"])")?,
             }
         }
@@ -49,12 +46,7 @@ impl<W: World> Definition<W> {
         for index in self.ends() {
             writeln!(out, "  s{index} --> done")?;
         }
-        for (index, step) in self
-            .steps
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| s.class != Class::Retriable)
-        {
+        for (index, step) in self.steps.iter().enumerate().filter(|(_, s)| s.class != Class::Retriable) {
             let back: Vec<String> = match step.after.as_slice() {
                 [] => vec!["undone".to_owned()],
                 before => before.iter().map(|i| format!("s{i}")).collect(),
@@ -69,11 +61,7 @@ impl<W: World> Definition<W> {
             }
         }
         for (index, expiry) in self.expiries.iter().enumerate() {
-            writeln!(
-                out,
-                "  e{index}>\"{}: from {} until {}\"]",
-                expiry.name, expiry.since, expiry.until
-            )?;
+            writeln!(out, "  e{index}>\"{}: from {} until {}\"]", expiry.name, expiry.since, expiry.until)?;
             if let Some(until) = self.index(expiry.until) {
                 writeln!(out, "  e{index} -.- s{until}")?;
             }
@@ -83,8 +71,6 @@ impl<W: World> Definition<W> {
 
     /// The steps that nothing follows.
     fn ends(&self) -> Vec<usize> {
-        (0..self.steps.len())
-            .filter(|index| !self.steps.iter().any(|step| step.after.contains(index)))
-            .collect()
+        (0..self.steps.len()).filter(|index| !self.steps.iter().any(|step| step.after.contains(index))).collect()
     }
 }

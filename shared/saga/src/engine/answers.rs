@@ -41,10 +41,9 @@ impl<W: World> Definition<W> {
                 self.close_key(w, step, AfterClosing::NextAttempt(reason.clone()))?;
                 Handled::Moved
             }
-            (
-                S::Asked { call, .. } | S::Closing { call, .. } | S::Undoing { call },
-                O::Transient,
-            ) => self.defer(w, step, &call)?,
+            (S::Asked { call, .. } | S::Closing { call, .. } | S::Undoing { call }, O::Transient) => {
+                self.defer(w, step, &call)?
+            }
             (S::Asked { call, .. } | S::Closing { call, .. } | S::Undoing { call }, O::Unknown) => {
                 self.doubt(w, step, &call)?
             }
@@ -57,34 +56,20 @@ impl<W: World> Definition<W> {
                 Handled::Moved
             }
             (S::Closing { then, .. }, O::Closed) => self.closed(w, step, then)?,
-            (
-                S::Closing {
-                    then: AfterClosing::Refuse(known),
-                    ..
-                },
-                O::Refused(reason),
-            )
-            | (
-                S::Closing {
-                    then: AfterClosing::NextAttempt(known),
-                    ..
-                },
-                O::NotDone(reason),
-            ) if known == *reason => Handled::Nothing(Why::Duplicate),
-            (S::Closing { .. }, O::Refused(_) | O::NotDone(_)) => {
-                Self::late(w, step, heard.as_ref(), outcome)?
+            (S::Closing { then: AfterClosing::Refuse(known), .. }, O::Refused(reason))
+            | (S::Closing { then: AfterClosing::NextAttempt(known), .. }, O::NotDone(reason))
+                if known == *reason =>
+            {
+                Handled::Nothing(Why::Duplicate)
             }
+            (S::Closing { .. }, O::Refused(_) | O::NotDone(_)) => Self::late(w, step, heard.as_ref(), outcome)?,
             (S::Between { .. }, O::Closed) => Handled::Nothing(Why::Duplicate),
             (S::Between { .. }, O::Refused(_) | O::NotDone(_) | O::Transient | O::Unknown) => {
                 Handled::Nothing(Why::Late)
             }
             // A retriable step that was refused.
-            (S::Stuck { reason: known }, O::Refused(reason)) if known == *reason => {
-                Handled::Nothing(Why::Duplicate)
-            }
-            (S::Stuck { .. }, O::Refused(_) | O::Transient | O::Unknown) => {
-                Handled::Nothing(Why::Late)
-            }
+            (S::Stuck { reason: known }, O::Refused(reason)) if known == *reason => Handled::Nothing(Why::Duplicate),
+            (S::Stuck { .. }, O::Refused(_) | O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
             // The undo is asked for.
             (S::Undoing { .. } | S::UndoFailed { .. }, O::Undone | O::Closed) => {
                 self.undone(w, step)?;
@@ -92,11 +77,7 @@ impl<W: World> Definition<W> {
             }
             (S::Undoing { .. }, O::UndoRefused(reason)) => {
                 let at = w.now();
-                w.record(Fact::UndoFailed {
-                    step: step.name.to_owned(),
-                    reason: reason.clone(),
-                    at,
-                })?;
+                w.record(Fact::UndoFailed { step: step.name.to_owned(), reason: reason.clone(), at })?;
                 self.open_incident(w, step, IncidentKind::UndoRefused(reason.clone()))?;
                 Handled::Moved
             }
@@ -108,33 +89,22 @@ impl<W: World> Definition<W> {
             // It counts as undone: a *done* that was never heard before means that the undo has to be asked for again.
             (S::Undone, O::Done) if heard == Some(O::Done) => Handled::Nothing(Why::Duplicate),
             (S::Undone, O::Done) => {
-                w.record(Fact::LateAnswer {
-                    step: step.name.to_owned(),
-                    outcome: O::Done,
-                })?;
+                w.record(Fact::LateAnswer { step: step.name.to_owned(), outcome: O::Done })?;
                 self.ask_undo(w, step)?;
                 Handled::Moved
             }
             (S::Undone, O::Undone | O::Closed) => Handled::Nothing(Why::Duplicate),
-            (S::Undone, O::Refused(_) | O::Transient | O::Unknown | O::UndoRefused(_)) => {
-                Handled::Nothing(Why::Late)
-            }
+            (S::Undone, O::Refused(_) | O::Transient | O::Unknown | O::UndoRefused(_)) => Handled::Nothing(Why::Late),
             // It is settled otherwise.
             (S::Done | S::Kept, O::Done) => Handled::Nothing(Why::Duplicate),
             (S::Done | S::Kept, O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
-            (S::Refused { reason: known }, O::Refused(reason)) if known == *reason => {
-                Handled::Nothing(Why::Duplicate)
-            }
-            (S::Refused { .. } | S::Abandoned, O::Closed) if pivot => {
-                Handled::Nothing(Why::Duplicate)
-            }
+            (S::Refused { reason: known }, O::Refused(reason)) if known == *reason => Handled::Nothing(Why::Duplicate),
+            (S::Refused { .. } | S::Abandoned, O::Closed) if pivot => Handled::Nothing(Why::Duplicate),
             (S::Refused { .. }, O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
             (S::Refused { .. }, O::NotDone(_)) if pivot => Handled::Nothing(Why::Late),
             // An ask without an undo was given up: whatever it says has no bearing.
             (S::Abandoned, O::Done) if !pivot => Handled::Nothing(Why::Late),
-            (S::Abandoned, O::Refused(_) | O::NotDone(_) | O::Transient | O::Unknown) => {
-                Handled::Nothing(Why::Late)
-            }
+            (S::Abandoned, O::Refused(_) | O::NotDone(_) | O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
             _ => Handled::Illegal,
         })
     }
@@ -144,9 +114,7 @@ impl<W: World> Definition<W> {
             Class::Compensatable => self.refuse(w, step, reason.clone(), None)?,
             // A *no* about the point of no return is final only once its key is closed.
             Class::Pivot => self.close_key(w, step, AfterClosing::Refuse(reason.clone()))?,
-            Class::Retriable => {
-                self.stick(w, step, reason, IncidentKind::MustRefused(reason.clone()))?
-            }
+            Class::Retriable => self.stick(w, step, reason, IncidentKind::MustRefused(reason.clone()))?,
         }
         Ok(Handled::Moved)
     }
@@ -160,11 +128,7 @@ impl<W: World> Definition<W> {
         kind: IncidentKind<W::Reason>,
     ) -> Result<(), W::Fault> {
         let at = w.now();
-        w.record(Fact::StepStuck {
-            step: step.name.to_owned(),
-            reason: reason.clone(),
-            at,
-        })?;
+        w.record(Fact::StepStuck { step: step.name.to_owned(), reason: reason.clone(), at })?;
         self.open_incident(w, step, kind)
     }
 
@@ -177,10 +141,7 @@ impl<W: World> Definition<W> {
             None => self.retry_of(step).wait_ms(call.sendings),
         };
         let retry_at = later(w.now(), wait_ms);
-        w.record(Fact::AskDeferred {
-            step: step.name.to_owned(),
-            retry_at,
-        })?;
+        w.record(Fact::AskDeferred { step: step.name.to_owned(), retry_at })?;
         Ok(Handled::Moved)
     }
 
@@ -191,57 +152,30 @@ impl<W: World> Definition<W> {
         let at = w.now();
         let retry_at = later(at, self.unknown.wait_ms(0));
         let person_at = later(at, self.unknown.person_after_ms);
-        w.record(Fact::BecameUnknown {
-            step: step.name.to_owned(),
-            retry_at,
-            person_at,
-            at,
-        })?;
+        w.record(Fact::BecameUnknown { step: step.name.to_owned(), retry_at, person_at, at })?;
         Ok(Handled::Moved)
     }
 
     /// Asks the party to close the pivot's key.
-    pub(crate) fn close_key(
-        &self,
-        w: &mut W,
-        step: &Step<W>,
-        then: AfterClosing<W::Reason>,
-    ) -> Result<(), W::Fault> {
+    pub(crate) fn close_key(&self, w: &mut W, step: &Step<W>, then: AfterClosing<W::Reason>) -> Result<(), W::Fault> {
         let Work::Pivot(_, _, _, close) = step.work else {
             return Ok(());
         };
         let at = w.now();
-        let doubt = w
-            .run()?
-            .state(step.name)
-            .and_then(State::call)
-            .and_then(|call| call.doubt.as_ref());
+        let doubt = w.run()?.state(step.name).and_then(State::call).and_then(|call| call.doubt.as_ref());
         let wait_ms = match doubt {
             Some(doubt) => self.unknown.wait_ms(doubt.sendings),
             None => self.retry_of(step).wait_ms(1),
         };
         let retry_at = later(at, wait_ms);
-        w.record(Fact::KeyClosing {
-            step: step.name.to_owned(),
-            then,
-            retry_at,
-            at,
-        })?;
+        w.record(Fact::KeyClosing { step: step.name.to_owned(), then, retry_at, at })?;
         let message = Self::message(w, step, 1)?;
         close(w, &message)
     }
 
-    fn closed(
-        &self,
-        w: &mut W,
-        step: &Step<W>,
-        then: AfterClosing<W::Reason>,
-    ) -> Result<Handled, W::Fault> {
+    fn closed(&self, w: &mut W, step: &Step<W>, then: AfterClosing<W::Reason>) -> Result<Handled, W::Fault> {
         let (at, name) = (w.now(), step.name.to_owned());
-        w.record(Fact::KeyClosed {
-            step: name.clone(),
-            at,
-        })?;
+        w.record(Fact::KeyClosed { step: name.clone(), at })?;
         match then {
             AfterClosing::End(ending) => {
                 self.answer_resolves(w, step)?;
@@ -253,12 +187,7 @@ impl<W: World> Definition<W> {
                 self.answer_resolves(w, step)?;
                 let attempt = w.run()?.step(step.name).map_or(0, |run| run.attempt);
                 let next_at = later(at, self.retry_of(step).wait_ms(attempt));
-                w.record(Fact::AttemptEnded {
-                    step: name,
-                    attempt,
-                    reason,
-                    next_at,
-                })?;
+                w.record(Fact::AttemptEnded { step: name, attempt, reason, next_at })?;
             }
         }
         Ok(Handled::Moved)
@@ -267,10 +196,7 @@ impl<W: World> Definition<W> {
     pub(crate) fn undone(&self, w: &mut W, step: &Step<W>) -> Result<(), W::Fault> {
         let at = w.now();
         self.answer_resolves(w, step)?;
-        w.record(Fact::Undone {
-            step: step.name.to_owned(),
-            at,
-        })
+        w.record(Fact::Undone { step: step.name.to_owned(), at })
     }
 
     /// Records an answer that no longer matters, once.
@@ -283,10 +209,7 @@ impl<W: World> Definition<W> {
         if heard == Some(outcome) {
             return Ok(Handled::Nothing(Why::Duplicate));
         }
-        w.record(Fact::LateAnswer {
-            step: step.name.to_owned(),
-            outcome: outcome.clone(),
-        })?;
+        w.record(Fact::LateAnswer { step: step.name.to_owned(), outcome: outcome.clone() })?;
         Ok(Handled::Moved)
     }
 
@@ -310,10 +233,7 @@ pub(crate) fn other_key<Reason>(current: &str, key: &str, outcome: &Outcome<Reas
 
 /// Whether `key` is that of an earlier attempt than `current`, by the form `{stem}:{attempt}`.
 pub(crate) fn earlier_attempt(current: &str, key: &str) -> bool {
-    let split = |key: &str| {
-        key.rsplit_once(':')
-            .map(|(stem, n)| (stem.to_owned(), n.parse::<u32>().ok()))
-    };
+    let split = |key: &str| key.rsplit_once(':').map(|(stem, n)| (stem.to_owned(), n.parse::<u32>().ok()));
     match (split(current), split(key)) {
         (Some((stem, Some(now))), Some((other, Some(then)))) => stem == other && then < now,
         _ => false,

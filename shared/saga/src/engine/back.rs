@@ -19,13 +19,7 @@ impl<W: World> Definition<W> {
         let pivot = self.pivot.and_then(|index| self.steps.get(index));
         if let Some(pivot) = pivot {
             match w.run()?.state(pivot.name) {
-                Some(
-                    State::Asked { .. }
-                    | State::Closing {
-                        then: AfterClosing::NextAttempt(_),
-                        ..
-                    },
-                ) => {
+                Some(State::Asked { .. } | State::Closing { then: AfterClosing::NextAttempt(_), .. }) => {
                     return self.close_key(w, pivot, AfterClosing::End(ending));
                 }
                 Some(State::Closing { .. }) => return Ok(()),
@@ -60,9 +54,7 @@ impl<W: World> Definition<W> {
         match (state, step.undo) {
             (State::Deciding { .. } | State::Between { .. } | State::Child, _)
             | (State::Waiting, Undo::NotNeeded(_) | Undo::Never | Undo::Unsaid | Undo::Ask(_))
-            | (State::Asked { .. }, Undo::NotNeeded(_)) => {
-                w.record(Fact::StepAbandoned { step: name, at })
-            }
+            | (State::Asked { .. }, Undo::NotNeeded(_)) => w.record(Fact::StepAbandoned { step: name, at }),
             // The undo may overtake its original: the asked party then makes the original a no-op.
             (State::Asked { .. }, Undo::Ask(_)) => self.ask_undo(w, step),
             (State::Waiting, Undo::Here(undo)) => {
@@ -75,9 +67,7 @@ impl<W: World> Definition<W> {
                     w.record(Fact::Undone { step: name, at })
                 }
                 Undo::Ask(_) => self.ask_undo(w, step),
-                Undo::NotNeeded(_) | Undo::Never | Undo::Unsaid => {
-                    w.record(Fact::StepKept { step: name, at })
-                }
+                Undo::NotNeeded(_) | Undo::Never | Undo::Unsaid => w.record(Fact::StepKept { step: name, at }),
             },
             _ => Ok(()), // settled, waiting for an answer or for a repair, or still depended on
         }
@@ -97,12 +87,7 @@ impl<W: World> Definition<W> {
         };
         let at = w.now();
         let retry_at = later(at, self.retry_of(step).wait_ms(1));
-        w.record(Fact::UndoAsked {
-            step: step.name.to_owned(),
-            party,
-            retry_at,
-            at,
-        })?;
+        w.record(Fact::UndoAsked { step: step.name.to_owned(), party, retry_at, at })?;
         let message = Self::message(w, step, 1)?;
         undo(w, &message)
     }

@@ -20,19 +20,13 @@ impl<W: World> Definition<W> {
             if !matches!(run.phase, Phase::Forward) {
                 return Ok(());
             }
-            let ready = step
-                .after
-                .iter()
-                .filter_map(|i| self.steps.get(*i))
-                .all(|before| run.is_done(before.name));
+            let ready = step.after.iter().filter_map(|i| self.steps.get(*i)).all(|before| run.is_done(before.name));
             if run.step(step.name).is_none() && ready {
                 self.open(w, step)?;
             }
         }
         let run = w.run()?;
-        if matches!(run.phase, Phase::Forward)
-            && self.steps.iter().all(|step| run.is_done(step.name))
-        {
+        if matches!(run.phase, Phase::Forward) && self.steps.iter().all(|step| run.is_done(step.name)) {
             self.end(w, Ending::Completed)?;
         }
         Ok(())
@@ -44,18 +38,9 @@ impl<W: World> Definition<W> {
                 let at = w.now();
                 let due_at = Self::due(w, step)?.unwrap_or(at);
                 let run = w.run()?;
-                let decided = step
-                    .other_than
-                    .iter()
-                    .filter_map(|other| run.step(other)?.decided_by.clone());
+                let decided = step.other_than.iter().filter_map(|other| run.step(other)?.decided_by.clone());
                 let excluded: BTreeSet<Person> = decided.collect();
-                w.record(Fact::TaskOpened {
-                    step: step.name.to_owned(),
-                    role,
-                    due_at,
-                    excluded,
-                    at,
-                })
+                w.record(Fact::TaskOpened { step: step.name.to_owned(), role, due_at, excluded, at })
             }
             Work::Here(_) | Work::MustHere(_) => self.try_here(w, step, true).map(|_| ()),
             Work::Ask(..) | Work::Pivot(..) | Work::Child(_) => self.attempt(w, step, 1),
@@ -63,12 +48,7 @@ impl<W: World> Definition<W> {
     }
 
     /// Runs a local step; `first` when it was not waiting yet.
-    pub(crate) fn try_here(
-        &self,
-        w: &mut W,
-        step: &Step<W>,
-        first: bool,
-    ) -> Result<Handled, W::Fault> {
+    pub(crate) fn try_here(&self, w: &mut W, step: &Step<W>, first: bool) -> Result<Handled, W::Fault> {
         let outcome = match step.work {
             Work::Here(f) => f(w)?,
             Work::MustHere(f) => match f(w)? {
@@ -82,14 +62,8 @@ impl<W: World> Definition<W> {
             Here::Refused(reason) => self.refuse(w, step, reason, None)?,
             Here::Wait if first => {
                 let at = w.now();
-                w.record(Fact::StepWaiting {
-                    step: step.name.to_owned(),
-                    at,
-                })?;
-                self.start_expiries(
-                    w,
-                    |since| matches!(since, Since::Waiting(name) if *name == step.name),
-                )?;
+                w.record(Fact::StepWaiting { step: step.name.to_owned(), at })?;
+                self.start_expiries(w, |since| matches!(since, Since::Waiting(name) if *name == step.name))?;
             }
             Here::Wait => return Ok(Handled::Nothing(Why::StillWaiting)),
         }
@@ -99,43 +73,22 @@ impl<W: World> Definition<W> {
     /// Asks a party, or starts a child saga, under a new key.
     pub(crate) fn attempt(&self, w: &mut W, step: &Step<W>, attempt: u32) -> Result<(), W::Fault> {
         let (at, key, name) = (w.now(), Self::key(w, step, attempt)?, step.name.to_owned());
-        let message = Ask {
-            step: step.name,
-            key: key.clone(),
-            attempt,
-            sending: 1,
-        };
+        let message = Ask { step: step.name, key: key.clone(), attempt, sending: 1 };
         match step.work {
             Work::Ask(party, ask) | Work::Pivot(party, ask, ..) => {
                 let deadline = match Self::due(w, step)? {
                     Some(due_at) => {
-                        let role = step
-                            .within
-                            .and_then(|(role, _)| role)
-                            .unwrap_or_else(|| self.owner_of(step));
+                        let role = step.within.and_then(|(role, _)| role).unwrap_or_else(|| self.owner_of(step));
                         Some(DeadlineSet { role, due_at })
                     }
                     None => None,
                 };
                 let retry_at = later(at, self.retry_of(step).wait_ms(1));
-                w.record(Fact::Asked {
-                    step: name,
-                    party,
-                    key,
-                    attempt,
-                    retry_at,
-                    deadline,
-                    at,
-                })?;
+                w.record(Fact::Asked { step: name, party, key, attempt, retry_at, deadline, at })?;
                 ask(w, &message)
             }
             Work::Child(start) => {
-                w.record(Fact::ChildStarted {
-                    step: name,
-                    key,
-                    attempt,
-                    at,
-                })?;
+                w.record(Fact::ChildStarted { step: name, key, attempt, at })?;
                 start(w, &message)
             }
             Work::Decide(_) | Work::Here(_) | Work::MustHere(_) => Ok(()),
@@ -144,43 +97,21 @@ impl<W: World> Definition<W> {
 
     /// The next attempt after a closed key or a refused retriable step.
     pub(crate) fn next_attempt(&self, w: &mut W, step: &Step<W>) -> Result<(), W::Fault> {
-        let attempt = w
-            .run()?
-            .step(step.name)
-            .map_or(0, |run| run.attempt)
-            .saturating_add(1);
+        let attempt = w.run()?.step(step.name).map_or(0, |run| run.attempt).saturating_add(1);
         self.attempt(w, step, attempt)
     }
 
     /// Makes a step done, with what that implies for the point of no return, incidents and expiries.
-    pub(crate) fn complete(
-        &self,
-        w: &mut W,
-        step: &Step<W>,
-        by: Option<&Person>,
-    ) -> Result<(), W::Fault> {
+    pub(crate) fn complete(&self, w: &mut W, step: &Step<W>, by: Option<&Person>) -> Result<(), W::Fault> {
         let at = w.now();
         self.answer_resolves(w, step)?;
-        w.record(Fact::StepDone {
-            step: step.name.to_owned(),
-            by: by.cloned(),
-            at,
-        })?;
+        w.record(Fact::StepDone { step: step.name.to_owned(), by: by.cloned(), at })?;
         if step.class == Class::Pivot {
-            return w.record(Fact::PivotPassed {
-                step: step.name.to_owned(),
-                at,
-            });
+            return w.record(Fact::PivotPassed { step: step.name.to_owned(), at });
         }
-        for expiry in self
-            .expiries
-            .iter()
-            .filter(|expiry| expiry.until == step.name)
-        {
+        for expiry in self.expiries.iter().filter(|expiry| expiry.until == step.name) {
             if w.run()?.expiries.contains_key(expiry.name) {
-                w.record(Fact::ExpiryStopped {
-                    name: expiry.name.to_owned(),
-                })?;
+                w.record(Fact::ExpiryStopped { name: expiry.name.to_owned() })?;
             }
         }
         let run = w.run()?;
@@ -189,9 +120,7 @@ impl<W: World> Definition<W> {
             .iter()
             .filter(|expiry| match &expiry.since {
                 Since::Done(name) => *name == step.name,
-                Since::AllDone(names) => {
-                    names.contains(&step.name) && names.iter().all(|name| run.is_done(name))
-                }
+                Since::AllDone(names) => names.contains(&step.name) && names.iter().all(|name| run.is_done(name)),
                 Since::Waiting(_) | Since::Start => false,
             })
             .map(|expiry| expiry.name)
@@ -209,12 +138,7 @@ impl<W: World> Definition<W> {
     ) -> Result<(), W::Fault> {
         let (at, name) = (w.now(), step.name.to_owned());
         self.answer_resolves(w, step)?;
-        w.record(Fact::StepRefused {
-            step: name.clone(),
-            reason: reason.clone(),
-            by: by.cloned(),
-            at,
-        })?;
+        w.record(Fact::StepRefused { step: name.clone(), reason: reason.clone(), by: by.cloned(), at })?;
         self.turn_back(w, Ending::Refused { step: name, reason })
     }
 
@@ -235,23 +159,13 @@ impl<W: World> Definition<W> {
         kind: IncidentKind<W::Reason>,
     ) -> Result<(), W::Fault> {
         let run = w.run()?;
-        if kind != IncidentKind::UnknownTooLong
-            && run
-                .incidents
-                .values()
-                .any(|i| i.step == step.name && i.kind == kind)
+        if kind != IncidentKind::UnknownTooLong && run.incidents.values().any(|i| i.step == step.name && i.kind == kind)
         {
             return Ok(());
         }
         let id = run.incidents_so_far.saturating_add(1);
         let at = w.now();
-        w.record(Fact::IncidentOpened {
-            id,
-            step: step.name.to_owned(),
-            kind,
-            owner: self.owner_of(step),
-            at,
-        })
+        w.record(Fact::IncidentOpened { id, step: step.name.to_owned(), kind, owner: self.owner_of(step), at })
     }
 
     /// Resolves the step's open incidents; `by` none when the answer itself did.
@@ -262,20 +176,10 @@ impl<W: World> Definition<W> {
         because: &str,
         by: Option<&Person>,
     ) -> Result<(), W::Fault> {
-        let open: Vec<u32> = w
-            .run()?
-            .incidents()
-            .filter(|(_, i)| i.step == step.name)
-            .map(|(id, _)| id)
-            .collect();
+        let open: Vec<u32> = w.run()?.incidents().filter(|(_, i)| i.step == step.name).map(|(id, _)| id).collect();
         let at = w.now();
         for id in open {
-            w.record(Fact::IncidentResolved {
-                id,
-                because: because.to_owned(),
-                by: by.cloned(),
-                at,
-            })?;
+            w.record(Fact::IncidentResolved { id, because: because.to_owned(), by: by.cloned(), at })?;
         }
         Ok(())
     }
@@ -305,27 +209,16 @@ impl<W: World> Definition<W> {
     }
 
     fn start_expiries(&self, w: &mut W, which: impl Fn(&Since) -> bool) -> Result<(), W::Fault> {
-        let names: Vec<&'static str> = self
-            .expiries
-            .iter()
-            .filter(|expiry| which(&expiry.since))
-            .map(|expiry| expiry.name)
-            .collect();
+        let names: Vec<&'static str> =
+            self.expiries.iter().filter(|expiry| which(&expiry.since)).map(|expiry| expiry.name).collect();
         self.start_expiries_named(w, &names)
     }
 
     fn start_expiries_named(&self, w: &mut W, names: &[&'static str]) -> Result<(), W::Fault> {
-        for expiry in self
-            .expiries
-            .iter()
-            .filter(|expiry| names.contains(&expiry.name))
-        {
+        for expiry in self.expiries.iter().filter(|expiry| names.contains(&expiry.name)) {
             let term = (expiry.term)(w)?;
             let due_at = w.calendar().due(term, w.now())?;
-            w.record(Fact::ExpirySet {
-                name: expiry.name.to_owned(),
-                due_at,
-            })?;
+            w.record(Fact::ExpirySet { name: expiry.name.to_owned(), due_at })?;
         }
         Ok(())
     }
@@ -333,9 +226,7 @@ impl<W: World> Definition<W> {
     /// A waiting local step is tried again; a pivot between attempts is asked now.
     pub(crate) fn woken(&self, w: &mut W, name: &str) -> Result<Handled, W::Fault> {
         match self.find(w, name)? {
-            Some(found) if matches!(found.state, State::Waiting) => {
-                self.try_here(w, found.step, false)
-            }
+            Some(found) if matches!(found.state, State::Waiting) => self.try_here(w, found.step, false),
             Some(found) if matches!(found.state, State::Between { .. }) => {
                 self.next_attempt(w, found.step)?;
                 Ok(Handled::Moved)

@@ -44,11 +44,7 @@ impl<W: World> Definition<W> {
             Verdict::PapersSupplied => {
                 let at = w.now();
                 let due_at = Self::due(w, step)?.unwrap_or(at);
-                w.record(Fact::Resumed {
-                    step: name.to_owned(),
-                    due_at,
-                    at,
-                })?;
+                w.record(Fact::Resumed { step: name.to_owned(), due_at, at })?;
                 return Ok(Handled::Moved);
             }
             Verdict::Refuse(_) | Verdict::AskForPapers { .. } if !compensatable => {
@@ -64,32 +60,17 @@ impl<W: World> Definition<W> {
             Verdict::Refuse(reason) => self.refuse(w, step, reason.clone(), Some(by))?,
             Verdict::AskForPapers { expiry, term } => {
                 let due_at = w.calendar().due(*term, w.now())?;
-                w.record(Fact::Suspended {
-                    step: name.to_owned(),
-                    expiry: expiry.clone(),
-                    due_at,
-                })?;
+                w.record(Fact::Suspended { step: name.to_owned(), expiry: expiry.clone(), due_at })?;
             }
             Verdict::PapersSupplied => return Ok(Handled::Illegal),
         }
         Ok(Handled::Moved)
     }
 
-    pub(crate) fn claimed(
-        &self,
-        w: &mut W,
-        name: &str,
-        by: Option<&Person>,
-    ) -> Result<Handled, W::Fault> {
+    pub(crate) fn claimed(&self, w: &mut W, name: &str, by: Option<&Person>) -> Result<Handled, W::Fault> {
         let task = match self.find(w, name)? {
-            Some(Found {
-                state: State::Deciding { task },
-                ..
-            }) => task,
-            Some(Found {
-                state: State::Abandoned,
-                ..
-            }) => return Ok(Handled::Refused(Self::over(w)?)),
+            Some(Found { state: State::Deciding { task }, .. }) => task,
+            Some(Found { state: State::Abandoned, .. }) => return Ok(Handled::Refused(Self::over(w)?)),
             _ => return Ok(Handled::Illegal),
         };
         if task.claimed_by.as_ref() == by {
@@ -100,10 +81,7 @@ impl<W: World> Definition<W> {
         {
             return Ok(Handled::Refused(refusal.into()));
         }
-        w.record(Fact::TaskClaimed {
-            step: name.to_owned(),
-            by: by.cloned(),
-        })?;
+        w.record(Fact::TaskClaimed { step: name.to_owned(), by: by.cloned() })?;
         Ok(Handled::Moved)
     }
 
@@ -120,31 +98,17 @@ impl<W: World> Definition<W> {
             }
             Phase::Forward => {}
         }
-        let pivot = self
-            .pivot
-            .and_then(|index| self.steps.get(index))
-            .and_then(|pivot| run.state(pivot.name));
+        let pivot = self.pivot.and_then(|index| self.steps.get(index)).and_then(|pivot| run.state(pivot.name));
         match pivot {
-            Some(State::Closing {
-                then: AfterClosing::Refuse(_),
-                ..
-            }) => {
+            Some(State::Closing { then: AfterClosing::Refuse(_), .. }) => {
                 return Ok(Handled::Refused(Refusal::Ending));
             }
-            Some(State::Closing {
-                then: AfterClosing::End(_),
-                ..
-            }) => {
+            Some(State::Closing { then: AfterClosing::End(_), .. }) => {
                 return Ok(Handled::Nothing(Why::CancelPending));
             }
             _ => {}
         }
-        self.end_early(
-            w,
-            Ending::Withdrawn {
-                reason: reason.clone(),
-            },
-        )?;
+        self.end_early(w, Ending::Withdrawn { reason: reason.clone() })?;
         Ok(Handled::Moved)
     }
 
@@ -158,18 +122,10 @@ impl<W: World> Definition<W> {
         let Some(Found { step, state }) = self.find(w, name)? else {
             return Ok(Handled::Illegal);
         };
-        let current = w
-            .run()?
-            .step(name)
-            .and_then(|run| run.key.clone())
-            .unwrap_or_default();
+        let current = w.run()?.step(name).and_then(|run| run.key.clone()).unwrap_or_default();
         if current != key {
             let old = earlier_attempt(&current, key);
-            return Ok(if old {
-                Handled::Nothing(Why::OldAttempt)
-            } else {
-                Handled::Illegal
-            });
+            return Ok(if old { Handled::Nothing(Why::OldAttempt) } else { Handled::Illegal });
         }
         Ok(match (state, outcome) {
             (State::Child, ChildOutcome::Completed) => {
@@ -180,8 +136,9 @@ impl<W: World> Definition<W> {
                 self.stick(w, step, reason, IncidentKind::ChildFailed(reason.clone()))?;
                 Handled::Moved
             }
-            (State::Done, ChildOutcome::Completed)
-            | (State::Stuck { .. }, ChildOutcome::Failed(_)) => Handled::Nothing(Why::Duplicate),
+            (State::Done, ChildOutcome::Completed) | (State::Stuck { .. }, ChildOutcome::Failed(_)) => {
+                Handled::Nothing(Why::Duplicate)
+            }
             _ => Handled::Illegal,
         })
     }
@@ -204,17 +161,13 @@ impl<W: World> Definition<W> {
                 self.undone(w, step)?;
             }
             // The old key was refused for good, so the next attempt needs a new one.
-            (State::Stuck { .. } | State::Between { .. }, RepairAction::RetryAsk) => {
-                self.next_attempt(w, step)?
-            }
+            (State::Stuck { .. } | State::Between { .. }, RepairAction::RetryAsk) => self.next_attempt(w, step)?,
             (State::Stuck { .. }, RepairAction::Resolve { because }) => {
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.complete(w, step, Some(by))?;
             }
             (State::Asked { .. } | State::Closing { .. }, RepairAction::RetryAsk)
-            | (State::Undoing { .. }, RepairAction::RetryUndo) => {
-                self.send_again(w, step, &state)?
-            }
+            | (State::Undoing { .. }, RepairAction::RetryUndo) => self.send_again(w, step, &state)?,
             _ => return Ok(Handled::Illegal),
         }
         Ok(Handled::Moved)
@@ -222,10 +175,6 @@ impl<W: World> Definition<W> {
 
     /// Why nothing more can be done to a run that goes back or is over.
     fn over(w: &W) -> Result<Refusal, W::Fault> {
-        Ok(if matches!(w.run()?.phase, Phase::Ended { .. }) {
-            Refusal::Ended
-        } else {
-            Refusal::Ending
-        })
+        Ok(if matches!(w.run()?.phase, Phase::Ended { .. }) { Refusal::Ended } else { Refusal::Ending })
     }
 }

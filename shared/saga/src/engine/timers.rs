@@ -17,25 +17,15 @@ impl<W: World> Definition<W> {
             self.settle(w)?;
             moved = true;
         }
-        Ok(if moved {
-            Handled::Moved
-        } else {
-            Handled::Nothing(Why::NothingDue)
-        })
+        Ok(if moved { Handled::Moved } else { Handled::Nothing(Why::NothingDue) })
     }
 
     fn fire(&self, w: &mut W, timer: Timer) -> Result<(), W::Fault> {
         match timer {
             Timer::Notice(step, Notice::Overdue) => w.record(Fact::Escalated { step }),
-            Timer::Notice(step, notice) => w.record(Fact::Reminded {
-                step,
-                percent: notice.percent(),
-            }),
+            Timer::Notice(step, notice) => w.record(Fact::Reminded { step, percent: notice.percent() }),
             Timer::Retry(name) => match self.find(w, &name)? {
-                Some(Found {
-                    step,
-                    state: State::Between { .. },
-                }) => self.next_attempt(w, step),
+                Some(Found { step, state: State::Between { .. } }) => self.next_attempt(w, step),
                 Some(Found { step, state }) => self.send_again(w, step, &state),
                 None => Ok(()),
             },
@@ -45,9 +35,7 @@ impl<W: World> Definition<W> {
             },
             Timer::Papers(name) => {
                 let expiry = w.run()?.state(&name).and_then(|state| match state {
-                    State::Deciding { task } => {
-                        task.suspended.as_ref().map(|rest| rest.expiry.clone())
-                    }
+                    State::Deciding { task } => task.suspended.as_ref().map(|rest| rest.expiry.clone()),
                     _ => None,
                 });
                 match expiry {
@@ -61,10 +49,7 @@ impl<W: World> Definition<W> {
 
     fn expire_now(&self, w: &mut W, name: String) -> Result<(), W::Fault> {
         let at = w.now();
-        w.record(Fact::ExpiryPassed {
-            name: name.clone(),
-            at,
-        })?;
+        w.record(Fact::ExpiryPassed { name: name.clone(), at })?;
         self.end_early(w, Ending::Expired { name })
     }
 
@@ -77,14 +62,7 @@ impl<W: World> Definition<W> {
     ) -> Result<(), W::Fault> {
         let send = match (state, step.work, step.undo) {
             // About an unknown outcome the pivot's party is asked, never told again.
-            (
-                State::Asked {
-                    call: Call { doubt: Some(_), .. },
-                    ..
-                },
-                Work::Pivot(_, _, query, _),
-                _,
-            ) => query,
+            (State::Asked { call: Call { doubt: Some(_), .. }, .. }, Work::Pivot(_, _, query, _), _) => query,
             (State::Asked { .. }, Work::Ask(_, ask) | Work::Pivot(_, ask, ..), _) => ask,
             (State::Closing { .. }, Work::Pivot(_, _, _, close), _) => close,
             (State::Undoing { .. }, _, Undo::Ask(undo)) => undo,
@@ -99,10 +77,7 @@ impl<W: World> Definition<W> {
             None => self.retry_of(step).wait_ms(sending),
         };
         let retry_at = later(w.now(), wait_ms);
-        w.record(Fact::AskedAgain {
-            step: step.name.to_owned(),
-            retry_at,
-        })?;
+        w.record(Fact::AskedAgain { step: step.name.to_owned(), retry_at })?;
         let message = Self::message(w, step, sending)?;
         send(w, &message)
     }

@@ -1,0 +1,213 @@
+//! The point of no return: unknown outcomes, closed keys, attempts, withdrawals that race with it.
+
+use saga::{
+    AfterClosing, Definition, Ending, Event, Fact, IncidentKind, Outcome, Reaction, Refusal, RepairAction, State,
+    Verdict, Who, Why,
+};
+
+use crate::all::toy::{DAY, Letter, MINUTE, Purpose, Reason, Role, Toy, approver, clerk, operator, order};
+
+/// An order that has just asked to charge.
+pub fn charging() -> (Toy, Definition<Toy>) {
+    let definition = order().unwrap();
+    let mut toy = Toy::default();
+    assert_eq!(definition.start(&mut toy).unwrap(), Reaction::Moved);
+    approve(&mut toy, &definition, "check order", clerk());
+    for step in ["insure", "book carrier", "quote rate"] {
+        assert_eq!(say(&mut toy, &definition, step, Outcome::Done), Reaction::Moved);
+    }
+    approve(&mut toy, &definition, "approve order", approver());
+    assert_eq!(toy.state_name("charge"), "asked");
+    toy.outbox.clear();
+    (toy, definition)
+}
+
+pub fn approve(toy: &mut Toy, definition: &Definition<Toy>, step: &str, by: saga::Person) {
+    let event = Event::Decided { step: step.to_owned(), by, verdict: Verdict::Approve };
+    assert_eq!(toy.on(definition, event), Reaction::Moved);
+}
+
+pub fn say(toy: &mut Toy, definition: &Definition<Toy>, step: &str, outcome: Outcome<Reason>) -> Reaction {
+    let key = toy.run.step(step).unwrap().key.clone().unwrap();
+    toy.on(definition, Event::Answered { step: step.to_owned(), key, outcome })
+}
+
+pub fn cancel(toy: &mut Toy, definition: &Definition<Toy>) -> Reaction {
+    toy.on(definition, Event::Cancel { reason: Reason::ChangedMind })
+}
+
+fn sent(toy: &mut Toy) -> Vec<(Purpose, String)> {
+    toy.outbox.drain(..).map(|Letter { purpose, ask }| (purpose, ask.key)).collect()
+}
+
+const KEY: &str = "charge:order-9:1";
+
+#[test]
+fn unknown_is_asked_about_under_the_same_key_and_calls_a_person_after_four_hours() {
+    let (mut toy, definition) = charging();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Unknown), Reaction::Moved);
+    let since = toy.now.millis();
+    let mut asked_at = Vec::new();
+    let mut called_at = None;
+    while toy.now.millis() < since + 6 * 60 * MINUTE {
+        toy.now = toy.run.next_wake().unwrap();
+        assert_eq!(toy.on(&definition, Event::Tick), Reaction::Moved);
+        let minutes = (toy.now.millis() - since) / MINUTE;
+        for (purpose, key) in sent(&mut toy) {
+            assert_eq!((purpose, key.as_str()), (Purpose::Query, KEY), "never told again, never another key");
+            asked_at.push(minutes);
+        }
+        if called_at.is_none() && toy.run.incidents().next().is_some() {
+            called_at = Some(minutes);
+        }
+    }
+    assert_eq!(asked_at, [1, 6, 21, 81, 141, 201, 261, 321, 381]);
+    assert_eq!(called_at, Some(240));
+    let incidents: Vec<_> = toy.run.incidents().map(|(_, i)| (i.step.as_str(), &i.kind, i.owner)).collect();
+    assert_eq!(incidents, [("charge", &IncidentKind::UnknownTooLong, Role::Operator)]);
+    let waiting: Vec<_> = toy.run.waiting_for().into_iter().map(|w| w.who).collect();
+    assert_eq!(waiting, [Who::Party(domain::Party::Bank), Who::Repairer(Role::Operator)]);
+
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Done), Reaction::Moved);
+    assert_eq!(toy.run.incidents().count(), 0, "the answer itself resolves it");
+    assert!(toy.run.pivot_passed);
+}
+
+#[test]
+fn a_withdrawal_closes_the_key_first_and_the_answer_decides() {
+    for (answer, ending) in [(Outcome::Closed, "withdrawn"), (Outcome::Done, "void")] {
+        let (mut toy, definition) = charging();
+        assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+        assert_eq!(sent(&mut toy), [(Purpose::Close, KEY.to_owned())]);
+        assert!(!toy.facts.iter().any(|f| matches!(f, Fact::UnwindingBegan { .. })), "nothing unwinds yet");
+        assert_eq!(cancel(&mut toy, &definition), Reaction::Nothing(Why::CancelPending));
+        assert_eq!(say(&mut toy, &definition, "charge", answer), Reaction::Moved);
+        let void = Fact::CancelVoid { ending: Ending::Withdrawn { reason: Reason::ChangedMind } };
+        match ending {
+            "void" => {
+                assert!(toy.run.pivot_passed && toy.facts.contains(&void));
+                assert_eq!(cancel(&mut toy, &definition), Reaction::Refused(Refusal::PointOfNoReturnPassed));
+            }
+            _ => {
+                assert!(!toy.run.pivot_passed);
+                assert!(matches!(toy.run.phase, saga::Phase::Unwinding { ending: Ending::Withdrawn { .. } }));
+                assert_eq!(cancel(&mut toy, &definition), Reaction::Refused(Refusal::Ending));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_expiry_during_the_pivot_closes_the_key_first() {
+    let (mut toy, definition) = charging();
+    let due = toy.run.expiries["OFFER"];
+    toy.now = domain::Moment::from_millis(due.millis() - 1);
+    let _ = toy.on(&definition, Event::Tick);
+    sent(&mut toy);
+    assert_eq!(toy.state_name("charge"), "asked", "not a millisecond too early");
+    assert_eq!(toy.after(&definition, 1), Reaction::Moved);
+    assert!(sent(&mut toy).contains(&(Purpose::Close, KEY.to_owned())));
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    assert!(matches!(
+        &toy.run.phase,
+        saga::Phase::Unwinding { ending: Ending::Expired { name } } if name == "OFFER"
+    ));
+}
+
+#[test]
+fn a_refused_pivot_is_final_only_once_its_key_is_closed() {
+    let (mut toy, definition) = charging();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Refused(Reason::No)), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "closing");
+    assert_eq!(sent(&mut toy), [(Purpose::Close, KEY.to_owned())]);
+    assert_eq!(cancel(&mut toy, &definition), Reaction::Refused(Refusal::Ending), "it is already ending");
+    // The late original was posted after all.
+    let mut posted = toy.run.clone();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Done), Reaction::Moved);
+    assert!(toy.run.pivot_passed);
+    // The key is closed.
+    std::mem::swap(&mut posted, &mut toy.run);
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "refused");
+}
+
+#[test]
+fn only_a_closed_key_permits_the_next_attempt() {
+    let (mut toy, definition) = charging();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::NotDone(Reason::Later)), Reaction::Moved);
+    assert_eq!(sent(&mut toy), [(Purpose::Close, KEY.to_owned())]);
+    assert_eq!(toy.after(&definition, DAY), Reaction::Moved, "an unanswered closing is sent again");
+    let again = sent(&mut toy);
+    assert!(!again.is_empty() && again.iter().all(|letter| *letter == (Purpose::Close, KEY.to_owned())));
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "between attempts");
+    assert_eq!(sent(&mut toy), []);
+    assert_eq!(toy.after(&definition, 5 * MINUTE), Reaction::Moved);
+    assert_eq!(sent(&mut toy), [(Purpose::Ask, "charge:order-9:2".to_owned())]);
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Done), Reaction::Moved);
+    assert!(toy.run.pivot_passed);
+}
+
+#[test]
+fn between_attempts_a_withdrawal_unwinds_at_once() {
+    let (mut toy, definition) = charging();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::NotDone(Reason::Later)), Reaction::Moved);
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "abandoned");
+    assert!(sent(&mut toy).iter().all(|(purpose, _)| *purpose != Purpose::Ask));
+}
+
+#[test]
+fn a_withdrawal_while_a_key_closes_for_the_next_attempt_takes_its_place() {
+    let (mut toy, definition) = charging();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::NotDone(Reason::Later)), Reaction::Moved);
+    assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+    let closing = matches!(
+        toy.run.state("charge"),
+        Some(State::Closing { then: AfterClosing::End(Ending::Withdrawn { .. }), .. })
+    );
+    assert!(closing, "{:?}", toy.run.state("charge"));
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "abandoned");
+}
+
+#[test]
+fn a_lost_answer_is_asked_again_under_the_same_key_ever_less_often() {
+    let (mut toy, definition) = charging();
+    let since = toy.now.millis();
+    let mut asked_at = Vec::new();
+    while asked_at.len() < 11 {
+        toy.now = toy.run.next_wake().unwrap();
+        assert_eq!(toy.on(&definition, Event::Tick), Reaction::Moved);
+        for (purpose, key) in sent(&mut toy) {
+            assert_eq!((purpose, key.as_str()), (Purpose::Ask, KEY));
+            asked_at.push((toy.now.millis() - since) / MINUTE);
+        }
+    }
+    // 5 minutes, doubling up to a day.
+    assert_eq!(asked_at, [5, 15, 35, 75, 155, 315, 635, 1275, 2555, 3995, 5435]);
+}
+
+#[test]
+fn an_operator_cannot_make_up_the_pivot_s_answer() {
+    let (mut toy, definition) = charging();
+    let repair = |action| Event::Repair { step: "charge".to_owned(), by: operator(), action };
+    let because = || "the bank said so on the phone".to_owned();
+    for prepare in [None, Some(Outcome::Unknown), Some(Outcome::Refused(Reason::No))] {
+        if let Some(outcome) = prepare {
+            assert_eq!(say(&mut toy, &definition, "charge", outcome), Reaction::Moved);
+        }
+        for action in [
+            RepairAction::Resolve { because: because() },
+            RepairAction::ResolveUndo { because: because() },
+            RepairAction::RetryUndo,
+        ] {
+            let reaction = toy.on(&definition, repair(action));
+            assert!(matches!(reaction, Reaction::Refused(Refusal::Illegal(_))), "{reaction:?}");
+        }
+        toy.outbox.clear();
+        assert_eq!(toy.on(&definition, repair(RepairAction::RetryAsk)), Reaction::Moved);
+        assert_eq!(sent(&mut toy).into_iter().map(|(_, key)| key).collect::<Vec<_>>(), [KEY]);
+    }
+}
