@@ -1,1 +1,69 @@
-//! To be written.
+//! The guarantor's core: underwrites, has the contracts signed, issues letters of guarantee, carries the liability.
+//!
+//! Pure: no IO, no clock. The union asks and the guarantor answers, so there is no saga definition here: what it owes to
+//! each key is [`saga::participant`]'s, kept in [`requests`]. Start reading at [`decide`]; each step has a file of its own,
+//! in the order of DOMAIN.md section 2 (S1): [`opinion`], [`contracts`](mod@signing), [`letter`], [`loan`]. It refuses to
+//! guarantee beyond its own [`limits`], to issue a letter on one person's word, and to carry a liability on anybody's word
+//! but the bank's.
+
+pub mod books;
+pub mod case;
+pub mod command;
+mod decide;
+mod fact;
+mod letter;
+pub mod limits;
+mod loan;
+mod opinion;
+mod requests;
+pub mod rows;
+mod signing;
+mod view;
+pub mod vocabulary;
+
+pub use command::Command;
+pub use fact::Fact;
+pub use rows::Row;
+pub use vocabulary::{Duty, Role, Step};
+
+use domain::{Charters, Fen, Party};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The guarantor.
+#[derive(Clone, Debug)]
+pub struct Guarantor {
+    /// The charters it has accepted.
+    pub charters: Arc<Charters>,
+    /// Roles that decide by themselves, within the charter's limits, under a service identity of their own.
+    pub automatic: BTreeSet<Role>,
+    /// Its own net assets, fen: the measure of what it may guarantee (DOMAIN.md section 1, guarantor limits).
+    pub net_assets_fen: Fen,
+}
+
+impl Organisation for Guarantor {
+    const PARTY: Party = Party::Guarantor;
+    type Command = Command;
+    type Fact = Fact;
+    type Row = Row;
+
+    fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+        decide::needs(input, rows, wanted);
+    }
+
+    fn decide(&self, input: &Input<Command>, desk: &mut Desk<Self>) -> Result<(), Stop> {
+        decide::decide(self, input, desk)
+    }
+
+    fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
+        fact::apply(rows, fact)
+    }
+
+    fn index(row: &Row) -> Index {
+        view::index(row)
+    }
+
+    fn line(fact: &Fact) -> Option<Line> {
+        view::line(fact)
+    }
+}

@@ -1,0 +1,370 @@
+//! An application as the guarantor keeps it: what it was asked, what its people owe, what it decided and stands for.
+
+use crate::{Duty, Role, Step};
+use contracts::{AskRefusal, DisbursementReceipt, Firm, GuaranteeDecline, GuaranteeOpinion, Letter, Wish};
+use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment};
+use organisation::Person;
+use saga::{Task, participant::Request};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One application. It begins with the first thing that a partner says about it, be that an undo that overtook its ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Number given by the union.
+    pub id: ApplicationId,
+    /// What it was asked to guarantee; none before the ask was taken up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<File>,
+    /// Everything that the union asked, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, Asked>,
+    /// What people owe.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tasks: BTreeMap<Duty, Task<Role>>,
+    /// The opinion, while it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opinion: Option<Opinion>,
+    /// The signing of the contracts that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
+    /// The contracts, while they stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contracts: Option<Contracts>,
+    /// The letter that is being made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drafting: Option<Drafting>,
+    /// The letter issued last, whatever became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<LetterRecord>,
+    /// How many letters were issued for this application.
+    #[serde(default)]
+    pub letters_issued: u32,
+    /// The loan that the bank paid out under the letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loan: Option<DisbursementReceipt>,
+    /// The union's ask to make the letter effective, while the bank's word is awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
+    /// What this case takes of the guarantor's limits, fen.
+    #[serde(default)]
+    pub exposure_fen: Fen,
+    /// What a person had or has to look at, in the order raised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<IncidentRecord>,
+}
+
+impl Case {
+    /// A case of which nothing is known yet.
+    pub const fn new(id: ApplicationId) -> Self {
+        Case {
+            id,
+            file: None,
+            requests: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            opinion: None,
+            signing: None,
+            contracts: None,
+            drafting: None,
+            letter: None,
+            letters_issued: 0,
+            loan: None,
+            activation: None,
+            exposure_fen: Fen::ZERO,
+            incidents: Vec::new(),
+        }
+    }
+
+    /// Whether an ask of this step stands under another key: under way, done, or decided against.
+    pub fn another_stands(&self, step: Step, key: &str) -> bool {
+        self.requests.iter().any(|(other, asked)| other != key && asked.step == step && asked.stands())
+    }
+
+    /// The letter, if it binds the guarantor or may yet: ISSUED or EFFECTIVE.
+    pub fn live_letter(&self) -> Option<&LetterRecord> {
+        self.letter.as_ref().filter(|letter| matches!(letter.state, LetterState::Issued | LetterState::Effective))
+    }
+}
+
+/// What the union asked for, to which the case is pinned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// The charter of the application.
+    pub charter: CharterHash,
+    /// The firm.
+    pub firm: Firm,
+    /// The loan; the amount as asked.
+    pub wish: Wish,
+    /// The union's evidence of eligibility.
+    pub recommendation: String,
+    /// The union's reservation behind it.
+    pub reservation_id: String,
+    /// Share of the fund that is reserved, fen.
+    pub reserved_fen: Fen,
+    /// When it was taken up.
+    pub taken_up_at: Moment,
+}
+
+/// One key under which the union asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// For which step.
+    pub step: Step,
+    /// What is owed to it.
+    pub request: Request<Said>,
+}
+
+impl Asked {
+    /// Whether a second ask of the same step has to wait for this one's undo. One never taken up stands in nobody's way.
+    pub const fn stands(&self) -> bool {
+        match self.request {
+            Request::Open | Request::InDoubt { .. } | Request::Done(_) | Request::Undoing(_) => true,
+            Request::Refused(Said::NotTakenUp(_)) => false,
+            Request::Refused(_) => true,
+            Request::Unheard | Request::Undone | Request::Closed => false,
+        }
+    }
+}
+
+/// What was answered under a key, to be repeated to whoever asks again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// The opinion.
+    Opinion(GuaranteeOpinion),
+    /// The contracts are signed.
+    Signed {
+        /// When.
+        at: Moment,
+    },
+    /// The letter is issued.
+    Issued(Letter),
+    /// The letter is effective.
+    Activated {
+        /// When.
+        at: Moment,
+    },
+    /// The ask was not taken up.
+    NotTakenUp(AskRefusal),
+    /// It cannot be undone, and why.
+    CannotUndo(String),
+}
+
+/// The opinion (S1 step 4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opinion {
+    /// What was decided.
+    pub decision: OpinionDecision,
+    /// Who decided.
+    pub by: Person,
+    /// On which day.
+    pub on: Date,
+}
+
+/// What the opinion says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpinionDecision {
+    /// Yes.
+    Agreed {
+        /// Principal, fen.
+        amount_fen: Amount,
+        /// Conditions, in words.
+        conditions: Vec<String>,
+    },
+    /// No.
+    Declined {
+        /// Why.
+        reason: GuaranteeDecline,
+    },
+}
+
+/// Contracts that are to be signed (S1 step 6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signing {
+    /// Key of the ask.
+    pub key: String,
+    /// Principal, fen.
+    pub amount_fen: Amount,
+}
+
+/// The entrusted-guarantee and the counter-guarantee contract, signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contracts {
+    /// Principal, fen.
+    pub amount_fen: Amount,
+    /// What backs the guarantee.
+    pub counter_guarantee: CounterGuarantee,
+    /// Who recorded the signatures.
+    pub by: Person,
+    /// On which day.
+    pub on: Date,
+}
+
+/// What backs the guarantee (反担保, DOMAIN.md section 1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CounterGuarantee {
+    /// Nothing: waived, which needs a named approver.
+    None {
+        /// Who waived it; not the one who records it.
+        waiver_approver: Person,
+    },
+    /// A person.
+    Person {
+        /// Token of name, identity and relation in the vault.
+        vault_token: String,
+    },
+    /// A pledge.
+    Pledge {
+        /// What is pledged, without personal data.
+        pledge: String,
+    },
+}
+
+/// A letter in the making: DRAFT (S1 step 7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drafting {
+    /// Key of the ask.
+    pub key: String,
+    /// Principal, fen.
+    pub amount_fen: Amount,
+    /// Until when maker and checker together should be done.
+    pub due_at: Moment,
+    /// What the maker prepared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<Draft>,
+}
+
+/// A prepared letter. Its day of issue, and so its last day and hash, are the checker's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// Its number.
+    pub letter_no: String,
+    /// Guarantee period: months after maturity.
+    pub period_months: u16,
+    /// Who prepared it.
+    pub maker: Person,
+}
+
+/// A letter that was issued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterRecord {
+    /// Key of the ask that it answers.
+    pub key: String,
+    /// As presented to the bank.
+    pub letter: Letter,
+    /// What has become of it.
+    pub state: LetterState,
+    /// Who prepared it.
+    pub maker: Person,
+    /// Who released it.
+    pub checker: Person,
+    /// Where its revocation stands, if the union asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<Revocation>,
+}
+
+/// State of a letter (DOMAIN.md section 4); DRAFT is [`Drafting`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LetterState {
+    /// Presented to the bank.
+    Issued,
+    /// A loan is paid out under it: the liability is on.
+    Effective,
+    /// Taken back before its last day was over; the bank stated that nothing was paid out.
+    Revoked,
+    /// Taken back after its last day was over; the bank stated that nothing was paid out.
+    Expired,
+}
+
+/// A letter binds until its holder has said that it paid nothing out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revocation {
+    /// The bank is asked whether anything was paid out.
+    Asked,
+    /// The bank has stated it.
+    Stated {
+        /// Nothing was and nothing will be paid out.
+        not_disbursed: bool,
+    },
+    /// Settled by the bank's notice of the pay-out before it answered.
+    Overtaken,
+}
+
+/// The letter is to become effective (S1 step 10) as soon as the bank itself has said that the loan is paid out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activation {
+    /// Key of the ask.
+    pub key: String,
+    /// Until when the bank should have said so.
+    pub due_at: Moment,
+    /// A person was told that it has not.
+    #[serde(default)]
+    pub alarmed: bool,
+}
+
+/// Something that a person has to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentRecord {
+    /// What happened.
+    pub kind: IncidentKind,
+    /// In words, with the numbers that differ.
+    pub detail: String,
+    /// When.
+    pub at: Moment,
+    /// How it was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Resolved>,
+}
+
+/// How an incident was closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// By whom.
+    pub by: Person,
+    /// What was found and done.
+    pub because: String,
+}
+
+/// What the bank says that cannot be booked, in order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IncidentKind {
+    /// A pay-out under a letter that was never issued here.
+    UnknownLetter,
+    /// A second pay-out under one letter.
+    SecondLoan,
+    /// A pay-out under a letter that is not ISSUED any more.
+    LetterNotIssued,
+    /// A pay-out of another amount than the letter's.
+    AmountDiffers,
+    /// A pay-out before the letter's day of issue or after its last day.
+    OutsideValidity,
+    /// Two statements of the bank that exclude each other.
+    BankContradicts,
+    /// The union says that the loan is paid out, and the bank has not said so in time.
+    PayOutNotHeard,
+}
+
+impl IncidentKind {
+    /// Who has to look at it: each of these is a question of liability.
+    pub const fn owner(self) -> Role {
+        Role::RiskManager
+    }
+
+    /// What happened, as people read it.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            IncidentKind::UnknownLetter => "银行称已放款，但本公司没有该编号的保函",
+            IncidentKind::SecondLoan => "银行称同一保函项下再次放款",
+            IncidentKind::LetterNotIssued => "银行称已放款，但保函已失效",
+            IncidentKind::AmountDiffers => "放款金额与保函金额不符",
+            IncidentKind::OutsideValidity => "放款日不在保函有效期内",
+            IncidentKind::BankContradicts => "银行前后说法矛盾",
+            IncidentKind::PayOutNotHeard => "工会要求保函生效，但银行放款通知逾期未到",
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What the guarantor records of its decisions, and how each changes the rows. Versioned and pinned by golden tests.
+//!
+//! The only place where a row changes. Total: what is not there yet begins empty, what does not fit changes nothing.
+
+use crate::{
+    Duty, Role, Row, Step,
+    case::{
+        Activation, Asked, Case, Contracts, Draft, Drafting, File, IncidentRecord, LetterRecord, LetterState, Opinion,
+        Resolved, Revocation, Said, Signing,
+    },
+    rows::{self, ExposureRow},
+};
+use contracts::DisbursementReceipt;
+use domain::{ApplicationId, Fen};
+use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows};
+use saga::{Notice, Task, participant::Request};
+use serde::{Deserialize, Serialize};
+
+/// A fact of the guarantor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// What is owed to a key changed.
+    RequestMoved {
+        /// The application.
+        id: ApplicationId,
+        /// The key.
+        key: String,
+        /// The step that it asks for.
+        step: Step,
+        /// What is owed to it now.
+        request: Request<Said>,
+    },
+    /// The union's ask to assess was taken up.
+    TakenUp {
+        /// The application.
+        id: ApplicationId,
+        /// What it asks for.
+        file: Box<File>,
+    },
+    /// Someone owes a decision.
+    TaskOpened {
+        /// The application.
+        id: ApplicationId,
+        /// Which.
+        duty: Duty,
+        /// Role, deadline, who is excluded.
+        task: Task<Role>,
+    },
+    /// It was decided.
+    TaskDone {
+        /// The application.
+        id: ApplicationId,
+        /// Which.
+        duty: Duty,
+        /// By whom.
+        by: Person,
+    },
+    /// It is not owed any more.
+    TaskCancelled {
+        /// The application.
+        id: ApplicationId,
+        /// Which.
+        duty: Duty,
+    },
+    /// A reminder or escalation was given.
+    Noticed {
+        /// The application.
+        id: ApplicationId,
+        /// Of which task.
+        duty: Duty,
+        /// Which notice.
+        notice: Notice,
+    },
+    /// The opinion was given.
+    OpinionGiven {
+        /// The application.
+        id: ApplicationId,
+        /// What it says.
+        opinion: Opinion,
+    },
+    /// The opinion does not stand any more.
+    OpinionWithdrawn {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// The case takes another share of the limits.
+    ExposureChanged {
+        /// The application.
+        id: ApplicationId,
+        /// Its firm.
+        uscc: String,
+        /// What it takes from now on, fen.
+        exposure_fen: Fen,
+    },
+    /// Contracts are to be signed.
+    SigningBegun {
+        /// The application.
+        id: ApplicationId,
+        /// For which ask and amount.
+        signing: Signing,
+    },
+    /// They are not to be signed any more.
+    SigningCancelled {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// Applicant and guarantor have signed.
+    ContractsSigned {
+        /// The application.
+        id: ApplicationId,
+        /// What.
+        contracts: Contracts,
+    },
+    /// The contracts do not stand any more.
+    ContractsTerminated {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// A letter is to be made.
+    DraftingBegun {
+        /// The application.
+        id: ApplicationId,
+        /// For which ask and amount.
+        drafting: Drafting,
+    },
+    /// It is not to be made any more.
+    DraftingCancelled {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// The maker has prepared it.
+    LetterPrepared {
+        /// The application.
+        id: ApplicationId,
+        /// What.
+        draft: Draft,
+    },
+    /// The checker has sent it back.
+    LetterReturned {
+        /// The application.
+        id: ApplicationId,
+        /// Who.
+        by: Person,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The checker has released it.
+    LetterIssued {
+        /// The application.
+        id: ApplicationId,
+        /// The letter, with its maker and checker.
+        letter: Box<LetterRecord>,
+    },
+    /// The revocation of the letter moved.
+    RevocationMoved {
+        /// The application.
+        id: ApplicationId,
+        /// To where.
+        revocation: Revocation,
+    },
+    /// The letter is taken back.
+    LetterTakenBack {
+        /// The application.
+        id: ApplicationId,
+        /// REVOKED, or EXPIRED when its last day was over.
+        state: LetterState,
+    },
+    /// The letter is to become effective once the bank has spoken.
+    ActivationAwaited {
+        /// The application.
+        id: ApplicationId,
+        /// For which ask, until when.
+        activation: Activation,
+    },
+    /// The bank has not spoken in time.
+    ActivationOverdue {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// The bank has paid out under the letter.
+    LoanNoted {
+        /// The application.
+        id: ApplicationId,
+        /// The receipt.
+        receipt: DisbursementReceipt,
+    },
+    /// The letter is effective: the liability is on.
+    LetterEffective {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// A person has to look at something.
+    IncidentRaised {
+        /// The application.
+        id: ApplicationId,
+        /// At what.
+        incident: IncidentRecord,
+    },
+    /// A person has closed an incident.
+    IncidentResolved {
+        /// The application.
+        id: ApplicationId,
+        /// Its number within the case, from 1.
+        number: u32,
+        /// How.
+        resolved: Resolved,
+    },
+}
+
+/// Applies one fact.
+pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
+    match fact {
+        Fact::RequestMoved { id, key, step, request } => with(rows, id, |case| {
+            case.requests.insert(key.clone(), Asked { step: *step, request: request.clone() });
+        }),
+        Fact::TakenUp { id, file } => with(rows, id, |case| case.file = Some(File::clone(file))),
+        Fact::TaskOpened { id, duty, task } => with(rows, id, |case| {
+            case.tasks.insert(*duty, task.clone());
+        }),
+        Fact::TaskDone { id, duty, .. } | Fact::TaskCancelled { id, duty } => with(rows, id, |case| {
+            case.tasks.remove(duty);
+        }),
+        Fact::Noticed { id, duty, notice } => with(rows, id, |case| {
+            if let Some(task) = case.tasks.get_mut(duty) {
+                task.deadline.give(*notice);
+            }
+        }),
+        Fact::OpinionGiven { id, opinion } => with(rows, id, |case| case.opinion = Some(opinion.clone())),
+        Fact::OpinionWithdrawn { id } => with(rows, id, |case| case.opinion = None),
+        Fact::ExposureChanged { id, uscc, exposure_fen } => {
+            let mut before = Fen::ZERO;
+            with(rows, id, |case| before = std::mem::replace(&mut case.exposure_fen, *exposure_fen))?;
+            exposure(rows, rows::limits(), Row::Limits, before, *exposure_fen)?;
+            exposure(rows, rows::client(uscc), Row::Client, before, *exposure_fen)
+        }
+        Fact::SigningBegun { id, signing } => with(rows, id, |case| case.signing = Some(signing.clone())),
+        Fact::SigningCancelled { id } => with(rows, id, |case| case.signing = None),
+        Fact::ContractsSigned { id, contracts } => with(rows, id, |case| {
+            case.signing = None;
+            case.contracts = Some(contracts.clone());
+        }),
+        Fact::ContractsTerminated { id } => with(rows, id, |case| case.contracts = None),
+        Fact::DraftingBegun { id, drafting } => with(rows, id, |case| case.drafting = Some(drafting.clone())),
+        Fact::DraftingCancelled { id } => with(rows, id, |case| case.drafting = None),
+        Fact::LetterPrepared { id, draft } => with(rows, id, |case| {
+            if let Some(drafting) = &mut case.drafting {
+                drafting.draft = Some(draft.clone());
+            }
+        }),
+        Fact::LetterReturned { id, .. } => with(rows, id, |case| {
+            if let Some(drafting) = &mut case.drafting {
+                drafting.draft = None;
+            }
+        }),
+        Fact::LetterIssued { id, letter } => with(rows, id, |case| {
+            case.drafting = None;
+            case.letter = Some(LetterRecord::clone(letter));
+            case.letters_issued = case.letters_issued.saturating_add(1);
+        }),
+        Fact::RevocationMoved { id, revocation } => letter(rows, id, |letter| letter.revocation = Some(*revocation)),
+        Fact::LetterTakenBack { id, state } => letter(rows, id, |letter| letter.state = *state),
+        Fact::ActivationAwaited { id, activation } => with(rows, id, |case| case.activation = Some(activation.clone())),
+        Fact::ActivationOverdue { id } => with(rows, id, |case| {
+            if let Some(activation) = &mut case.activation {
+                activation.alarmed = true;
+            }
+        }),
+        Fact::LoanNoted { id, receipt } => with(rows, id, |case| case.loan = Some(receipt.clone())),
+        Fact::LetterEffective { id } => {
+            with(rows, id, |case| case.activation = None)?;
+            letter(rows, id, |letter| letter.state = LetterState::Effective)
+        }
+        Fact::IncidentRaised { id, incident } => with(rows, id, |case| case.incidents.push(incident.clone())),
+        Fact::IncidentResolved { id, number, resolved } => with(rows, id, |case| {
+            let index = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));
+            if let Some(incident) = index.and_then(|index| case.incidents.get_mut(index)) {
+                incident.resolved = Some(resolved.clone());
+            }
+        }),
+    }
+}
+
+fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Case)) -> Result<(), NotLoaded> {
+    let key = rows::case(id);
+    if let Some(Row::Case(case)) = rows.own_mut(&key)? {
+        change(case);
+        return Ok(());
+    }
+    let mut case = Case::new(id.clone());
+    change(&mut case);
+    rows.put(key, AnyRow::Own(Row::Case(Box::new(case))))
+}
+
+fn letter(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut LetterRecord)) -> Result<(), NotLoaded> {
+    with(rows, id, |case| {
+        if let Some(letter) = &mut case.letter {
+            change(letter);
+        }
+    })
+}
+
+/// Each exposure is an [`Amount`](domain::Amount) or zero and is checked before it is recorded, so the sums stay far
+/// below 2^63 and never below zero.
+fn exposure(
+    rows: &mut Rows<Row>,
+    key: Key,
+    row: fn(ExposureRow) -> Row,
+    before: Fen,
+    after: Fen,
+) -> Result<(), NotLoaded> {
+    let sum = match rows.own(&key)? {
+        Some(Row::Limits(sum) | Row::Client(sum)) => sum.exposure_fen,
+        _ => Fen::ZERO,
+    };
+    let exposure_fen = sum.checked_sub(before).and_then(|rest| rest.checked_add(after)).unwrap_or(sum);
+    rows.put(key, AnyRow::Own(row(ExposureRow { exposure_fen })))
+}

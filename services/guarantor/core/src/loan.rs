@@ -1,0 +1,134 @@
+//! S1 step 10: the letter becomes effective and the liability is on. The union asks for it, the bank says that the loan is
+//! paid out; either may come first, both must. What the bank says and the letter does not bear out is a person's business:
+//! an incident, recorded, nothing booked.
+
+use crate::{
+    Fact, Step, books,
+    case::{Activation, IncidentKind, IncidentRecord, LetterState, Resolved, Revocation, Said},
+    letter, opinion,
+    requests::{self, Taken, World},
+};
+use contracts::{ActivateLetter, AskRefusal, DisbursementReceipt, LoanDisbursed};
+use organisation::{Person, Stop};
+use saga::participant::Input;
+
+/// The union asks to make the letter effective.
+pub(crate) fn asked(w: &mut World<'_>, ask: &ActivateLetter) -> Result<(), Stop> {
+    requests::ask(w, &ask.about, Step::Activate, |w| begin(w, ask))?;
+    complete(w)
+}
+
+fn begin(w: &mut World<'_>, ask: &ActivateLetter) -> Result<Taken, Stop> {
+    let follows = w.case()?.is_some_and(|case| {
+        case.letter.as_ref().is_some_and(|letter| {
+            letter.letter.letter_no == ask.letter_no
+                && letter.state == LetterState::Issued
+                && letter.revocation != Some(Revocation::Asked)
+        }) && !case.another_stands(Step::Activate, &ask.about.key)
+    });
+    if !follows {
+        return Ok(Err(AskRefusal::OutOfOrder));
+    }
+    let charter = w.charter()?;
+    let due_at = charter
+        .calendar
+        .due(charter.activation_deadline, w.desk.at())
+        .map_err(|error| Stop::Illegal(error.to_string()))?;
+    let activation = Activation { key: ask.about.key.clone(), due_at, alarmed: false };
+    w.record(Fact::ActivationAwaited { id: w.id.clone(), activation })?;
+    Ok(Ok(()))
+}
+
+/// The bank says that it has paid out. It has sent the money whatever is found here, so nothing is answered.
+pub(crate) fn disbursed(w: &mut World<'_>, notice: &LoanDisbursed) -> Result<(), Stop> {
+    match check(w, notice)? {
+        Notice::Fits => {
+            w.record(Fact::LoanNoted { id: w.id.clone(), receipt: notice.receipt.clone() })?;
+            letter::overtaken(w)?;
+            complete(w)
+        }
+        Notice::Known => Ok(()),
+        Notice::Wrong(kind) => {
+            let DisbursementReceipt { posting_no, amount_fen, value_date, .. } = &notice.receipt;
+            let detail =
+                format!("保函 {}，凭证 {posting_no}，金额 {amount_fen} 元，起息日 {value_date}", notice.letter_no);
+            incident(w, kind, detail)
+        }
+    }
+}
+
+enum Notice {
+    /// It is the loan that the letter was issued for.
+    Fits,
+    /// It was said before.
+    Known,
+    /// It cannot be booked.
+    Wrong(IncidentKind),
+}
+
+/// In the order of [`IncidentKind`].
+fn check(w: &World<'_>, notice: &LoanDisbursed) -> Result<Notice, Stop> {
+    let receipt = &notice.receipt;
+    let Some(case) = w.case()? else { return Ok(Notice::Wrong(IncidentKind::UnknownLetter)) };
+    let Some(record) = case.letter.as_ref().filter(|record| record.letter.letter_no == notice.letter_no) else {
+        return Ok(Notice::Wrong(IncidentKind::UnknownLetter));
+    };
+    let letter = &record.letter;
+    Ok(match &case.loan {
+        Some(known) if known == receipt => Notice::Known,
+        Some(_) => Notice::Wrong(IncidentKind::SecondLoan),
+        None if record.state != LetterState::Issued => Notice::Wrong(IncidentKind::LetterNotIssued),
+        None if receipt.amount_fen != letter.amount_fen => Notice::Wrong(IncidentKind::AmountDiffers),
+        None if receipt.value_date < letter.issued_on || receipt.value_date > letter.valid_until => {
+            Notice::Wrong(IncidentKind::OutsideValidity)
+        }
+        None => Notice::Fits,
+    })
+}
+
+/// Both have spoken: the letter is effective.
+fn complete(w: &mut World<'_>) -> Result<(), Stop> {
+    let Some((key, letter_no, amount_fen)) = w.case()?.and_then(|case| {
+        let (activation, loan, letter) = (case.activation.as_ref()?, case.loan.as_ref()?, case.letter.as_ref()?);
+        (letter.state == LetterState::Issued)
+            .then(|| (activation.key.clone(), letter.letter.letter_no.clone(), loan.amount_fen))
+    }) else {
+        return Ok(());
+    };
+    let (about, at) = (w.about(&key)?, w.desk.at());
+    w.record(Fact::LetterEffective { id: w.id.clone() })?;
+    books::liability_on(w, &letter_no, amount_fen)?;
+    opinion::expose(w, amount_fen.fen())?;
+    w.settle(&about, Step::Activate, &Input::Finished(Said::Activated { at }))
+}
+
+/// The time for the bank's word has passed: a person is told, and the wait goes on.
+pub(crate) fn tick(w: &mut World<'_>) -> Result<(), Stop> {
+    let now = w.desk.at();
+    let overdue = w
+        .case()?
+        .and_then(|case| Some((case.activation.as_ref()?, case.letter.as_ref()?)))
+        .filter(|(activation, _)| !activation.alarmed && activation.due_at <= now)
+        .map(|(activation, letter)| format!("保函 {}，应于 {} 前收到", letter.letter.letter_no, activation.due_at));
+    let Some(detail) = overdue else { return Ok(()) };
+    w.record(Fact::ActivationOverdue { id: w.id.clone() })?;
+    incident(w, IncidentKind::PayOutNotHeard, detail)
+}
+
+/// Raises an incident, once for the same thing.
+pub(crate) fn incident(w: &mut World<'_>, kind: IncidentKind, detail: String) -> Result<(), Stop> {
+    let is_known = w
+        .case()?
+        .is_some_and(|case| case.incidents.iter().any(|incident| incident.kind == kind && incident.detail == detail));
+    if is_known {
+        return Ok(());
+    }
+    let incident = IncidentRecord { kind, detail, at: w.desk.at(), resolved: None };
+    w.record(Fact::IncidentRaised { id: w.id.clone(), incident })
+}
+
+/// A person has looked at an incident.
+pub(crate) fn resolve(w: &mut World<'_>, number: u32, by: &Person, because: &str) -> Result<(), Stop> {
+    let resolved = Resolved { by: by.clone(), because: because.to_owned() };
+    w.record(Fact::IncidentResolved { id: w.id.clone(), number, resolved })
+}

@@ -1,0 +1,40 @@
+//! The rows of the guarantor's state and their keys.
+
+use crate::case::Case;
+use domain::{ApplicationId, Fen};
+use organisation::Key;
+use serde::{Deserialize, Serialize};
+
+/// One row of the guarantor's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Row {
+    /// An application.
+    Case(Box<Case>),
+    /// What all cases together take of the limits.
+    Limits(ExposureRow),
+    /// What one firm's cases together take of the limits.
+    Client(ExposureRow),
+}
+
+/// A sum of exposures: agreed and not taken back, whether or not a letter or a loan has come of it yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExposureRow {
+    /// Σ exposure, fen.
+    pub exposure_fen: Fen,
+}
+
+/// Key of an application.
+pub fn case(id: &ApplicationId) -> Key {
+    Key::row("case", id)
+}
+
+/// Key of the sum over all cases.
+pub fn limits() -> Key {
+    Key::Row("limits".into())
+}
+
+/// Key of the sum over a firm's cases.
+pub fn client(uscc: &str) -> Key {
+    Key::row("client", uscc)
+}
