@@ -1,1 +1,3 @@
+//! The command `nuan`; see the library.
+
 fn main() {}

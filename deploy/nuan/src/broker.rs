@@ -1,0 +1,317 @@
+//! A nats-server on loopback for the demo, the bench and the tests: one server, an account per organisation.
+//!
+//! It starts, stops, kills, restarts and wipes that server, and makes the keys that the organisations connect with. It
+//! creates no stream: that is each organisation's own provisioner, with its admin key. It refuses to listen on anything but
+//! loopback, and is no production set-up (there each organisation runs its own server).
+//!
+//! No safety rests on it (DESIGN idea 3): [`Broker::wipe`] deletes everything it holds, and nothing may be lost by that.
+
+pub mod binary;
+pub mod wheel;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+use domain::Party;
+use nkeys::KeyPair;
+
+use crate::child::Child;
+use binary::{Binary, BinaryError};
+
+/// The server's configuration; it reads public keys from the environment.
+const CONFIGURATION: &str = include_str!("broker/nats.conf");
+/// How long a server may take until it listens, and until it has ended after it was asked to.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often a wait looks.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Ports to choose from: below the range of outgoing connections (from 32768 on Linux). A client that tries to come back
+/// while the server is down could otherwise be given the server's own port, and connect to itself.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// What a connection to the broker may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Provisions streams and consumers of its own organisation; neither publishes nor reads a message.
+    Admin,
+    /// Publishes as its own organisation and reads its own inbound streams; creates nothing.
+    App,
+}
+
+impl Access {
+    const ALL: [Self; 2] = [Self::Admin, Self::App];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::App => "app",
+        }
+    }
+}
+
+/// A nats-server of ours. Dropping it kills the server; so does the end of this process, whatever ends it.
+#[derive(Debug)]
+pub struct Broker {
+    binary: Binary,
+    folder: PathBuf,
+    port: u16,
+    public_keys: BTreeMap<(Party, Access), String>,
+    server: Option<Child>,
+}
+
+/// Why there is no broker, or not the one wanted. Each a single line.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// No nats-server to run.
+    #[error(transparent)]
+    Binary(#[from] BinaryError),
+    /// Its folder cannot be used.
+    #[error("broker: cannot {operation} {}: {source}", path.display())]
+    Folder {
+        /// What was tried.
+        operation: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A key file in its folder holds no key, or keys cannot be made.
+    #[error("broker: {} is no nkey: {reason}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The process cannot be started, signalled or waited for.
+    #[error("broker: cannot {operation} nats-server: {source}")]
+    Process {
+        /// What was tried.
+        operation: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It ended instead of listening.
+    #[error("broker: nats-server ended at start: {last_words} (log: {})", log.display())]
+    Ended {
+        /// The last line of its log.
+        last_words: String,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// It runs and does not listen.
+    #[error("broker: nats-server does not listen after {PATIENCE:?} (log: {})", log.display())]
+    Silent {
+        /// Its log.
+        log: PathBuf,
+    },
+}
+
+impl Broker {
+    /// Finds a nats-server ([`binary::obtain`]) and starts it with its files in `folder` (created when missing), on a free
+    /// loopback port. Keys and messages that are already in the folder are taken up again. Returns when it listens.
+    ///
+    /// Blocks: some ten milliseconds, longer where the server must be fetched first.
+    ///
+    /// # Errors
+    /// See [`BrokerError`].
+    pub fn start(folder: &Path) -> Result<Self, BrokerError> {
+        let binary = binary::obtain()?;
+        // The server resolves relative names against its own working directory.
+        let folder = std::path::absolute(folder).map_err(failed("use", folder))?;
+        for part in [folder.clone(), folder.join("keys"), folder.join("ports")] {
+            fs::create_dir_all(&part).map_err(failed("create", &part))?;
+        }
+        let configuration = folder.join("nats.conf");
+        fs::write(&configuration, CONFIGURATION).map_err(failed("write", &configuration))?;
+        let mut public_keys = BTreeMap::new();
+        for party in Party::ALL {
+            for access in Access::ALL {
+                let key = key_in(&seed_path(&folder, party, access))?;
+                public_keys.insert((party, access), key.public_key());
+            }
+        }
+        let mut broker = Self { binary, folder, port: 0, public_keys, server: None };
+        let mut last = None;
+        // Someone else may take a port between the look and the server's bind: then the next one.
+        for port in free_ports().take(10) {
+            broker.port = port;
+            match broker.launch() {
+                Err(error @ BrokerError::Ended { .. }) if error.to_string().contains("address already in use") => {
+                    last = Some(error);
+                }
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(broker),
+            }
+        }
+        Err(last.unwrap_or(BrokerError::Silent { log: broker.log() }))
+    }
+
+    /// Where it listens, `nats://127.0.0.1:PORT`. Stays the same over restarts.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The file (mode 0600) with the nkey seed that a connection is made with.
+    pub fn seed_path(&self, party: Party, access: Access) -> PathBuf {
+        seed_path(&self.folder, party, access)
+    }
+
+    /// The nkey seed that a connection is made with.
+    ///
+    /// # Errors
+    /// When its file cannot be read any more.
+    pub fn seed(&self, party: Party, access: Access) -> Result<String, BrokerError> {
+        let path = self.seed_path(party, access);
+        let seed = fs::read_to_string(&path).map_err(failed("read", &path))?;
+        Ok(seed.trim().to_owned())
+    }
+
+    /// The server's log.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("nats-server.log")
+    }
+
+    /// The server's process id; `None` while it is down.
+    pub fn process_id(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
+    }
+
+    /// Ends the server in an orderly way and waits until it is gone. Nothing happens while it is down.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn stop(&mut self) -> Result<(), BrokerError> {
+        self.end("stop", |server| server.terminate(PATIENCE))
+    }
+
+    /// Kills the server where it stands and waits until it is gone. Nothing happens while it is down.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn kill(&mut self) -> Result<(), BrokerError> {
+        self.end("kill", Child::kill)
+    }
+
+    /// Starts the server again on the same port, with what its folder still holds; one that is up is killed first. Returns
+    /// when it listens.
+    ///
+    /// # Errors
+    /// See [`BrokerError`].
+    pub fn restart(&mut self) -> Result<(), BrokerError> {
+        self.kill()?;
+        self.launch()
+    }
+
+    /// Kills the server and deletes all it has stored: streams, consumers, messages. Its keys stay. It is down afterwards.
+    ///
+    /// # Errors
+    /// When it cannot be signalled, or the files cannot be deleted.
+    pub fn wipe(&mut self) -> Result<(), BrokerError> {
+        self.kill()?;
+        let store = self.store();
+        match fs::remove_dir_all(&store) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("delete", &store)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
+    fn end(
+        &mut self,
+        operation: &'static str,
+        end: impl FnOnce(&mut Child) -> io::Result<std::process::ExitStatus>,
+    ) -> Result<(), BrokerError> {
+        if let Some(server) = &mut self.server {
+            end(server).map_err(|source| BrokerError::Process { operation, source })?;
+            self.server = None;
+        }
+        Ok(())
+    }
+
+    /// Starts the process and waits until it says on which port it listens.
+    fn launch(&mut self) -> Result<(), BrokerError> {
+        let (log, ports) = (self.log(), self.folder.join("ports"));
+        let mut command = Command::new(&self.binary.path);
+        command.current_dir(&self.folder).args(["--addr", "127.0.0.1", "--port", &self.port.to_string()]);
+        command.arg("--config").arg("nats.conf").arg("--store_dir").arg(self.store());
+        command.arg("--log").arg(&log).arg("--ports_file_dir").arg(&ports);
+        for ((party, access), key) in &self.public_keys {
+            command.env(format!("{party}_{}_PUB", access.as_str()).to_uppercase(), key);
+        }
+        let words_before = fs::metadata(&log).map_or(0, |log| log.len());
+        let out = fs::OpenOptions::new().create(true).append(true).open(&log).map_err(failed("open", &log))?;
+        let err = out.try_clone().map_err(failed("open", &log))?;
+        let mut server = Child::spawn(command.stdout(out).stderr(err))
+            .map_err(|source| BrokerError::Process { operation: "start", source })?;
+        // The server writes this file once it listens; its name holds the process id, so an old one does not count.
+        let mark = format!("_{}.ports", server.id());
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if server.ended().map_err(|source| BrokerError::Process { operation: "watch", source })?.is_some() {
+                return Err(BrokerError::Ended { last_words: last_words(&log, words_before), log });
+            }
+            let listens = fs::read_dir(&ports).map_err(failed("read", &ports))?.flatten().any(|file| {
+                let ours = file.file_name().to_string_lossy().ends_with(&mark);
+                ours && fs::metadata(file.path()).is_ok_and(|file| file.len() > 0)
+            });
+            if listens {
+                self.server = Some(server);
+                return Ok(());
+            }
+            sleep(LOOK_EVERY);
+        }
+        Err(BrokerError::Silent { log })
+    }
+}
+
+fn seed_path(folder: &Path, party: Party, access: Access) -> PathBuf {
+    folder.join("keys").join(format!("{party}-{}.nk", access.as_str()))
+}
+
+/// The key in that file, made when there is none.
+fn key_in(path: &Path) -> Result<KeyPair, BrokerError> {
+    let wrong = |error: nkeys::error::Error| BrokerError::Key { path: path.to_owned(), reason: error.to_string() };
+    match fs::read_to_string(path) {
+        Ok(seed) => KeyPair::from_seed(seed.trim()).map_err(wrong),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let key = KeyPair::new_user();
+            let seed = key.seed().map_err(wrong)?;
+            let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            file.and_then(|mut file| writeln!(file, "{seed}")).map_err(failed("write", path))?;
+            Ok(key)
+        }
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
+
+/// Ports on which nobody listens now, beginning somewhere, so that processes that look at once do not all see the same.
+fn free_ports() -> impl Iterator<Item = u16> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    let width = u32::from(PORTS.end - PORTS.start);
+    let offset = (now ^ std::process::id().wrapping_mul(2_654_435_761)) % width;
+    let ports = (0..width).map(move |n| u32::from(PORTS.start) + (offset + n) % width);
+    ports.filter_map(|port| u16::try_from(port).ok()).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+}
+
+/// The last line that was added to the log, without its time and process id.
+fn last_words(log: &Path, from: u64) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(text.get(usize::try_from(from).unwrap_or(0)..).unwrap_or_default()).into_owned();
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing");
+    line.split_once("[FTL] ").map_or(line, |(_, words)| words).to_owned()
+}
+
+fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BrokerError {
+    let path = path.to_owned();
+    move |source| BrokerError::Folder { operation, path, source }
+}

@@ -1,0 +1,157 @@
+//! Processes that do not outlive the one that started them.
+//!
+//! The demo, the bench and the tests start brokers and services as separate processes and kill them on purpose. Whatever
+//! ends the parent (a return, a panic, Ctrl-C, `kill -9`), none of them is left behind: beside each child runs a small
+//! shell that waits on a pipe only the parent holds, and kills the child when the pipe closes. It refuses to search for
+//! processes by name: only its own children are ever signalled.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child as Process, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How often a wait looks whether the child has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// A running child process; dropping it kills it.
+///
+/// Blocks where it waits (`kill`, `terminate`): milliseconds, or what the caller allows.
+#[derive(Debug)]
+pub struct Child {
+    process: Process,
+    watcher: Process,
+}
+
+impl Child {
+    /// Starts the command with an empty standard input, in a process group of its own: a Ctrl-C at the terminal reaches the
+    /// parent only, which then ends its children in the order that it wants.
+    ///
+    /// # Errors
+    /// When the command or the shell beside it cannot be started; then neither runs.
+    pub fn spawn(command: &mut Command) -> io::Result<Self> {
+        let mut process = command.stdin(Stdio::null()).process_group(0).spawn()?;
+        let watcher = Command::new("sh")
+            .args(["-c", "read -r _; kill -9 \"$1\"", "sh", &process.id().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        match watcher {
+            Ok(watcher) => Ok(Self { process, watcher }),
+            Err(error) => {
+                let _ = process.kill();
+                let _ = process.wait();
+                Err(error)
+            }
+        }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.process.try_wait()
+    }
+
+    /// Kills it at whatever instruction it is (SIGKILL) and waits until it is gone. Nothing happens if it has ended.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn kill(&mut self) -> io::Result<ExitStatus> {
+        self.process.kill()?;
+        self.process.wait()
+    }
+
+    /// Asks it to end (SIGTERM), waits for `patience`, then kills it.
+    ///
+    /// # Errors
+    /// When a signal cannot be sent.
+    pub fn terminate(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+        if let Some(status) = self.ended()? {
+            return Ok(status);
+        }
+        if let Some(pid) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
+            kill_process(pid, Signal::TERM)?;
+        }
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            sleep(LOOK_EVERY);
+        }
+        self.kill()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // The watcher first: once the child is gone its number may belong to someone else.
+        let _ = self.watcher.kill();
+        let _ = self.watcher.wait();
+        let _ = self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops where a step fails")]
+
+    use super::*;
+
+    fn runs(pid: u32) -> bool {
+        // A process that has ended and is waited for by nobody is still listed, as a zombie.
+        let listed = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap().stdout;
+        !listed.is_empty() && !listed.starts_with(b"Z")
+    }
+
+    fn wait_until_gone(pid: u32) -> bool {
+        let until = Instant::now() + Duration::from_secs(5);
+        while runs(pid) && Instant::now() < until {
+            sleep(LOOK_EVERY);
+        }
+        !runs(pid)
+    }
+
+    #[test]
+    fn dropping_ends_child_and_watcher() {
+        let child = Child::spawn(Command::new("sleep").arg("600")).unwrap();
+        let (pid, watcher) = (child.id(), child.watcher.id());
+        assert!(runs(pid) && runs(watcher));
+        drop(child);
+        assert!(wait_until_gone(pid) && wait_until_gone(watcher));
+    }
+
+    #[test]
+    fn child_ends_when_the_parent_is_gone() {
+        let mut child = Child::spawn(Command::new("sleep").arg("600")).unwrap();
+        let pid = child.id();
+        assert!(runs(pid));
+        // What the death of this process would do: the pipe closes and nobody drops anything.
+        drop(child.watcher.stdin.take());
+        assert!(wait_until_gone(pid));
+    }
+
+    #[test]
+    fn terminate_waits_for_an_orderly_end_and_kills_after_its_patience() {
+        let orderly = "trap 'exit 7' TERM; while :; do sleep 0.01; done";
+        let mut child = Child::spawn(Command::new("sh").args(["-c", orderly])).unwrap();
+        sleep(Duration::from_millis(100)); // Until the trap is set.
+        assert_eq!(child.terminate(Duration::from_secs(5)).unwrap().code(), Some(7));
+
+        let mut deaf =
+            Child::spawn(Command::new("sh").args(["-c", "trap '' TERM; while :; do sleep 0.01; done"])).unwrap();
+        sleep(Duration::from_millis(100));
+        assert_eq!(deaf.terminate(Duration::from_millis(100)).unwrap().code(), None, "killed, so no code");
+    }
+}

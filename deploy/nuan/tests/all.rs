@@ -1,0 +1,5 @@
+//! Integration tests of the command and of the broker it starts, one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where a step fails")]
+
+#[path = "all/broker.rs"]
+mod broker;
