@@ -2,6 +2,131 @@
 //! [`broker`] and [`child`] processes.
 //!
 //! It holds no rule of the programme: those are in `domain` and in the cores.
+//!
+//! Exit codes: 0 done; 1 the answer is no, or the command failed; 2 it was called wrongly. What went wrong is one line on
+//! standard error, results are on standard output.
 
 pub mod broker;
+mod check_id;
 pub mod child;
+mod doctor;
+mod schedule;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Nuanchuang: one loan programme, run by a union, a guarantor and a bank together.
+#[derive(Debug, Parser)]
+#[command(name = "nuan", version, after_help = "Exit codes: 0 done; 1 the answer is no, or it failed; 2 wrong usage.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say whether an identifier is well formed: exit 0, or 1 with the reason
+    CheckId(check_id::Arguments),
+    /// Look whether this machine can run an organisation's service, and say what to do where it cannot
+    Doctor(doctor::Arguments),
+    /// Compute what is to be paid on a loan, and when
+    Schedule(schedule::Arguments),
+}
+
+/// Why a command did not do what was asked: its exit code and one line for standard error.
+#[derive(Debug)]
+enum Failure {
+    /// The answer is no, or something failed: exit code 1.
+    Failed(String),
+    /// It was called wrongly: exit code 2.
+    Usage(String),
+    /// Nobody reads standard output any more (`nuan … | head`): nothing is left to do or to say.
+    NobodyListens,
+}
+
+impl From<io::Error> for Failure {
+    /// For writing to standard output, the one thing that commands do with a bare `?`.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::NobodyListens,
+            _ => Self::Failed(format!("cannot write to standard output: {error}")),
+        }
+    }
+}
+
+/// Runs the command with these arguments (the first is the program's name) and answers its exit code. Writes results to
+/// standard output and at most one line of error to standard error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let (code, line) = match dispatch(arguments, &mut out) {
+        Ok(()) | Err(Failure::NobodyListens) => (0, None),
+        Err(Failure::Failed(line)) => (1, Some(line)),
+        Err(Failure::Usage(line)) => (2, Some(line)),
+    };
+    if let Some(line) = line {
+        let _ = writeln!(io::stderr(), "nuan: {line}"); // If nobody reads this either, the exit code still tells.
+    }
+    ExitCode::from(code)
+}
+
+fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write) -> Result<(), Failure> {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        // `--help` and `--version` arrive as errors that belong on standard output.
+        Err(message) if !message.use_stderr() => return Ok(write!(out, "{message}")?),
+        Err(error) => return Err(Failure::Usage(one_line(&error))),
+    };
+    match arguments.command {
+        Command::CheckId(arguments) => check_id::run(&arguments, out),
+        Command::Doctor(arguments) => doctor::run(&arguments, out),
+        Command::Schedule(arguments) => schedule::run(&arguments, out),
+    }
+}
+
+/// What is wrong with the arguments, without the usage text that follows.
+fn one_line(error: &clap::Error) -> String {
+    use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
+    if matches!(error.kind(), DisplayHelpOnMissingArgumentOrSubcommand | MissingSubcommand) {
+        return "which command? `nuan --help` lists them".to_owned();
+    }
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let line = lines.join(" ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops where a step fails")]
+
+    use super::*;
+
+    #[test]
+    fn wrong_usage_is_one_line() {
+        for (arguments, expected) in [
+            (&["nuan"][..], "which command? `nuan --help` lists them"),
+            (&["nuan", "dance"], "unrecognized subcommand 'dance'"),
+            (
+                &["nuan", "schedule", "--method", "bullet", "--principal-fen", "1"],
+                "the following required arguments were not provided: --rate-ppm <PPM> --from <DATE> <--to <DATE>|--months <N>>",
+            ),
+            (
+                &["nuan", "check-id", "passport", "1"],
+                "invalid value 'passport' for '<KIND>' [possible values: uscc, resident, card, mobile]",
+            ),
+        ] {
+            let failure = dispatch(arguments.iter().map(OsString::from), &mut Vec::new()).unwrap_err();
+            assert!(matches!(&failure, Failure::Usage(line) if line == expected), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn help_is_a_result() {
+        let mut out = Vec::new();
+        dispatch(["nuan", "--help"].map(OsString::from), &mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().contains("Exit codes: 0"));
+    }
+}

@@ -1,3 +1,7 @@
-//! The command `nuan`; see the library.
+//! The command `nuan`; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nuan::run(std::env::args_os())
+}

