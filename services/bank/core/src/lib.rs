@@ -1,1 +1,82 @@
-//! To be written.
+//! The bank's core: decides on the credit, signs the loan contract, pays out.
+//!
+//! Pure: no IO, no clock. The union asks and the bank answers, so there is no saga definition here: what it owes to each
+//! key is [`saga::participant`]'s, kept in [`requests`]. Start reading at [`decide`]; each step has a file of its own, in
+//! the order of DOMAIN.md section 2 (S1): [`credit`], [`letter`], [`contract`](mod@contract), [`payment`], and
+//! [`core_banking`] for what happens once the money is on its way. It refuses to lend on one person's word, to pay out
+//! under a letter that the guarantor did not present itself, and to take anything but the core-banking system's word for
+//! what became of a payment.
+
+mod books;
+pub mod case;
+pub mod command;
+mod contract;
+mod core_banking;
+mod credit;
+mod decide;
+mod fact;
+mod letter;
+mod payment;
+mod requests;
+pub mod rows;
+mod view;
+pub mod vocabulary;
+
+pub use books::{BORROWERS, CLEARING, LOANS, UNION_DEPOSIT};
+pub use command::Command;
+pub use fact::Fact;
+pub use rows::Row;
+pub use vocabulary::{Duty, IncidentKind, Role, Step};
+
+use domain::{Charters, Party};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The bank.
+#[derive(Clone, Debug)]
+pub struct Bank {
+    /// The charters it has accepted.
+    pub charters: Arc<Charters>,
+    /// Roles that decide by themselves, within the charter's limits, under a service identity of their own.
+    pub automatic: BTreeSet<Role>,
+    /// Where payments are posted.
+    pub core_banking: CoreBanking,
+}
+
+/// Where the bank's payments are posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CoreBanking {
+    /// In its own books, in the same decision: posted at once.
+    OwnLedger,
+    /// In a system of its own behind a port, by the same key; its own books follow what that says.
+    Port,
+}
+
+impl Organisation for Bank {
+    const PARTY: Party = Party::Bank;
+    type Command = Command;
+    type Fact = Fact;
+    type Row = Row;
+
+    fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+        decide::needs(input, rows, wanted);
+    }
+
+    fn decide(&self, input: &Input<Command>, desk: &mut Desk<Self>) -> Result<(), Stop> {
+        decide::decide(self, input, desk)
+    }
+
+    fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
+        fact::apply(rows, fact)
+    }
+
+    fn index(row: &Row) -> Index {
+        view::index(row)
+    }
+
+    fn line(fact: &Fact) -> Option<Line> {
+        view::line(fact)
+    }
+}

@@ -1,0 +1,61 @@
+//! The bank's books (DOMAIN.md section 3), as far as the programme touches them.
+//!
+//! | Code | Account | Side |
+//! |---|---|---|
+//! | B1003 | clearing: where the union's deposit came in | debit |
+//! | B2012 | the union's deposit (I2: equal to U1001) | credit |
+//! | B1301/*application* | the principal of one loan | debit |
+//! | B2011/*uscc* | the account of one borrower | credit |
+//!
+//! Loans are booked one by one, because I5 and I6 hold loan by loan. Posted in a core-banking system of its own, a pay-out
+//! is booked here too, once that system has said so: these books follow it, by the same key.
+
+use crate::{Bank, requests::World};
+use domain::{Amount, ApplicationId, Fen};
+use ledger::{Account, AccountCode, Limit, Normal, Transfer, Voucher};
+use organisation::{Desk, Key, Refusal, RefusalKind, Stop};
+
+/// Clearing.
+pub const CLEARING: AccountCode = AccountCode::constant("B1003");
+/// Deposit of the union.
+pub const UNION_DEPOSIT: AccountCode = AccountCode::constant("B2012");
+/// Loans, below it by application.
+pub const LOANS: AccountCode = AccountCode::constant("B1301");
+/// Borrowers' accounts, below it by unified social credit code.
+pub const BORROWERS: AccountCode = AccountCode::constant("B2011");
+
+/// The rows that opening the books reads.
+pub(crate) fn opening_keys() -> [Key; 2] {
+    [Key::Account(CLEARING), Key::Account(UNION_DEPOSIT)]
+}
+
+/// The rows that a pay-out books.
+pub(crate) fn loan_keys(id: &ApplicationId, uscc: &str) -> impl Iterator<Item = Key> {
+    [LOANS.sub(id), BORROWERS.sub(uscc)].into_iter().flatten().map(Key::Account)
+}
+
+/// Opens the books with the union's deposit, once.
+pub(crate) fn open_books(desk: &mut Desk<Bank>, deposit_fen: Fen) -> Result<(), Stop> {
+    let amount = Amount::new(deposit_fen)
+        .map_err(|error| Refusal::new(RefusalKind::Invalid, "AMOUNT", "金额无效", format!("存款金额无效：{error}")))?;
+    if desk.account(&UNION_DEPOSIT)?.is_some() {
+        return Err(Refusal::new(RefusalKind::Conflict, "BOOKS_OPEN", "账簿已启用", "账簿只能启用一次。").into());
+    }
+    desk.open_account(Account::new(CLEARING, Normal::Debit, Limit::None))?;
+    desk.open_account(Account::new(UNION_DEPOSIT, Normal::Credit, Limit::NotBelowZero))?;
+    let transfer = Transfer::posted("open:union-deposit", &CLEARING, &UNION_DEPOSIT, amount);
+    desk.book(Voucher::new("open_books", "programme").with(transfer))?
+        .map_err(|refusal| Stop::Illegal(format!("the bank's books refuse: {refusal}")))
+}
+
+/// The loan is paid out to the borrower's account: Dr 1301 Cr 2011, under the payment's key. Whether the books took it.
+pub(crate) fn disburse(w: &mut World<'_>, key: &str, amount: Amount) -> Result<Result<(), ledger::Refusal>, Stop> {
+    let uscc = w.file()?.firm.uscc.to_string();
+    let malformed = |error: ledger::AccountCodeError| Stop::Illegal(error.to_string());
+    let loan = LOANS.sub(&w.id).map_err(malformed)?;
+    let borrower = BORROWERS.sub(uscc).map_err(malformed)?;
+    w.desk.open_account(Account::new(loan.clone(), Normal::Debit, Limit::NotBelowZero))?;
+    w.desk.open_account(Account::new(borrower.clone(), Normal::Credit, Limit::NotBelowZero))?;
+    let voucher = Voucher::new("disburse", &w.id).with(Transfer::posted(key, &loan, &borrower, amount));
+    Ok(w.desk.book(voucher)?)
+}

@@ -1,0 +1,129 @@
+//! What people may tell the bank to do: one command a decision. No personal data.
+
+use contracts::CreditDecline;
+use domain::{Amount, ApplicationId, Fen, Method, Ppm};
+use serde::{Deserialize, Serialize};
+
+/// A command to the bank.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Opens the books with the union's deposit. Once; by an operator.
+    OpenBooks {
+        /// The deposit, fen.
+        deposit_fen: Fen,
+    },
+    /// Reports on the credit; by a credit investigator.
+    Investigate {
+        /// The application.
+        application_id: ApplicationId,
+        /// What was found.
+        finding: Finding,
+    },
+    /// Decides on the credit; by a credit approver who did not investigate it.
+    DecideCredit {
+        /// The application.
+        application_id: ApplicationId,
+        /// The decision.
+        verdict: CreditVerdict,
+    },
+    /// Records that borrower and bank signed the loan contract; by operations.
+    SignLoanContract {
+        /// The application.
+        application_id: ApplicationId,
+    },
+    /// Prepares the payment; by a payment maker.
+    PreparePayment {
+        /// The application.
+        application_id: ApplicationId,
+    },
+    /// Releases a prepared payment, or sends it back; by a payment checker who did not prepare it.
+    CheckPayment {
+        /// The application.
+        application_id: ApplicationId,
+        /// The decision.
+        verdict: PaymentCheck,
+    },
+    /// Closes an incident with a reason; changes nothing else. By the incident's owner or an operator.
+    ResolveIncident {
+        /// The application.
+        application_id: ApplicationId,
+        /// The incident's number within the case, from 1.
+        number: u32,
+        /// What was found and done.
+        because: String,
+    },
+}
+
+impl Command {
+    /// The application that the command is about; none for the books.
+    pub const fn application_id(&self) -> Option<&ApplicationId> {
+        match self {
+            Command::OpenBooks { .. } => None,
+            Command::Investigate { application_id, .. }
+            | Command::DecideCredit { application_id, .. }
+            | Command::SignLoanContract { application_id }
+            | Command::PreparePayment { application_id }
+            | Command::CheckPayment { application_id, .. }
+            | Command::ResolveIncident { application_id, .. } => Some(application_id),
+        }
+    }
+}
+
+/// What the investigator reports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
+pub enum Finding {
+    /// The loan should be granted.
+    Recommend {
+        /// Principal, fen; not above the one asked.
+        amount_fen: Amount,
+        /// Contract rate, ppm a year; not above the charter's cap on the day.
+        rate_ppm: Ppm,
+        /// Repayment method.
+        method: Method,
+    },
+    /// It should not.
+    Advise {
+        /// Why.
+        decline: CreditDecline,
+    },
+}
+
+/// What the approver decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum CreditVerdict {
+    /// The bank will lend.
+    Approve {
+        /// Principal, fen; not above what was recommended.
+        amount_fen: Amount,
+        /// Contract rate, ppm a year; not above the charter's cap on the day.
+        rate_ppm: Ppm,
+        /// Repayment method.
+        method: Method,
+    },
+    /// It will not.
+    Decline {
+        /// Why.
+        reason: CreditDecline,
+    },
+    /// Back to the investigator, for another report.
+    Return {
+        /// What is wrong with it.
+        because: String,
+    },
+}
+
+/// What the payment checker decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum PaymentCheck {
+    /// The money may leave, if every precondition holds.
+    Release,
+    /// Back to the maker, to be prepared anew.
+    Return {
+        /// What is wrong with it.
+        because: String,
+    },
+}

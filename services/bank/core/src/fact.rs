@@ -1,0 +1,360 @@
+//! What the bank records of its decisions, and how each changes the rows. Versioned and pinned by golden tests.
+
+use crate::{
+    Duty, IncidentKind, Role, Row, Step,
+    case::{
+        Asked, AtCore, Case, Contract, Decision, File, IncidentRecord, PaidOut, Payment, Released, Report, Resolved,
+        Said, Signing, StatementAsked,
+    },
+    rows::{self, Loan, LoanState},
+};
+use contracts::{Letter, NotPosted};
+use domain::{ApplicationId, Date, Moment};
+use organisation::{NotLoaded, Person, Row as AnyRow, Rows};
+use saga::{Notice, Task, participant::Request};
+use serde::{Deserialize, Serialize};
+
+/// A fact of the bank.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// What is owed to a key of the union changed.
+    RequestMoved {
+        /// The application.
+        id: ApplicationId,
+        /// The key.
+        key: String,
+        /// For which step it was asked.
+        step: Step,
+        /// What is owed to it now.
+        request: Request<Said>,
+    },
+    /// A person owes a decision.
+    TaskOpened {
+        /// The application.
+        id: ApplicationId,
+        /// Which.
+        duty: Duty,
+        /// Until when, and who may not.
+        task: Task<Role>,
+    },
+    /// A deadline reminded, or was escalated.
+    Noticed {
+        /// The application.
+        id: ApplicationId,
+        /// Whose.
+        duty: Duty,
+        /// Which share of the time has gone.
+        notice: Notice,
+    },
+    /// A person did what was owed.
+    TaskDone {
+        /// The application.
+        id: ApplicationId,
+        /// What.
+        duty: Duty,
+        /// Who.
+        by: Person,
+    },
+    /// It is not owed any more.
+    TaskCancelled {
+        /// The application.
+        id: ApplicationId,
+        /// What.
+        duty: Duty,
+    },
+    /// The union's ask for a credit decision was taken up.
+    TakenUp {
+        /// The application.
+        id: ApplicationId,
+        /// What was asked.
+        file: Box<File>,
+    },
+    /// The investigator reported.
+    Reported {
+        /// The application.
+        id: ApplicationId,
+        /// What.
+        report: Report,
+    },
+    /// The approver sent the report back.
+    ReportReturned {
+        /// The application.
+        id: ApplicationId,
+        /// Who.
+        by: Person,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The approver decided.
+    CreditDecided {
+        /// The application.
+        id: ApplicationId,
+        /// What.
+        decision: Decision,
+    },
+    /// Report and decision do not stand any more.
+    CreditCancelled {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// The guarantor presented a letter.
+    LetterPresented {
+        /// The application.
+        id: ApplicationId,
+        /// The letter.
+        letter: Letter,
+    },
+    /// Nothing will ever be paid out under this letter.
+    LetterClosed {
+        /// The application.
+        id: ApplicationId,
+        /// The letter.
+        letter_no: String,
+    },
+    /// The guarantor asked for a statement that has to wait for the core-banking system.
+    StatementDeferred {
+        /// The application.
+        id: ApplicationId,
+        /// What was asked.
+        statement: StatementAsked,
+    },
+    /// The statement was made.
+    StatementMade {
+        /// The application.
+        id: ApplicationId,
+        /// Key under which it was asked for.
+        key: String,
+    },
+    /// A loan contract is to be signed.
+    SigningBegun {
+        /// The application.
+        id: ApplicationId,
+        /// Which.
+        signing: Signing,
+    },
+    /// It is not to be signed any more.
+    SigningDropped {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// The loan contract is signed: the loan is pending.
+    ContractSigned {
+        /// The application.
+        id: ApplicationId,
+        /// The contract.
+        contract: Contract,
+    },
+    /// The loan contract was terminated unused.
+    ContractTerminated {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// A payment was ordered.
+    PaymentOrdered {
+        /// The application.
+        id: ApplicationId,
+        /// Which.
+        payment: Payment,
+    },
+    /// The maker prepared it.
+    PaymentPrepared {
+        /// The application.
+        id: ApplicationId,
+        /// Who.
+        by: Person,
+    },
+    /// The checker sent it back.
+    PaymentReturned {
+        /// The application.
+        id: ApplicationId,
+        /// Who.
+        by: Person,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// Every precondition held and the checker released it.
+    PaymentReleased {
+        /// The application.
+        id: ApplicationId,
+        /// Who.
+        by: Person,
+        /// Value date.
+        on: Date,
+    },
+    /// The core-banking system has the order, or is asked about it once more.
+    CoreOrdered {
+        /// The application.
+        id: ApplicationId,
+        /// Where it stands there.
+        core: AtCore,
+    },
+    /// The payment came to nothing, and never will.
+    PaymentFailed {
+        /// The application.
+        id: ApplicationId,
+        /// Why; none: its key was closed first.
+        why: Option<NotPosted>,
+    },
+    /// Money has left: the loan is active.
+    PaidOut {
+        /// The application.
+        id: ApplicationId,
+        /// What.
+        paid_out: PaidOut,
+    },
+    /// A person has to look at something.
+    IncidentRaised {
+        /// The application.
+        id: ApplicationId,
+        /// What happened.
+        kind: IncidentKind,
+        /// In words.
+        detail: String,
+        /// When.
+        at: Moment,
+    },
+    /// It was looked at, or settled itself.
+    IncidentResolved {
+        /// The application.
+        id: ApplicationId,
+        /// Its number within the case, from 1.
+        number: u32,
+        /// How.
+        resolved: Resolved,
+    },
+}
+
+/// Applies one fact.
+pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
+    match fact {
+        Fact::RequestMoved { id, key, step, request } => with(rows, id, |case| {
+            case.requests.insert(key.clone(), Asked { step: *step, request: request.clone() });
+        }),
+        Fact::TaskOpened { id, duty, task } => with(rows, id, |case| {
+            case.tasks.insert(*duty, task.clone());
+        }),
+        Fact::Noticed { id, duty, notice } => with(rows, id, |case| {
+            if let Some(task) = case.tasks.get_mut(duty) {
+                task.deadline.give(*notice);
+            }
+        }),
+        Fact::TaskDone { id, duty, .. } | Fact::TaskCancelled { id, duty } => with(rows, id, |case| {
+            case.tasks.remove(duty);
+        }),
+        Fact::TakenUp { id, file } => with(rows, id, |case| {
+            case.file = Some((**file).clone());
+            case.report = None;
+            case.decision = None;
+        }),
+        Fact::Reported { id, report } => with(rows, id, |case| case.report = Some(report.clone())),
+        Fact::ReportReturned { id, .. } => with(rows, id, |case| case.report = None),
+        Fact::CreditDecided { id, decision } => with(rows, id, |case| case.decision = Some(decision.clone())),
+        Fact::CreditCancelled { id } => with(rows, id, |case| {
+            case.report = None;
+            case.decision = None;
+        }),
+        Fact::LetterPresented { id, letter } => with(rows, id, |case| case.letter = Some(letter.clone())),
+        Fact::LetterClosed { id, letter_no } => with(rows, id, |case| {
+            case.closed_letters.insert(letter_no.clone());
+            case.letter.take_if(|letter| letter.letter_no == *letter_no);
+        }),
+        Fact::StatementDeferred { id, statement } => with(rows, id, |case| {
+            case.statements.insert(statement.about.key.clone(), statement.clone());
+        }),
+        Fact::StatementMade { id, key } => with(rows, id, |case| {
+            case.statements.remove(key);
+        }),
+        Fact::SigningBegun { id, signing } => with(rows, id, |case| case.signing = Some(signing.clone())),
+        Fact::SigningDropped { id } => with(rows, id, |case| case.signing = None),
+        Fact::ContractSigned { id, contract } => {
+            with(rows, id, |case| {
+                case.signing = None;
+                case.contract = Some(contract.clone());
+                case.contracts_signed = case.contracts_signed.saturating_add(1);
+            })?;
+            let uscc = case(rows, id)?.and_then(|case| Some(case.file.as_ref()?.firm.uscc.to_string()));
+            let loan = Loan {
+                application_id: id.clone(),
+                uscc: uscc.unwrap_or_default(),
+                contract_no: contract.contract_no.clone(),
+                letter_no: contract.letter_no.clone(),
+                amount_fen: contract.terms.amount_fen,
+                rate_ppm: contract.terms.rate_ppm,
+                method: contract.terms.method,
+                term_months: contract.term_months,
+                state: LoanState::Pending,
+                receipt: None,
+            };
+            rows.put(rows::loan(id), AnyRow::Own(Row::Loan(Box::new(loan))))
+        }
+        Fact::ContractTerminated { id } => {
+            with(rows, id, |case| case.contract = None)?;
+            with_loan(rows, id, |loan| loan.state = LoanState::Terminated)
+        }
+        Fact::PaymentOrdered { id, payment } => with(rows, id, |case| {
+            case.payment = Some(payment.clone());
+            case.payments_ordered = case.payments_ordered.saturating_add(1);
+        }),
+        Fact::PaymentPrepared { id, by } => payment(rows, id, |payment| payment.prepared_by = Some(by.clone())),
+        Fact::PaymentReturned { id, .. } => payment(rows, id, |payment| payment.prepared_by = None),
+        Fact::PaymentReleased { id, by, on } => {
+            payment(rows, id, |payment| payment.released = Some(Released { by: by.clone(), on: *on }))
+        }
+        Fact::CoreOrdered { id, core } => payment(rows, id, |payment| payment.core = Some(core.clone())),
+        Fact::PaymentFailed { id, .. } => with(rows, id, |case| case.payment = None),
+        Fact::PaidOut { id, paid_out } => {
+            with(rows, id, |case| {
+                case.payment = None;
+                case.paid_out = Some(paid_out.clone());
+            })?;
+            with_loan(rows, id, |loan| {
+                loan.state = LoanState::Active;
+                loan.receipt = Some(paid_out.receipt.clone());
+            })
+        }
+        Fact::IncidentRaised { id, kind, detail, at } => with(rows, id, |case| {
+            case.incidents.push(IncidentRecord { kind: *kind, detail: detail.clone(), at: *at, resolved: None });
+        }),
+        Fact::IncidentResolved { id, number, resolved } => with(rows, id, |case| {
+            let index = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));
+            if let Some(incident) = index.and_then(|index| case.incidents.get_mut(index)) {
+                incident.resolved = Some(resolved.clone());
+            }
+        }),
+    }
+}
+
+fn case<'r>(rows: &'r Rows<Row>, id: &ApplicationId) -> Result<Option<&'r Case>, NotLoaded> {
+    Ok(match rows.own(&rows::case(id))? {
+        Some(Row::Case(case)) => Some(case),
+        _ => None,
+    })
+}
+
+/// Changes the case; the first fact about an application begins it.
+fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Case)) -> Result<(), NotLoaded> {
+    let key = rows::case(id);
+    if let Some(Row::Case(case)) = rows.own_mut(&key)? {
+        change(case);
+        return Ok(());
+    }
+    let mut case = Case::new(id.clone());
+    change(&mut case);
+    rows.put(key, AnyRow::Own(Row::Case(Box::new(case))))
+}
+
+fn payment(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Payment)) -> Result<(), NotLoaded> {
+    with(rows, id, |case| {
+        if let Some(payment) = &mut case.payment {
+            change(payment);
+        }
+    })
+}
+
+fn with_loan(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Loan)) -> Result<(), NotLoaded> {
+    if let Some(Row::Loan(loan)) = rows.own_mut(&rows::loan(id))? {
+        change(loan);
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! The rows of the bank's state and their keys.
+
+use crate::case::Case;
+use contracts::DisbursementReceipt;
+use domain::{Amount, ApplicationId, Method, Ppm};
+use organisation::Key;
+use serde::{Deserialize, Serialize};
+
+/// One row of the bank's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Row {
+    /// An application.
+    Case(Box<Case>),
+    /// A loan.
+    Loan(Box<Loan>),
+}
+
+/// A loan, from its contract on: what collection will work with once the case has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loan {
+    /// The application it was granted for.
+    pub application_id: ApplicationId,
+    /// The borrower's unified social credit code.
+    pub uscc: String,
+    /// Number of the loan contract.
+    pub contract_no: String,
+    /// Number of the letter of guarantee behind it.
+    pub letter_no: String,
+    /// Principal, fen.
+    pub amount_fen: Amount,
+    /// Contract rate, ppm a year.
+    pub rate_ppm: Ppm,
+    /// Repayment method.
+    pub method: Method,
+    /// Months to maturity.
+    pub term_months: u16,
+    /// Where it stands.
+    pub state: LoanState,
+    /// Proof of the pay-out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<DisbursementReceipt>,
+}
+
+/// State of a loan (DOMAIN.md section 4), as far as origination goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LoanState {
+    /// The contract is signed.
+    Pending,
+    /// Paid out.
+    Active,
+    /// The contract was terminated unused (S1-8's undo): there never was a loan.
+    Terminated,
+}
+
+impl LoanState {
+    /// The state's code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            LoanState::Pending => "PENDING",
+            LoanState::Active => "ACTIVE",
+            LoanState::Terminated => "TERMINATED",
+        }
+    }
+}
+
+/// Key of an application.
+pub fn case(id: &ApplicationId) -> Key {
+    Key::row("case", id)
+}
+
+/// Key of an application's loan.
+pub fn loan(id: &ApplicationId) -> Key {
+    Key::row("loan", id)
+}

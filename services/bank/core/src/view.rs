@@ -1,0 +1,232 @@
+//! What readers see of the bank's rows and facts: index, summary, timeline. It decides nothing.
+
+use crate::{
+    Duty, Fact, Row,
+    case::{Case, DecisionOutcome, Said},
+    rows::{Loan, LoanState},
+    vocabulary::not_posted_zh,
+};
+use contracts::{AskRefusal, DisbursementReport};
+use domain::ApplicationId;
+use organisation::{Incident, Index, Line, OpenTask};
+use saga::{Notice, participant::Request};
+use serde_json::{Value, json};
+
+/// What the shell keeps beside a row.
+pub(crate) fn index(row: &Row) -> Index {
+    match row {
+        Row::Case(case) => index_of_case(case),
+        Row::Loan(loan) => index_of_loan(loan),
+    }
+}
+
+fn index_of_loan(loan: &Loan) -> Index {
+    Index {
+        status: loan.state.code(),
+        uscc: loan.uscc.clone(),
+        ended: loan.state == LoanState::Terminated,
+        ..Index::default()
+    }
+}
+
+fn index_of_case(case: &Case) -> Index {
+    let status = state(case);
+    let asks = case.in_flight().into_iter().flat_map(|core| [Some(core.ask_at), core.person_at]).flatten();
+    Index {
+        status,
+        uscc: case.file.as_ref().map(|file| file.firm.uscc.to_string()).unwrap_or_default(),
+        ended: matches!(status, "" | DISBURSED | CREDIT_DECLINED | CANCELLED),
+        wake_at: case.tasks.values().filter_map(|task| task.next_wake()).chain(asks).min(),
+        tasks: case.tasks.iter().map(|(duty, task)| open_task(case, *duty, task)).collect(),
+        incidents: open_incidents(case)
+            .map(|(number, incident)| Incident {
+                incident_id: format!("{}/{number}", case.id),
+                application_id: case.id.clone(),
+                owner: incident.kind.owner().to_string(),
+                step: crate::Step::Disburse.name().to_owned(),
+                what: format!("{}（{}）", incident.kind.zh(), incident.detail),
+            })
+            .collect(),
+    }
+}
+
+fn open_task(case: &Case, duty: Duty, task: &saga::Task<crate::Role>) -> OpenTask {
+    OpenTask {
+        task_id: task_id(&case.id, duty),
+        application_id: case.id.clone(),
+        role: task.role().to_string(),
+        title: duty.zh().to_owned(),
+        opened_at: task.deadline.opened_at,
+        due_at: task.due_at(),
+        escalated: task.deadline.noticed == Some(Notice::Overdue),
+    }
+}
+
+fn open_incidents(case: &Case) -> impl Iterator<Item = (u32, &crate::case::IncidentRecord)> {
+    (1_u32..).zip(&case.incidents).filter(|(_, incident)| incident.resolved.is_none())
+}
+
+/// The id of a task: the application and the duty, e.g. `NCD-2018-0052/decide-credit`.
+fn task_id(id: &ApplicationId, duty: Duty) -> String {
+    format!("{id}/{}", duty.code())
+}
+
+const DISBURSED: &str = "DISBURSED";
+const CREDIT_DECLINED: &str = "CREDIT_DECLINED";
+const CANCELLED: &str = "CANCELLED";
+
+/// The state of an application as the bank knows it, in the words of DOMAIN.md section 4; CANCELLED where the union took
+/// its ask back (why is the union's to know), and empty where nothing was ever taken up.
+fn state(case: &Case) -> &'static str {
+    let reported_unknown = case.in_flight().is_some_and(|core| core.unknown_reported);
+    match case {
+        Case { file: None, .. } => "",
+        Case { paid_out: Some(_), .. } => DISBURSED,
+        Case { payment: Some(_), .. } if reported_unknown => "UNKNOWN",
+        Case { payment: Some(_), .. } => "DISBURSING",
+        Case { contract: Some(_), .. } => "READY",
+        Case { decision: Some(decision), .. } => match decision.outcome {
+            DecisionOutcome::Approved(_) => "CONTRACTING",
+            DecisionOutcome::Declined { .. } => CREDIT_DECLINED,
+        },
+        _ if case.tasks.is_empty() => CANCELLED,
+        _ => "CREDIT_REVIEW",
+    }
+}
+
+/// A case as the API shows it. Personal data are not in it.
+pub(crate) fn summary(case: &Case) -> Value {
+    let mut waiting: Vec<Value> = case
+        .tasks
+        .iter()
+        .map(|(duty, task)| {
+            json!({
+                "step": duty.step().name(),
+                "duty": duty.code(),
+                "who": task.role().code(),
+                "until": task.due_at().to_string(),
+            })
+        })
+        .collect();
+    if case.signing.is_some() && !case.tasks.contains_key(&Duty::SignLoanContract) {
+        waiting.push(json!({ "step": "sign loan contract", "duty": "letter", "who": "guarantor", "until": null }));
+    }
+    if let Some(core) = case.in_flight() {
+        let until = core.ask_at.to_string();
+        waiting.push(json!({ "step": "disburse", "duty": "posting", "who": "core_banking", "until": until }));
+    }
+    let index = index_of_case(case);
+    json!({
+        "application_id": case.id,
+        "saga_id": organisation::saga_id(&case.id),
+        "state": index.status,
+        "ended": index.ended,
+        "charter": case.file.as_ref().map(|file| file.charter),
+        "firm": case.file.as_ref().map(|file| &file.firm),
+        "wish": case.file.as_ref().map(|file| &file.wish),
+        "conditions": case.file.as_ref().map(|file| &file.conditions),
+        "report": case.report,
+        "decision": case.decision,
+        "letter": case.letter,
+        "closed_letters": case.closed_letters,
+        "contract": case.contract,
+        "payment": case.payment,
+        "paid_out": case.paid_out,
+        "waiting_for": waiting,
+        "tasks": index.tasks,
+        "incidents": index.incidents,
+    })
+}
+
+/// The fact as a line of the timeline.
+pub(crate) fn line(fact: &Fact) -> Option<Line> {
+    use crate::Step as S;
+    let line = |step: S, event: &'static str, text: String| {
+        Some(Line { step: step.name().to_owned(), event, text: format!("{}：{text}", step.zh()) })
+    };
+    let of_duty = |duty: &Duty, event, text: String| line(duty.step(), event, format!("{}{text}", duty.zh()));
+    match fact {
+        Fact::RequestMoved { step, request, .. } => match request {
+            Request::Open => line(*step, "asked", "收到请求".into()),
+            Request::Done(_) => line(*step, "done", "已答复".into()),
+            Request::Refused(Said::NotTakenUp(why)) => line(*step, "refused", not_taken_up_zh(*why).into()),
+            Request::Refused(Said::Reported(DisbursementReport::NotPosted { why })) => {
+                line(*step, "refused", format!("未放款（{}）", not_posted_zh(*why)))
+            }
+            Request::Refused(_) => line(*step, "refused", "不予通过".into()),
+            Request::InDoubt { .. } => line(*step, "asked", "等待核心系统".into()),
+            Request::Undoing(_) => line(*step, "undo asked", "收到撤销请求".into()),
+            Request::Undone => line(*step, "undone", "已撤销".into()),
+            Request::Closed => line(*step, "closed", "编号已关闭，不再放款".into()),
+            Request::Unheard => None,
+        },
+        Fact::TaskOpened { duty, task, .. } => of_duty(duty, "opened", format!("，待 {} 办理", task.role())),
+        Fact::Noticed { duty, notice: Notice::Overdue, .. } => of_duty(duty, "escalated", "已逾期，上报".into()),
+        Fact::Noticed { duty, notice, .. } => {
+            of_duty(duty, "reminded", format!("期限已过 {}%，提醒", notice.percent()))
+        }
+        Fact::TaskDone { duty, by, .. } => of_duty(duty, "decided", format!("（{by}）")),
+        Fact::TaskCancelled { duty, .. } => of_duty(duty, "cancelled", "取消".into()),
+        Fact::TakenUp { file, .. } => line(S::Credit, "noted", format!("受理，金额 {} 元", file.wish.amount_fen)),
+        Fact::Reported { report, .. } => line(S::Credit, "noted", format!("调查意见：{}", outcome_zh(&report.outcome))),
+        Fact::ReportReturned { because, .. } => line(S::Credit, "returned", format!("退回重新调查：{because}")),
+        Fact::CreditDecided { decision, .. } => {
+            line(S::Credit, "noted", format!("审批结论：{}", outcome_zh(&decision.outcome)))
+        }
+        Fact::CreditCancelled { .. } => None,
+        Fact::LetterPresented { letter, .. } => {
+            line(S::Contract, "noted", format!("收到保函 {}，金额 {} 元", letter.letter_no, letter.amount_fen))
+        }
+        Fact::LetterClosed { letter_no, .. } => line(S::Contract, "closed", format!("保函 {letter_no} 已关闭")),
+        Fact::StatementDeferred { .. } => line(S::Disburse, "noted", "担保公司询问是否已放款，待核心系统答复".into()),
+        Fact::StatementMade { .. } | Fact::SigningBegun { .. } | Fact::SigningDropped { .. } => None,
+        Fact::ContractSigned { contract, .. } => {
+            line(S::Contract, "noted", format!("借款合同 {}", contract.contract_no))
+        }
+        Fact::ContractTerminated { .. } => line(S::Contract, "noted", "借款合同终止，未使用".into()),
+        Fact::PaymentOrdered { payment, .. } => {
+            line(S::Disburse, "noted", format!("收到放款指令，金额 {} 元", payment.amount_fen))
+        }
+        Fact::PaymentPrepared { .. } => None,
+        Fact::PaymentReturned { because, .. } => line(S::Disburse, "returned", format!("退回重新经办：{because}")),
+        Fact::PaymentReleased { on, .. } => line(S::Disburse, "noted", format!("复核放行，起息日 {on}")),
+        Fact::CoreOrdered { core, .. } if core.unknown_reported => {
+            line(S::Disburse, "unknown", "结果不明，按同一编号查询".into())
+        }
+        Fact::CoreOrdered { core, .. } if core.closing => line(S::Disburse, "closing", "要求核心系统关闭编号".into()),
+        Fact::CoreOrdered { .. } => None,
+        Fact::PaymentFailed { why: Some(why), .. } => {
+            line(S::Disburse, "noted", format!("未放款：{}", not_posted_zh(*why)))
+        }
+        Fact::PaymentFailed { why: None, .. } => None,
+        Fact::PaidOut { paid_out, .. } => {
+            let receipt = &paid_out.receipt;
+            line(
+                S::Disburse,
+                "noted",
+                format!(
+                    "已放款 {} 元，凭证 {}，到期日 {}",
+                    receipt.amount_fen, receipt.posting_no, receipt.maturity_on
+                ),
+            )
+        }
+        Fact::IncidentRaised { kind, .. } => line(S::Disburse, "incident", kind.zh().into()),
+        Fact::IncidentResolved { number, resolved, .. } => {
+            line(S::Disburse, "resolved", format!("异常 {number} 已处理：{}", resolved.because))
+        }
+    }
+}
+
+const fn not_taken_up_zh(why: AskRefusal) -> &'static str {
+    match why {
+        AskRefusal::CharterNotAccepted => "未接受该章程，不予受理",
+        AskRefusal::OutOfOrder => "与已知情况不符，不予受理",
+    }
+}
+
+fn outcome_zh(outcome: &DecisionOutcome) -> String {
+    match outcome {
+        DecisionOutcome::Approved(terms) => format!("同意 {} 元，年利率 {}", terms.amount_fen, terms.rate_ppm),
+        DecisionOutcome::Declined { reason } => format!("拒绝（{}）", reason.zh()),
+    }
+}

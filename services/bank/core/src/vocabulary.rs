@@ -1,0 +1,196 @@
+//! The bank's words: who acts, what they owe, which step of origination it belongs to, what cannot be settled by rule.
+
+use contracts::NotPosted;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Who acts for the bank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Investigates and reports (信贷调查岗).
+    CreditInvestigator,
+    /// Decides on the report, never on the own one (信贷审批岗).
+    CreditApprover,
+    /// Signs loan contracts; answers for what the core-banking system leaves open (运营岗).
+    Operations,
+    /// Prepares payments (放款经办).
+    PaymentMaker,
+    /// Releases payments, never one that the same person prepared (放款复核).
+    PaymentChecker,
+    /// Opens the books and closes incidents, decides nothing of business (运维).
+    Operator,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: &'static [Role] = &[
+        Role::CreditInvestigator,
+        Role::CreditApprover,
+        Role::Operations,
+        Role::PaymentMaker,
+        Role::PaymentChecker,
+        Role::Operator,
+    ];
+
+    /// The code under which accounts hold it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Role::CreditInvestigator => "credit_investigator",
+            Role::CreditApprover => "credit_approver",
+            Role::Operations => "operations",
+            Role::PaymentMaker => "payment_maker",
+            Role::PaymentChecker => "payment_checker",
+            Role::Operator => "operator",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A step of origination that the bank is asked for (DOMAIN.md section 2, S1 steps 5, 8 and 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The credit decision.
+    Credit,
+    /// The loan contract.
+    Contract,
+    /// The pay-out: the point of no return.
+    Disburse,
+}
+
+impl Step {
+    /// Every step, in the order of origination.
+    pub const ALL: &'static [Step] = &[Step::Credit, Step::Contract, Step::Disburse];
+
+    /// The step in the words of the union's definition, so that timelines of the organisations can stand side by side.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Step::Credit => "approve credit",
+            Step::Contract => "sign loan contract",
+            Step::Disburse => "disburse",
+        }
+    }
+
+    /// The step as people read it.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Step::Credit => "信贷审批",
+            Step::Contract => "签订借款合同",
+            Step::Disburse => "放款",
+        }
+    }
+}
+
+/// A decision that a person (or a service identity) owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duty {
+    /// The investigator's report.
+    Investigate,
+    /// The approver's decision.
+    DecideCredit,
+    /// The loan contract's signature.
+    SignLoanContract,
+    /// The payment's preparation.
+    PreparePayment,
+    /// The payment's release.
+    CheckPayment,
+}
+
+impl Duty {
+    /// Every duty, in the order of origination.
+    pub const ALL: &'static [Duty] =
+        &[Duty::Investigate, Duty::DecideCredit, Duty::SignLoanContract, Duty::PreparePayment, Duty::CheckPayment];
+
+    /// Who owes it.
+    pub const fn role(self) -> Role {
+        match self {
+            Duty::Investigate => Role::CreditInvestigator,
+            Duty::DecideCredit => Role::CreditApprover,
+            Duty::SignLoanContract => Role::Operations,
+            Duty::PreparePayment => Role::PaymentMaker,
+            Duty::CheckPayment => Role::PaymentChecker,
+        }
+    }
+
+    /// The step that it belongs to.
+    pub const fn step(self) -> Step {
+        match self {
+            Duty::Investigate | Duty::DecideCredit => Step::Credit,
+            Duty::SignLoanContract => Step::Contract,
+            Duty::PreparePayment | Duty::CheckPayment => Step::Disburse,
+        }
+    }
+
+    /// Names the task within its case, e.g. `decide-credit`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Duty::Investigate => "investigate",
+            Duty::DecideCredit => "decide-credit",
+            Duty::SignLoanContract => "sign-loan-contract",
+            Duty::PreparePayment => "prepare-payment",
+            Duty::CheckPayment => "check-payment",
+        }
+    }
+
+    /// The task as people read it.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Duty::Investigate => "贷前调查",
+            Duty::DecideCredit => "信贷审批",
+            Duty::SignLoanContract => "签订借款合同",
+            Duty::PreparePayment => "放款经办",
+            Duty::CheckPayment => "放款复核",
+        }
+    }
+}
+
+/// What the core-banking system says, or does not say, that only a person can settle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IncidentKind {
+    /// Money left under a key that was never ordered, or that is closed.
+    PostedUnasked,
+    /// Money left a second time under one key.
+    PostedTwice,
+    /// The key of a posting is said to be closed.
+    CoreContradicts,
+    /// The outcome has been unknown for longer than the charter allows (S4).
+    UnknownTooLong,
+}
+
+impl IncidentKind {
+    /// Who has to look at it.
+    pub const fn owner(self) -> Role {
+        Role::Operations
+    }
+
+    /// What happened, as people read it.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            IncidentKind::PostedUnasked => "核心系统称已入账，但该编号未下达或已关闭",
+            IncidentKind::PostedTwice => "核心系统称同一编号再次入账",
+            IncidentKind::CoreContradicts => "核心系统前后说法矛盾",
+            IncidentKind::UnknownTooLong => "放款结果长时间不明，请人工核实",
+        }
+    }
+}
+
+/// Why a payment was not made, as people read it.
+pub const fn not_posted_zh(why: NotPosted) -> &'static str {
+    match why {
+        NotPosted::NoContract => "未签订借款合同",
+        NotPosted::LetterNotIssued => "保函未出具或已失效",
+        NotPosted::LetterExpired => "保函已过有效期",
+        NotPosted::AmountDiffers => "金额与合同或保函不符",
+        NotPosted::MembershipStale => "会员身份核验已过期",
+        NotPosted::RateAboveCap => "合同利率高于当日上限",
+        NotPosted::RefusedByCore => "核心系统未入账",
+    }
+}
