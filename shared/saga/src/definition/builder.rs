@@ -4,42 +4,42 @@
 //! A compensatable step returns a value that only `.undo(f)` or `.no_undo("why")` turns back into the flow. The pivot
 //! wants its query and its closing. After it, only retriable steps exist:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! # use saga::*; use domain::Party;
 //! fn f<W: World>(role: W::Role, ask: fn(&mut W, &Ask) -> Result<(), W::Fault>, undo: fn(&mut W, &Ask) -> Result<(), W::Fault>) {
 //!     saga::<W>("x", 1).point_of_no_return("pay", Party::Bank, ask).if_unknown(ask).close_with(ask)
 //!         .ask("letter", Party::Guarantor, ask); // no `ask` behind the pivot: it could be refused
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! # use saga::*; use domain::Party;
 //! fn f<W: World>(ask: fn(&mut W, &Ask) -> Result<(), W::Fault>, undo: fn(&mut W, &Ask) -> Result<(), W::Fault>) {
 //!     saga::<W>("x", 1).point_of_no_return("pay", Party::Bank, ask).if_unknown(ask).close_with(ask)
 //!         .must("letter", Party::Guarantor, ask).undo(undo); // no undo behind the pivot
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! # use saga::*; use domain::Party;
 //! fn f<W: World>(ask: fn(&mut W, &Ask) -> Result<(), W::Fault>) {
 //!     saga::<W>("x", 1).ask("letter", Party::Guarantor, ask)
 //!         .point_of_no_return("pay", Party::Bank, ask); // the letter has no undo and does not say why
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! # use saga::*; use domain::Party;
 //! fn f<W: World>(ask: fn(&mut W, &Ask) -> Result<(), W::Fault>) {
 //!     saga::<W>("x", 1).point_of_no_return("pay", Party::Bank, ask).if_unknown(ask).close_with(ask)
 //!         .point_of_no_return("pay again", Party::Bank, ask); // one point of no return
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! # use saga::*; use domain::Party;
 //! fn f<W: World>(ask: fn(&mut W, &Ask) -> Result<(), W::Fault>) {
 //!     saga::<W>("x", 1).point_of_no_return("pay", Party::Bank, ask).if_unknown(ask)
 //!         .build(); // its key cannot be closed
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! # use saga::*;
 //! fn f<W: World>(refuse: fn(&mut W) -> Result<Here<W::Reason>, W::Fault>) {
 //!     saga::<W>("x", 1).point_of_no_return_here("book", refuse)

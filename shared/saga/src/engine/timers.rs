@@ -11,12 +11,17 @@ use crate::world::World;
 impl<W: World> Definition<W> {
     /// Fires every due timer. The run comes to rest after each, so that a later timer sees what an earlier one did.
     pub(crate) fn ticked(&self, w: &mut W) -> Result<Handled, W::Fault> {
-        let mut moved = false;
-        while let Some((_, timer)) = w.run()?.due(w.now()) {
-            self.fire(w, timer)?;
+        let mut last = None;
+        while let Some(next) = w.run()?.due(w.now()) {
+            // A timer that is still there after it has fired would fire for ever and take the writer with it.
+            if last.as_ref() == Some(&next) {
+                break;
+            }
+            self.fire(w, next.1.clone())?;
             self.settle(w)?;
-            moved = true;
+            last = Some(next);
         }
+        let moved = last.is_some();
         Ok(if moved { Handled::Moved } else { Handled::Nothing(Why::NothingDue) })
     }
 

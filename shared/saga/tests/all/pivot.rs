@@ -50,7 +50,9 @@ fn unknown_is_asked_about_under_the_same_key_and_calls_a_person_after_four_hours
     let mut asked_at = Vec::new();
     let mut called_at = None;
     while toy.now.millis() < since + 6 * 60 * MINUTE {
-        toy.now = toy.run.next_wake().unwrap();
+        let next = toy.run.next_wake().unwrap();
+        assert!(next > toy.now, "a timer that has fired is gone");
+        toy.now = next;
         assert_eq!(toy.on(&definition, Event::Tick), Reaction::Moved);
         let minutes = (toy.now.millis() - since) / MINUTE;
         for (purpose, key) in sent(&mut toy) {

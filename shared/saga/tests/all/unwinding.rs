@@ -193,3 +193,20 @@ fn a_step_s_own_retry_policy_outranks_the_definition_s() {
     assert_eq!(say(&mut toy, &definition, "a", Outcome::Done), Reaction::Moved);
     assert_eq!(toy.run.next_wake().unwrap().millis() - toy.now.millis(), 60 * MINUTE);
 }
+
+#[test]
+fn an_expiry_silences_what_it_ends_within_the_same_tick() {
+    let (mut toy, definition) = branching();
+    for step in ["insure", "book carrier"] {
+        assert_eq!(say(&mut toy, &definition, step, Outcome::Done), Reaction::Moved);
+    }
+    toy.now = domain::Moment::from_millis(toy.run.expiries["COVER"].millis() - MINUTE);
+    let _ = toy.on(&definition, Event::Tick);
+    assert_eq!(say(&mut toy, &definition, "quote rate", Outcome::Done), Reaction::Moved);
+    assert_eq!(toy.state_name("approve order"), "deciding");
+    assert_eq!(toy.after(&definition, 100 * 24 * 60 * MINUTE), Reaction::Moved);
+    assert_eq!(toy.state_name("approve order"), "abandoned");
+    let about_the_task =
+        |fact: &&_| matches!(fact, Fact::Reminded { step, .. } | Fact::Escalated { step } if step == "approve order");
+    assert_eq!(toy.facts.iter().filter(about_the_task).count(), 0, "a task that is given up reminds nobody");
+}
