@@ -106,7 +106,6 @@ pub enum IdentifierFault {
 /// The text with full-width forms narrowed, letters in upper case, and without surrounding blanks.
 fn normalise(text: &str) -> Vec<char> {
     let narrow = |c: char| match c {
-        '\u{3000}' => ' ',
         '\u{ff01}'..='\u{ff5e}' => u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(c),
         _ => c,
     };

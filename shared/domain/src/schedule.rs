@@ -138,7 +138,6 @@ impl Terms {
     /// When the loan has no days, is too long, or ends after the year 9999.
     pub fn maturity(&self) -> Result<Date, ScheduleError> {
         let end = match self.end {
-            End::Months(n) if n > MAX_MONTHS => return Err(ScheduleError::TooLong),
             End::Months(n) => add_months(self.from, n)?,
             End::On(day) => day,
         };

@@ -89,7 +89,7 @@ impl JsonSchema for CharterHash {
 pub struct CharterHashError;
 
 impl Charter {
-    /// Its name. Computed anew each time, some ten microseconds: `Charters` keeps it for those accepted.
+    /// Its name. Computed anew each time from some kilobytes of text: for those accepted, `Charters` has it at hand.
     pub fn hash(&self) -> CharterHash {
         CharterHash(Sha256::digest(self.canonical_json()).into())
     }

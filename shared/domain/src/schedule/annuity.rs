@@ -71,12 +71,11 @@ impl Natural {
 
     /// Takes away a number that is not greater.
     fn subtract(&mut self, other: &Self) {
-        let mut borrowed = false;
+        let mut borrowed = 0;
         for (i, limb) in self.0.iter_mut().enumerate() {
-            let (first, under) = limb.overflowing_sub(other.0.get(i).copied().unwrap_or(0));
-            let (second, again) = first.overflowing_sub(u32::from(borrowed));
-            *limb = second;
-            borrowed = under || again;
+            let taken = u64::from(other.0.get(i).copied().unwrap_or(0)) + borrowed;
+            borrowed = u64::from(u64::from(*limb) < taken);
+            *limb = low_bits(u128::from((borrowed << 32) + u64::from(*limb) - taken));
         }
         self.trim();
     }

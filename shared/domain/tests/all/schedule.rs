@@ -50,6 +50,12 @@ fn a_bullet_loan_is_charged_on_the_21st_even_when_it_begins_or_ends_there() {
 }
 
 #[test]
+fn a_bullet_loan_of_whole_months_is_counted_in_days_in_mode_month_too() {
+    let terms = loan(Method::Bullet, 36_000_000, 10_000, "2020-01-10", End::Months(1));
+    check(&terms, &[("2020-02-10", 31, 36_000_000, 31_000, 0)]);
+}
+
+#[test]
 fn a_bullet_loan_crosses_the_year() {
     let terms = loan(Method::Bullet, 36_000_000, 10_000, "2019-12-21", End::Months(4));
     check(&terms, &[("2020-03-21", 91, 0, 91_000, 36_000_000), ("2020-04-21", 31, 36_000_000, 31_000, 0)]);
