@@ -1,0 +1,575 @@
+//! One rule of the protocol at a time, between two sides and a network under the test's hand.
+
+use channel::{
+    Action, Channel, Empty, Freeze, Heads, NumberRefusal, Phase, Resolution, Settings, TwoPersons, UnfreezeRefusal,
+    Verdict, seal,
+};
+use domain::Party;
+
+use crate::support::{Fault, PARTNER, Side, US, exchange, fresh_heads, key_of, pair, run};
+
+fn sent(side: &mut Side) -> Vec<Vec<u8>> {
+    std::mem::take(&mut side.out)
+}
+
+fn contents(side: &Side) -> Vec<String> {
+    side.store.delivered.iter().map(|(_, content)| String::from_utf8(content.clone()).unwrap()).collect()
+}
+
+fn two_persons() -> TwoPersons {
+    TwoPersons::new("risk-manager-1", "operations-7").unwrap()
+}
+
+/// A frame of `side` says something else under the numbers after `store`'s last.
+fn fork_of(side: &Side, text: &str) -> Vec<u8> {
+    let mut other = Side::new(side.us, side.partner, side.settings, 0);
+    other.store = side.store.clone();
+    let instant = Settings { greeting_wait_ms: 0, ..side.settings };
+    other.channel = Channel::start(instant, side.us, side.partner, side.store.heads.clone(), 77, 0).0;
+    sent(&mut other);
+    other.say(text, 0);
+    other.store.outbox.last().unwrap().bytes.clone()
+}
+
+#[test]
+fn a_message_is_delivered_and_receipted() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("reserve", 10);
+    exchange(&mut a, &mut b, 10);
+    assert_eq!(contents(&b), ["reserve"]);
+    assert!(!a.channel.is_settled(), "no receipt before the delay");
+    b.tick(b.channel.next_wake());
+    exchange(&mut a, &mut b, 110);
+    assert!(a.channel.is_settled());
+    assert_eq!(a.channel.in_flight_bytes(), 0);
+    assert_eq!(a.store.heads.sent, b.store.heads.received);
+}
+
+#[test]
+fn a_receipt_rides_on_the_frame_of_the_same_commit() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("assess", 10);
+    let question = sent(&mut a).remove(0);
+    b.batch(&[question], &[b"approved".to_vec()], Fault::None, 20);
+    let answers = sent(&mut b);
+    assert_eq!(answers.len(), 1, "the answer is the receipt");
+    a.hear(&answers[0], 30);
+    assert!(a.channel.is_settled());
+    assert_eq!(contents(&a), ["approved"]);
+}
+
+#[test]
+fn nothing_is_receipted_before_its_commit() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("assess", 10);
+    let question = sent(&mut a).remove(0);
+    let frame = b.open(&question);
+    let mut work = b.channel.clone();
+    assert_eq!(work.on_frame(&frame, Default::default(), 20), Verdict::Accept { skip: 0 });
+    // The batch failed: the clone is dropped, and the channel in place knows nothing of the frame.
+    assert_eq!(b.channel.heads().received.seq, 0);
+    assert!(b.channel.on_tick(5_000).iter().all(|action| !matches!(action, Action::SendEmpty(Empty::Receipt))));
+}
+
+#[test]
+fn a_duplicate_changes_nothing_and_is_receipted_again() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("reserve", 10);
+    let frame = sent(&mut a).remove(0);
+    assert_eq!(b.hear(&frame, 10), Verdict::Accept { skip: 0 });
+    let lost_receipt = b.channel.next_wake();
+    b.tick(lost_receipt);
+    sent(&mut b);
+    let before = b.store.heads.clone();
+    assert_eq!(b.hear(&frame, 5_000), Verdict::Duplicate);
+    assert_eq!(b.store.heads, before);
+    assert_eq!(contents(&b), ["reserve"]);
+    b.tick(5_100);
+    exchange(&mut a, &mut b, 5_100);
+    assert!(a.channel.is_settled());
+}
+
+#[test]
+fn an_old_duplicate_is_verified_against_the_store() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("one", 10);
+    let old = a.out[0].clone();
+    exchange(&mut a, &mut b, 10);
+    a.say("two", 20);
+    exchange(&mut a, &mut b, 20);
+    b.restart(30);
+    run(&mut a, &mut b, 30, 3_000);
+    let frame = b.open(&old);
+    assert_eq!(b.channel.needs(&frame).inbound_seq, Some(1));
+    assert_eq!(b.hear(&old, 3_000), Verdict::Duplicate);
+    let unknown = b.channel.clone().on_frame(&frame, Default::default(), 3_000);
+    assert_eq!(unknown, Verdict::Unverified, "what cannot be compared concludes nothing");
+}
+
+#[test]
+fn a_frame_above_a_gap_is_dropped_and_the_missing_ones_asked_for_once() {
+    let (mut a, mut b) = pair(Settings::default());
+    for (text, now) in [("one", 10), ("two", 11), ("three", 12)] {
+        a.say(text, now);
+    }
+    let frames = sent(&mut a);
+    assert_eq!(b.hear(&frames[2], 20), Verdict::Gap { expected: 1 });
+    assert_eq!(b.hear(&frames[1], 20), Verdict::Gap { expected: 1 });
+    assert_eq!(b.out.len(), 1, "one request an interval");
+    exchange(&mut a, &mut b, 2_100);
+    assert_eq!(contents(&b), ["one", "two", "three"]);
+}
+
+#[test]
+fn a_frame_that_is_lost_last_is_sent_again_after_a_time_without_progress() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("one", 10);
+    sent(&mut a);
+    assert_eq!(a.channel.next_wake(), 2_010);
+    a.tick(2_009);
+    assert!(a.out.is_empty());
+    a.tick(2_010);
+    assert_eq!(a.out, [a.store.outbox[0].bytes.clone()], "byte for byte");
+    exchange(&mut a, &mut b, 2_010);
+    assert_eq!(contents(&b), ["one"]);
+}
+
+#[test]
+fn resends_double_from_two_seconds_to_five_minutes_and_probe_with_one_frame() {
+    let (mut a, _) = pair(Settings::default());
+    for text in ["one", "two", "three"] {
+        a.say(text, 0);
+    }
+    sent(&mut a);
+    let (mut waits, mut frames, mut last) = (Vec::new(), Vec::new(), 0);
+    while waits.len() < 10 {
+        let now = a.channel.next_wake();
+        a.tick(now);
+        let resent = sent(&mut a).into_iter().filter(|bytes| a.store.outbox.iter().any(|built| built.bytes == *bytes));
+        let resent = resent.count();
+        if resent > 0 {
+            waits.push((now - last) / 1_000);
+            frames.push(resent);
+            last = now;
+        }
+    }
+    assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    assert_eq!(frames, [3, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+}
+
+#[test]
+fn a_partner_that_comes_back_is_served_at_once() {
+    let (mut a, mut b) = pair(Settings::default());
+    for index in 0..5 {
+        a.say(&format!("m{index}"), 0);
+    }
+    // Gone for twenty minutes: the resends are five minutes apart by now.
+    let mut now = 0;
+    while now < 1_200_000 {
+        now = a.channel.next_wake();
+        a.tick(now);
+    }
+    sent(&mut a);
+    b.restart(now);
+    let end = run(&mut a, &mut b, now, now + 1_000);
+    assert_eq!(b.store.delivered.len(), 5);
+    assert!(a.channel.is_settled(), "still unreceipted at {end} ms");
+}
+
+#[test]
+fn a_transport_that_comes_back_ends_the_back_off() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("one", 0);
+    for _ in 0..40 {
+        a.tick(a.channel.next_wake());
+    }
+    sent(&mut a);
+    let now = a.channel.next_wake() - 1;
+    a.channel.on_reconnected(now);
+    assert_eq!(a.channel.next_wake(), now);
+    a.tick(now);
+    exchange(&mut a, &mut b, now);
+    assert_eq!(contents(&b), ["one"]);
+}
+
+#[test]
+fn no_more_is_on_the_wire_than_the_window_allows() {
+    let settings = Settings { window_bytes: 4_000, ..Settings::default() };
+    let (mut a, mut b) = pair(settings);
+    let message = vec![b'7'; 700];
+    for _ in 0..20 {
+        a.batch(&[], std::slice::from_ref(&message), Fault::None, 10);
+        assert!(a.channel.in_flight_bytes() <= 4_000);
+    }
+    assert_eq!(a.out.len(), 4, "the rest waits in the outbox");
+    run(&mut a, &mut b, 10, 3_000);
+    assert_eq!(b.store.delivered.len(), 20);
+    assert!(a.channel.is_settled());
+}
+
+#[test]
+fn many_frames_or_bytes_hurry_the_receipt() {
+    let settings = Settings { receipt_after_frames: 3, ..Settings::default() };
+    let (mut a, mut b) = pair(settings);
+    for _ in 0..2 {
+        a.say("x", 10);
+    }
+    for frame in sent(&mut a) {
+        b.hear(&frame, 10);
+    }
+    assert!(b.out.is_empty());
+    a.say("x", 10);
+    let third = sent(&mut a).remove(0);
+    b.hear(&third, 10);
+    assert_eq!(b.out.len(), 1);
+    a.hear(&sent(&mut b)[0], 10);
+    assert!(a.channel.is_settled());
+}
+
+#[test]
+fn what_is_too_much_for_one_frame_goes_into_several() {
+    let limits = channel::Limits { frame_bytes: 600, messages: 3 };
+    let (mut a, mut b) = pair(Settings { limits, ..Settings::default() });
+    let messages: Vec<_> = [10, 10, 10, 10, 200, 150, 347, 1].iter().map(|size| vec![b'1'; *size]).collect();
+    a.batch(&[], &messages, Fault::None, 10);
+    let cuts: Vec<_> = a.store.outbox.iter().map(|built| (built.meta.first, built.meta.last)).collect();
+    assert_eq!(cuts, [(1, 3), (4, 5), (6, 6), (7, 7), (8, 8)]);
+    assert!(a.store.outbox.iter().all(|built| built.bytes.len() <= 600 && built.bytes.len() == built.meta.bytes));
+    exchange(&mut a, &mut b, 10);
+    assert_eq!(b.store.delivered.iter().map(|(_, content)| content.clone()).collect::<Vec<_>>(), messages);
+}
+
+#[test]
+fn a_message_that_fits_no_frame_gets_no_number() {
+    let (mut a, _) = pair(Settings::default());
+    let limit = channel::Limits::SEND.message_bytes();
+    let before = a.channel.heads().clone();
+    let refused = a.channel.next_frames(1, &[b"1".to_vec(), vec![b'1'; limit + 1]], &key_of(US));
+    assert_eq!(refused, Err(NumberRefusal::MessageTooLarge { index: 1, bytes: limit + 1, limit }));
+    assert_eq!(*a.channel.heads(), before);
+    let largest = a.channel.next_frames(1, &[vec![b'1'; limit]], &key_of(US)).unwrap();
+    assert_eq!(largest[0].bytes.len(), channel::Limits::SEND.frame_bytes);
+}
+
+#[test]
+fn a_start_sends_and_accepts_nothing_new_before_the_partners_heads() {
+    let (mut a, mut b) = pair(Settings::default());
+    b.say("from the bank", 10);
+    let inbound = sent(&mut b).remove(0);
+    a.restart(100);
+    let greeting = sent(&mut a).remove(0);
+    assert_eq!(a.channel.phase(), Phase::Greeting { until_ms: 1_100 });
+    assert_eq!(a.channel.next_frames(9, &["new"], &key_of(US)), Err(NumberRefusal::Greeting));
+    assert_eq!(a.hear(&inbound, 110), Verdict::NotYet);
+    a.say("held", 120);
+    assert!(a.out.is_empty());
+    b.hear(&greeting, 130);
+    let answers = sent(&mut b);
+    answers.iter().for_each(|bytes| drop(a.hear(bytes, 140)));
+    assert_eq!(a.channel.phase(), Phase::Open);
+    assert_eq!(a.hear(&inbound, 150), Verdict::Accept { skip: 0 });
+    run(&mut a, &mut b, 150, 4_000);
+    assert_eq!(contents(&b), ["held"]);
+}
+
+#[test]
+fn a_start_without_an_answer_opens_after_the_wait_and_goes_on_greeting() {
+    let mut a = Side::new(US, PARTNER, Settings::default(), 0);
+    assert_eq!(sent(&mut a).len(), 1);
+    a.tick(999);
+    assert_eq!(a.channel.phase(), Phase::Greeting { until_ms: 1_000 });
+    a.tick(1_000);
+    assert_eq!(a.channel.phase(), Phase::Open);
+    a.tick(2_000);
+    a.tick(6_000);
+    let greetings: Vec<_> = sent(&mut a);
+    assert_eq!(greetings.len(), 2, "at 2 s and at 6 s");
+    assert_ne!(greetings[0], greetings[1], "each greeting has its own nonce");
+}
+
+#[test]
+fn an_answer_to_an_earlier_start_does_not_open_this_one() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.restart(100);
+    let first_greeting = sent(&mut a).remove(0);
+    b.hear(&first_greeting, 110);
+    let late_answer = sent(&mut b).remove(0);
+    a.restart(200);
+    a.hear(&late_answer, 210);
+    assert_eq!(a.channel.phase(), Phase::Greeting { until_ms: 1_200 });
+    exchange(&mut a, &mut b, 220);
+    assert_eq!(a.channel.phase(), Phase::Open);
+}
+
+#[test]
+fn other_content_under_a_used_number_freezes_both_below_and_at_the_watermark() {
+    for later in [0, 1, 100] {
+        let (mut a, mut b) = pair(Settings::default());
+        let fork = fork_of(&a, "reserve 2");
+        a.say("reserve 1", 10);
+        for index in 0..later {
+            a.say(&format!("later {index}"), 10);
+        }
+        exchange(&mut a, &mut b, 10);
+        let before = b.store.clone();
+        let Verdict::Froze(Freeze::Equivocation { seq: 1, ours, theirs }) = b.hear(&fork, 20) else {
+            panic!("{later} later: {:?}", b.last_verdict);
+        };
+        assert_eq!(ours, b.store.inbox[0].preamble().after.hash);
+        assert_eq!(theirs, b.open(&fork).preamble().after.hash);
+        assert_eq!((b.store.delivered.len(), b.store.heads.received), (before.delivered.len(), before.heads.received));
+        assert_eq!(b.hear(&fork, 30), Verdict::Frozen);
+        assert_eq!(b.channel.phase(), Phase::Frozen);
+    }
+}
+
+#[test]
+fn a_frame_that_overlaps_the_watermark_delivers_only_its_tail() {
+    let (mut a, mut b) = pair(Settings::default());
+    // The sender cut its log differently before a crash: same content, other frames.
+    let mut whole = Side::new(US, PARTNER, a.settings, 0);
+    whole.channel = a.channel.clone();
+    whole.batch(&[], &[b"one".to_vec(), b"two".to_vec(), b"three".to_vec()], Fault::None, 10);
+    a.say("one", 10);
+    exchange(&mut a, &mut b, 10);
+    assert_eq!(b.hear(&whole.store.outbox[0].bytes, 20), Verdict::Accept { skip: 1 });
+    assert_eq!(contents(&b), ["one", "two", "three"]);
+
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("another one", 10);
+    exchange(&mut a, &mut b, 10);
+    let verdict = b.hear(&whole.store.outbox[0].bytes, 20);
+    assert!(matches!(verdict, Verdict::Froze(Freeze::Equivocation { seq: 1, .. })), "{verdict:?}");
+    assert_eq!(contents(&b), ["another one"]);
+}
+
+#[test]
+fn a_frame_that_continues_another_history_freezes() {
+    let (mut a, mut b) = pair(Settings::default());
+    let mut other = Side::new(US, PARTNER, a.settings, 0);
+    other.channel = a.channel.clone();
+    other.say("reserve 2", 10);
+    other.say("commit 2", 10);
+    a.say("reserve 1", 10);
+    exchange(&mut a, &mut b, 10);
+    let verdict = b.hear(&other.store.outbox[1].bytes, 20);
+    assert!(matches!(verdict, Verdict::Froze(Freeze::Equivocation { seq: 1, .. })), "{verdict:?}");
+}
+
+#[test]
+fn a_side_restored_without_what_it_sent_freezes_and_so_does_its_partner() {
+    let (mut a, mut b) = pair(Settings::default());
+    let old = a.store.clone();
+    a.say("disburse", 10);
+    run(&mut a, &mut b, 10, 1_000);
+    let receipt = a.store.heads.receipted;
+    a.store = old;
+    a.restart(2_000);
+    run(&mut a, &mut b, 2_000, 10_000);
+    assert_eq!(a.frozen(), Some(&Freeze::WeWereRestored { their_receipt: receipt, acknowledged: 0 }));
+    assert!(matches!(b.frozen(), Some(Freeze::PartnerWasRestored { their_sent, .. }) if their_sent.seq == 0));
+    assert!(a.channel.partner_is_frozen() && b.channel.partner_is_frozen());
+}
+
+#[test]
+fn a_side_restored_without_what_it_received_freezes_and_so_does_its_partner() {
+    let (mut a, mut b) = pair(Settings::default());
+    let old = a.store.clone();
+    b.say("disbursed", 10);
+    run(&mut a, &mut b, 10, 1_000);
+    assert!(b.channel.is_settled());
+    a.store = old;
+    a.restart(2_000);
+    run(&mut a, &mut b, 2_000, 10_000);
+    assert!(matches!(a.frozen(), Some(Freeze::WeWereRestored { acknowledged: 1, .. })), "{:?}", a.frozen());
+    assert!(matches!(b.frozen(), Some(Freeze::PartnerWasRestored { their_receipt, .. }) if their_receipt.seq == 0));
+    assert!(a.store.delivered.is_empty(), "what it had receipted is not slipped in again");
+}
+
+#[test]
+fn a_replayed_old_greeting_freezes_nobody() {
+    let mut a = Side::new(US, PARTNER, Settings::default(), 0);
+    let mut b = Side::new(PARTNER, US, Settings::default(), 0);
+    let greetings = (a.out[0].clone(), b.out[0].clone());
+    exchange(&mut a, &mut b, 0);
+    a.say("one", 10);
+    b.say("two", 10);
+    run(&mut a, &mut b, 10, 1_000);
+    for now in [1_000, 1_001, 2_000, 400_000] {
+        b.hear(&greetings.0, now);
+        a.hear(&greetings.1, now);
+        run(&mut a, &mut b, now, now + 100);
+    }
+    assert_eq!((a.frozen(), b.frozen()), (None, None));
+    a.say("three", 500_000);
+    run(&mut a, &mut b, 500_000, 502_000);
+    assert_eq!(contents(&b), ["one", "three"]);
+}
+
+#[test]
+fn a_receipt_for_other_bytes_than_ours_freezes() {
+    let (mut a, mut b) = pair(Settings::default());
+    let fork = fork_of(&a, "as it was before the old copy");
+    a.say("as it is now", 10);
+    sent(&mut a);
+    b.hear(&fork, 20);
+    b.tick(120);
+    let receipt = sent(&mut b).remove(0);
+    let verdict = a.hear(&receipt, 130);
+    assert!(matches!(verdict, Verdict::Froze(Freeze::ReceiptDiffers { their_receipt, .. }) if their_receipt.seq == 1));
+}
+
+#[test]
+fn a_frozen_channel_numbers_nothing_accepts_nothing_and_survives_a_restart_frozen() {
+    let (mut a, mut b) = pair(Settings::default());
+    let fork = fork_of(&a, "other");
+    a.say("one", 10);
+    exchange(&mut a, &mut b, 10);
+    b.hear(&fork, 20);
+    let heads = b.store.heads.clone();
+    b.restart(30);
+    assert_eq!(b.channel.phase(), Phase::Frozen);
+    a.say("two", 40);
+    b.say("held", 40);
+    run(&mut a, &mut b, 40, 100_000);
+    assert_eq!((contents(&b), contents(&a)), (vec!["one".to_owned()], vec![]));
+    assert_eq!(b.store.heads, heads);
+    assert_eq!(b.channel.next_frames(9, &["x"], &key_of(PARTNER)), Err(NumberRefusal::Frozen));
+    assert!(a.channel.partner_is_frozen());
+}
+
+#[test]
+fn two_persons_end_a_freeze_and_both_directions_flow_again() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("a1", 10);
+    b.say("b1", 10);
+    run(&mut a, &mut b, 10, 1_000);
+    let old = a.store.clone();
+    a.say("a2", 1_000);
+    b.say("b2", 1_000);
+    run(&mut a, &mut b, 1_000, 2_000);
+    a.store = old;
+    a.restart(2_000);
+    a.say("a2 said anew", 2_000);
+    run(&mut a, &mut b, 2_000, 20_000);
+    assert!(a.frozen().is_some() && b.frozen().is_some());
+
+    assert_eq!(
+        a.channel.clone().unfreeze(Resolution::KeepOurHeads, two_persons(), 20_000),
+        Err(UnfreezeRefusal::DoesNotFit),
+        "keeping our heads would use a number twice"
+    );
+    let record = a.channel.unfreeze(Resolution::AdoptTheirReceipt, two_persons(), 20_000).unwrap();
+    assert_eq!(record.decided_by, two_persons());
+    assert!(matches!(record.cause, Freeze::WeWereRestored { acknowledged: 2, .. }));
+    b.channel.unfreeze(Resolution::ResendToPartner, two_persons(), 20_000).unwrap();
+    a.batch(&[], &[], Fault::None, 20_000);
+    b.batch(&[], &[], Fault::None, 20_000);
+    run(&mut a, &mut b, 20_000, 40_000);
+    assert_eq!((a.frozen(), b.frozen()), (None, None));
+    assert_eq!(contents(&b), ["a1", "a2", "a2 said anew"]);
+    assert_eq!(contents(&a), ["b1", "b2"]);
+    assert!(a.channel.is_settled() && b.channel.is_settled());
+}
+
+#[test]
+fn a_resolution_must_fit_the_cause() {
+    let (mut a, mut b) = pair(Settings::default());
+    assert_eq!(a.channel.unfreeze(Resolution::KeepOurHeads, two_persons(), 0).unwrap_err(), UnfreezeRefusal::NotFrozen);
+    let fork = fork_of(&a, "other");
+    a.say("one", 10);
+    exchange(&mut a, &mut b, 10);
+    b.hear(&fork, 20);
+    for resolution in [Resolution::AdoptTheirReceipt, Resolution::ResendToPartner] {
+        assert_eq!(b.channel.unfreeze(resolution, two_persons(), 30).unwrap_err(), UnfreezeRefusal::DoesNotFit);
+        assert_eq!(b.channel.phase(), Phase::Frozen);
+    }
+    b.channel.unfreeze(Resolution::KeepOurHeads, two_persons(), 30).unwrap();
+    assert!(matches!(b.channel.phase(), Phase::Greeting { .. }));
+}
+
+#[test]
+fn one_person_is_not_two() {
+    for (first, second) in [("a", "a"), ("a", " a "), ("", "a"), ("a", " ")] {
+        assert_eq!(TwoPersons::new(first, second), None, "{first:?} and {second:?}");
+    }
+}
+
+#[test]
+fn history_below_the_receipt_is_served_on_request_and_delivers_nothing_twice() {
+    let (mut a, mut b) = pair(Settings::default());
+    for text in ["one", "two", "three"] {
+        a.say(text, 10);
+    }
+    run(&mut a, &mut b, 10, 1_000);
+    assert!(a.channel.is_settled());
+    b.channel.request_history(2);
+    b.tick(2_000);
+    let request = sent(&mut b).remove(0);
+    a.hear(&request, 2_000);
+    let history = sent(&mut a);
+    assert_eq!(history, [a.store.outbox[1].bytes.clone(), a.store.outbox[2].bytes.clone()]);
+    for bytes in history {
+        assert_eq!(b.hear(&bytes, 2_010), Verdict::Duplicate);
+    }
+    a.hear(&request, 2_020);
+    assert!(a.out.is_empty(), "a replayed request is answered once an interval");
+    assert_eq!(contents(&b), ["one", "two", "three"]);
+}
+
+#[test]
+fn a_request_for_what_is_not_on_the_wire_resends_nothing() {
+    let (mut a, mut b) = pair(Settings::default());
+    let request = b.empty(Empty::Request { wanted: 1 });
+    a.hear(&request, 10);
+    assert!(a.out.is_empty());
+    drop(sent(&mut b));
+}
+
+#[test]
+fn silence_is_broken_by_a_heartbeat() {
+    let (a, _) = pair(Settings::default());
+    assert_eq!(a.channel.next_wake(), 30_000);
+    let mut a = a;
+    a.tick(30_000);
+    assert_eq!(a.out.len(), 1);
+    assert_eq!(a.channel.next_wake(), 60_000);
+}
+
+#[test]
+fn a_crash_between_commit_and_send_resends_the_same_bytes() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.batch(&[], &[b"disburse".to_vec()], Fault::BeforeSend, 10);
+    assert_eq!(a.store.outbox.len(), 1);
+    run(&mut a, &mut b, 10, 3_000);
+    assert_eq!(contents(&b), ["disburse"]);
+    assert_eq!(b.store.inbox[0].bytes(), a.store.outbox[0].bytes);
+}
+
+#[test]
+fn the_heads_read_back_from_their_row() {
+    let (mut a, mut b) = pair(Settings::default());
+    let old = a.store.clone();
+    a.say("disburse", 10);
+    run(&mut a, &mut b, 10, 1_000);
+    a.store = old;
+    a.restart(2_000);
+    run(&mut a, &mut b, 2_000, 10_000);
+    for heads in [a.store.heads.clone(), b.store.heads.clone(), fresh_heads(US, Party::Union)] {
+        let row = serde_json::to_string(&heads).unwrap();
+        assert_eq!(serde_json::from_str::<Heads>(&row).unwrap(), heads, "{row}");
+    }
+}
+
+#[test]
+fn a_partner_signing_a_receipt_for_nothing_we_sent_cannot_be_mistaken_for_progress() {
+    let (mut a, b) = pair(Settings::default());
+    let frame = a.open(&b.empty(Empty::Greeting));
+    let mut header = frame.preamble().header;
+    header.receipt.seq = 1;
+    let none: [&[u8]; 0] = [];
+    let lie = seal(&header, &none, &key_of(PARTNER)).unwrap().bytes;
+    let verdict = a.hear(&lie, 10);
+    assert!(matches!(verdict, Verdict::Froze(Freeze::WeWereRestored { .. })), "{verdict:?}");
+    assert_eq!(a.store.heads.receipted.seq, 0);
+}
