@@ -355,6 +355,14 @@ impl IncidentKind {
         Role::RiskManager
     }
 
+    /// The step at which it happened.
+    pub const fn step(self) -> Step {
+        match self {
+            IncidentKind::BankContradicts => Step::Issue,
+            _ => Step::Activate,
+        }
+    }
+
     /// What happened, as people read it.
     pub const fn zh(self) -> &'static str {
         match self {

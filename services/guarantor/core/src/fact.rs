@@ -214,7 +214,11 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::RequestMoved { id, key, step, request } => with(rows, id, |case| {
             case.requests.insert(key.clone(), Asked { step: *step, request: request.clone() });
         }),
-        Fact::TakenUp { id, file } => with(rows, id, |case| case.file = Some(File::clone(file))),
+        Fact::TakenUp { id, file } => with(rows, id, |case| {
+            case.file = Some(File::clone(file));
+            // An opinion that was declined and taken back makes room for the new one.
+            case.opinion = None;
+        }),
         Fact::TaskOpened { id, duty, task } => with(rows, id, |case| {
             case.tasks.insert(*duty, task.clone());
         }),

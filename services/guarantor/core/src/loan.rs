@@ -99,7 +99,24 @@ fn complete(w: &mut World<'_>) -> Result<(), Stop> {
     w.record(Fact::LetterEffective { id: w.id.clone() })?;
     books::liability_on(w, &letter_no, amount_fen)?;
     opinion::expose(w, amount_fen.fen())?;
+    end_alarm(w)?;
     w.settle(&about, Step::Activate, &Input::Finished(Said::Activated { at }))
+}
+
+/// The word that was missing has come: nobody has to look for it any more.
+fn end_alarm(w: &mut World<'_>) -> Result<(), Stop> {
+    let alarms: Vec<u32> = match w.case()? {
+        Some(case) => (1..)
+            .zip(&case.incidents)
+            .filter(|(_, incident)| incident.kind == IncidentKind::PayOutNotHeard && incident.resolved.is_none())
+            .map(|(number, _)| number)
+            .collect(),
+        None => Vec::new(),
+    };
+    for number in alarms {
+        resolve(w, number, &Person::new("service:guarantor"), "银行放款通知已到")?;
+    }
+    Ok(())
 }
 
 /// The time for the bank's word has passed: a person is told, and the wait goes on.

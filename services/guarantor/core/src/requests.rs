@@ -13,7 +13,7 @@ use domain::{ApplicationId, Charter, Term};
 use organisation::{Desk, Person, Refusal, RefusalKind, Stop};
 use saga::{
     Task,
-    participant::{Input, Reply, Request, Work},
+    participant::{Input, Reply, Request, Response, Work},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -106,27 +106,41 @@ impl World<'_> {
         }
     }
 
-    /// Moves what is owed to the key, answers if there is something to answer, and says what work is to be done.
-    fn advance(&mut self, about: &About, step: Step, input: &Input<Said>) -> Result<Option<Work>, Stop> {
-        let before = self.request(&about.key, step)?;
-        let (request, response) = before.on(input).map_err(|error| Stop::Illegal(error.to_string()))?;
-        if request != before {
-            self.record(Fact::RequestMoved { id: self.id.clone(), key: about.key.clone(), step, request })?;
-        }
-        if let Some(reply) = response.reply {
-            let message = message(about.clone(), step, reply)?;
-            self.desk.say(message);
-        }
-        Ok(response.work)
-    }
-
     /// Answers a key under which work was going on.
     pub fn settle(&mut self, about: &About, step: Step, input: &Input<Said>) -> Result<(), Stop> {
-        match self.advance(about, step, input)? {
-            None => Ok(()),
-            Some(work) => Err(Stop::Illegal(format!("settling `{}` asks for more work: {work:?}", about.key))),
+        let before = self.request(&about.key, step)?;
+        let (after, response) = on(&before, input)?;
+        match response.work {
+            None => self.conclude(about, step, &before, after, response.reply),
+            Some(work) => Err(unexpected(about, work)),
         }
     }
+
+    /// Records what is owed to the key from now on, if that changed, and says the answer, if there is one.
+    fn conclude(
+        &mut self,
+        about: &About,
+        step: Step,
+        before: &Request<Said>,
+        after: Request<Said>,
+        reply: Option<Reply<Said>>,
+    ) -> Result<(), Stop> {
+        if after != *before {
+            self.record(Fact::RequestMoved { id: self.id.clone(), key: about.key.clone(), step, request: after })?;
+        }
+        if let Some(reply) = reply {
+            self.desk.say(message(about.clone(), step, reply)?);
+        }
+        Ok(())
+    }
+}
+
+fn on(request: &Request<Said>, input: &Input<Said>) -> Result<(Request<Said>, Response<Said>), Stop> {
+    request.on(input).map_err(|error| Stop::Illegal(error.to_string()))
+}
+
+fn unexpected(about: &About, work: Work) -> Stop {
+    Stop::Illegal(format!("nobody expected to {work:?} for `{}`", about.key))
 }
 
 /// The union asks for a step: begin it, or repeat what was answered.
@@ -138,8 +152,10 @@ pub(crate) fn ask(
     step: Step,
     begin: impl FnOnce(&mut World<'_>) -> Result<Taken, Stop>,
 ) -> Result<(), Stop> {
-    match w.advance(about, step, &Input::Ask)? {
-        None => Ok(()),
+    let before = w.request(&about.key, step)?;
+    let (mut after, mut response) = on(&before, &Input::Ask)?;
+    match response.work {
+        None => {}
         Some(Work::Begin) => {
             let taken = if w.guarantor.charters.get(&about.charter).is_none() {
                 Err(AskRefusal::CharterNotAccepted)
@@ -148,13 +164,13 @@ pub(crate) fn ask(
             } else {
                 begin(w)?
             };
-            match taken {
-                Ok(()) => Ok(()),
-                Err(why) => w.settle(about, step, &Input::Declined(Said::NotTakenUp(why))),
+            if let Err(why) = taken {
+                (after, response) = on(&after, &Input::Declined(Said::NotTakenUp(why)))?;
             }
         }
-        Some(work) => Err(Stop::Illegal(format!("asking `{}` asks for other work: {work:?}", about.key))),
+        Some(work) => return Err(unexpected(about, work)),
     }
+    w.conclude(about, step, &before, after, response.reply)
 }
 
 /// An application keeps the charter it was filed under.
@@ -170,16 +186,24 @@ pub(crate) fn undo(
     cancel: impl FnOnce(&mut World<'_>) -> Result<(), Stop>,
     undo: impl FnOnce(&mut World<'_>) -> Result<Undo, Stop>,
 ) -> Result<(), Stop> {
-    match w.advance(about, step, &Input::Undo)? {
-        None => Ok(()),
-        Some(Work::Cancel) => cancel(w),
-        Some(Work::Undo) => match undo(w)? {
-            Undo::Finished => w.settle(about, step, &Input::UndoFinished),
-            Undo::Declined(why) => w.settle(about, step, &Input::UndoDeclined(Said::CannotUndo(why.to_owned()))),
-            Undo::Later => Ok(()),
-        },
-        Some(work) => Err(Stop::Illegal(format!("undoing `{}` asks for other work: {work:?}", about.key))),
+    let before = w.request(&about.key, step)?;
+    let (mut after, mut response) = on(&before, &Input::Undo)?;
+    match response.work {
+        None => {}
+        Some(Work::Cancel) => cancel(w)?,
+        Some(Work::Undo) => {
+            let input = match undo(w)? {
+                Undo::Finished => Some(Input::UndoFinished),
+                Undo::Declined(why) => Some(Input::UndoDeclined(Said::CannotUndo(why.to_owned()))),
+                Undo::Later => None,
+            };
+            if let Some(input) = input {
+                (after, response) = on(&after, &input)?;
+            }
+        }
+        Some(work) => return Err(unexpected(about, work)),
     }
+    w.conclude(about, step, &before, after, response.reply)
 }
 
 /// The message that a reply is to the union.

@@ -40,7 +40,7 @@ pub(crate) fn index(row: &Row) -> Index {
                 incident_id: format!("{}/{number}", case.id),
                 application_id: case.id.clone(),
                 owner: incident.kind.owner().to_string(),
-                step: Step::Activate.name().to_owned(),
+                step: incident.kind.step().name().to_owned(),
                 what: format!("{}（{}）", incident.kind.zh(), incident.detail),
             })
             .collect(),
@@ -157,7 +157,6 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
     match fact {
         Fact::RequestMoved { step, request, .. } => match request {
             Request::Undone => say(*step, "undone", "已撤销".into()),
-            Request::Undoing(_) => say(*step, "undo asked", "工会请求撤销".into()),
             Request::Refused(Said::NotTakenUp(why)) => say(*step, "refused", format!("不予受理（{why:?}）")),
             _ => None,
         },
@@ -200,7 +199,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             say(Step::Issue, "done", format!("{} 已出具（{}）", letter.letter.letter_no, letter.checker))
         }
         Fact::RevocationMoved { revocation, .. } => match revocation {
-            Revocation::Asked => say(Step::Issue, "undo asked", "已请银行确认未放款".into()),
+            Revocation::Asked => say(Step::Issue, "undo asked", "工会请求撤回，已请银行确认未放款".into()),
             Revocation::Stated { not_disbursed: true } => say(Step::Issue, "noted", "银行确认未放款".into()),
             Revocation::Stated { not_disbursed: false } | Revocation::Overtaken => {
                 say(Step::Issue, "undo failed", "银行已放款，保函不能撤回".into())
@@ -212,7 +211,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             say(Step::Activate, "noted", format!("银行已放款 {} 元，起息日 {}", receipt.amount_fen, receipt.value_date))
         }
         Fact::LetterEffective { .. } => say(Step::Activate, "done", "保函生效，在保责任开始".into()),
-        Fact::IncidentRaised { incident, .. } => say(Step::Activate, "stuck", incident.kind.zh().to_owned()),
+        Fact::IncidentRaised { incident, .. } => say(incident.kind.step(), "stuck", incident.kind.zh().to_owned()),
         Fact::IncidentResolved { resolved, .. } => {
             say(Step::Activate, "resolved", format!("异常已处理：{}（{}）", resolved.because, resolved.by))
         }
