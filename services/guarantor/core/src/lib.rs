@@ -1,8 +1,8 @@
 //! The guarantor's core: underwrites, has the contracts signed, issues letters of guarantee, carries the liability.
 //!
 //! Pure: no IO, no clock. The union asks and the guarantor answers, so there is no saga definition here: what it owes to
-//! each key is [`saga::participant`]'s, kept in [`requests`]. Start reading at [`decide`]; each step has a file of its own,
-//! in the order of DOMAIN.md section 2 (S1): [`opinion`], [`contracts`](mod@signing), [`letter`], [`loan`]. It refuses to
+//! each key is [`saga::participant`]'s, kept by `requests.rs`. Start reading at `decide.rs`; each step has a file of its
+//! own, in the order of DOMAIN.md section 2 (S1): `opinion.rs`, `signing.rs`, `letter.rs`, `loan.rs`. It refuses to
 //! guarantee beyond its own [`limits`], to issue a letter on one person's word, and to carry a liability on anybody's word
 //! but the bank's.
 

@@ -156,7 +156,7 @@ fn an_answered_ask_is_answered_alike_for_ever() {
 
 #[test]
 fn an_undo_that_overtakes_its_ask_makes_the_ask_a_no_op() {
-    let rows: [(fn(contracts::Plain) -> Message, &str, Stage, &str); 3] = [
+    let rows: [(Undo, &str, Stage, &str); 3] = [
         (Message::WithdrawOpinion, ASSESS, Stage::Fresh, "guarantee.opinion_withdrawn: undone"),
         (Message::TerminateContracts, SIGN, Stage::Agreed, "contracts.terminated: undone"),
         (Message::RevokeLetter, ISSUE, Stage::Signed, "letter.revoked: undone"),
@@ -183,7 +183,7 @@ fn an_undo_that_overtakes_its_ask_makes_the_ask_a_no_op() {
 
 #[test]
 fn an_undo_of_open_work_cancels_its_tasks() {
-    let rows: [(fn(contracts::Plain) -> Message, &str, Stage, &str); 4] = [
+    let rows: [(Undo, &str, Stage, &str); 4] = [
         (Message::WithdrawOpinion, ASSESS, Stage::Asked, "WITHDRAWN"),
         (Message::TerminateContracts, SIGN, Stage::Signing, "CREDIT_REVIEW"),
         (Message::RevokeLetter, ISSUE, Stage::Drafting, "CONTRACTING"),

@@ -130,7 +130,7 @@ fn a_letter_taken_back_after_its_last_day_has_expired() {
 
 #[test]
 fn nothing_is_undone_while_something_rests_on_it() {
-    let rows: [(Stage, fn(contracts::Plain) -> Message, &str); 6] = [
+    let rows: [(Stage, Undo, &str); 6] = [
         (Stage::Signing, Message::WithdrawOpinion, ASSESS),
         (Stage::Signed, Message::WithdrawOpinion, ASSESS),
         (Stage::Drafting, Message::TerminateContracts, SIGN),

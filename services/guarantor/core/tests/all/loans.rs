@@ -13,7 +13,7 @@ fn issued() -> Office {
 
 #[test]
 fn either_may_come_first_and_both_must() {
-    let orders: [[fn(&Office) -> Message; 2]; 2] = [
+    let orders: [[Says; 2]; 2] = [
         [|o| o.disbursed(LETTER, AMOUNT), |o| o.activate(ACTIVATE, LETTER)],
         [|o| o.activate(ACTIVATE, LETTER), |o| o.disbursed(LETTER, AMOUNT)],
     ];
@@ -31,9 +31,11 @@ fn either_may_come_first_and_both_must() {
     }
 }
 
+/// What it is called, what happened before, what the bank says, what comes of it.
+type Row<'a> = (&'a str, fn(&mut Office), &'a dyn Fn(&Office) -> Message, Option<IncidentKind>);
+
 #[test]
 fn what_the_letter_does_not_bear_out_is_an_incident_and_never_a_booking() {
-    type Prepare = fn(&mut Office);
     let paid_on = |day: &'static str| {
         move |o: &Office| {
             let mut notice = o.disbursed(LETTER, AMOUNT);
@@ -46,7 +48,7 @@ fn what_the_letter_does_not_bear_out_is_an_incident_and_never_a_booking() {
     let before = paid_on("2020-05-31");
     let last = paid_on("2020-07-01");
     let after = paid_on("2020-07-02");
-    let rows: Vec<(&str, Prepare, &dyn Fn(&Office) -> Message, Option<IncidentKind>)> = vec![
+    let rows: Vec<Row<'_>> = vec![
         ("unknown letter", |_| {}, &|o| o.disbursed("BH-NCD-2020-0001-7", AMOUNT), Some(IncidentKind::UnknownLetter)),
         (
             "second loan",

@@ -241,7 +241,7 @@ impl Office {
         Message::ActivateLetter(ActivateLetter { about: self.about(1, key), letter_no: letter_no.into() })
     }
 
-    pub fn plain(&self, undo: fn(Plain) -> Message, key: &str) -> Message {
+    pub fn plain(&self, undo: Undo, key: &str) -> Message {
         undo(Plain { about: self.about(1, key) })
     }
 
@@ -282,6 +282,12 @@ impl Office {
         self
     }
 }
+
+/// Which undo a key is taken back by.
+pub type Undo = fn(Plain) -> Message;
+
+/// What a partner says, given the office that it speaks to.
+pub type Says = fn(&Office) -> Message;
 
 /// How far a case has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
