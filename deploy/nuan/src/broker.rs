@@ -10,12 +10,12 @@ pub mod binary;
 pub mod wheel;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -66,7 +66,7 @@ pub struct Broker {
 }
 
 /// Why there is no broker, or not the one wanted. Each a single line.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum BrokerError {
     /// No nats-server to run.
     #[error(transparent)]
@@ -241,18 +241,18 @@ impl Broker {
     /// Starts the process and waits until it says on which port it listens.
     fn launch(&mut self) -> Result<(), BrokerError> {
         let (log, ports) = (self.log(), self.folder.join("ports"));
-        let mut command = Command::new(&self.binary.path);
-        command.current_dir(&self.folder).args(["--addr", "127.0.0.1", "--port", &self.port.to_string()]);
-        command.arg("--config").arg("nats.conf").arg("--store_dir").arg(self.store());
-        command.arg("--log").arg(&log).arg("--ports_file_dir").arg(&ports);
-        for ((party, access), key) in &self.public_keys {
-            command.env(format!("{party}_{}_PUB", access.as_str()).to_uppercase(), key);
-        }
         let words_before = fs::metadata(&log).map_or(0, |log| log.len());
         let out = fs::OpenOptions::new().create(true).append(true).open(&log).map_err(failed("open", &log))?;
         let err = out.try_clone().map_err(failed("open", &log))?;
-        let mut server = Child::spawn(command.stdout(out).stderr(err))
-            .map_err(|source| BrokerError::Process { operation: "start", source })?;
+        let server = Child::spawn(&self.binary.path, |command| {
+            command.current_dir(&self.folder).args(["--addr", "127.0.0.1", "--port", &self.port.to_string()]);
+            command.arg("--config").arg("nats.conf").arg("--store_dir").arg(self.store());
+            command.arg("--log").arg(&log).arg("--ports_file_dir").arg(&ports).stdout(out).stderr(err);
+            for ((party, access), key) in &self.public_keys {
+                command.env(format!("{party}_{}_PUB", access.as_str()).to_uppercase(), key);
+            }
+        });
+        let mut server = server.map_err(|source| BrokerError::Process { operation: "start", source })?;
         // The server writes this file once it listens; its name holds the process id, so an old one does not count.
         let mark = format!("_{}.ports", server.id());
         let until = Instant::now() + PATIENCE;
@@ -271,6 +271,13 @@ impl Broker {
             sleep(LOOK_EVERY);
         }
         Err(BrokerError::Silent { log })
+    }
+}
+
+/// As `Display`: where a test unwraps, its reader gets the line that says what to do.
+impl fmt::Debug for BrokerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

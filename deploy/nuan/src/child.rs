@@ -5,7 +5,8 @@
 //! shell that waits on a pipe only the parent holds, and kills the child when the pipe closes. It refuses to search for
 //! processes by name: only its own children are ever signalled.
 
-use std::io;
+use std::ffi::OsStr;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::thread::sleep;
@@ -26,13 +27,18 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts the command with an empty standard input, in a process group of its own: a Ctrl-C at the terminal reaches the
-    /// parent only, which then ends its children in the order that it wants.
+    /// Starts a program, with what `configure` adds to its command (arguments, environment, output). Its standard input is
+    /// empty, and it has a process group of its own: a Ctrl-C at the terminal reaches the parent only, which then ends its
+    /// children in the order that it wants. A program that cannot be run shows as one that ended with code 126 or 127.
     ///
     /// # Errors
-    /// When the command or the shell beside it cannot be started; then neither runs.
-    pub fn spawn(command: &mut Command) -> io::Result<Self> {
-        let mut process = command.stdin(Stdio::null()).process_group(0).spawn()?;
+    /// When no process can be started; then none is left running.
+    pub fn spawn(program: impl AsRef<OsStr>, configure: impl FnOnce(&mut Command)) -> io::Result<Self> {
+        // The program itself begins only when the watcher is there: no instant at which a killed parent leaves it behind.
+        let mut command = Command::new("sh");
+        command.args(["-c", "read -r _ || exit 1; exec \"$@\" </dev/null", "sh"]).arg(program);
+        configure(&mut command);
+        let mut process = command.stdin(Stdio::piped()).process_group(0).spawn()?;
         let watcher = Command::new("sh")
             .args(["-c", "read -r _; kill -9 \"$1\"", "sh", &process.id().to_string()])
             .stdin(Stdio::piped())
@@ -40,8 +46,13 @@ impl Child {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn();
+        let gate = process.stdin.take();
         match watcher {
-            Ok(watcher) => Ok(Self { process, watcher }),
+            Ok(watcher) => {
+                let child = Self { process, watcher };
+                gate.map_or(Ok(()), |mut gate| gate.write_all(b"go\n"))?;
+                Ok(child)
+            }
             Err(error) => {
                 let _ = process.kill();
                 let _ = process.wait();
@@ -123,9 +134,37 @@ mod tests {
         !runs(pid)
     }
 
+    fn sh(script: &str) -> Child {
+        Child::spawn("sh", |command| {
+            command.args(["-c", script]);
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn program_runs_with_its_arguments_and_no_input() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut child = Child::spawn("sh", |command| {
+            command.args(["-c", "printf '%s|' \"$@\"; wc -c", "sh", "a b", "*", ""]);
+            command.stdout(file.reopen().unwrap());
+        })
+        .unwrap();
+        child.process.wait().unwrap();
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap().replace(' ', ""), "ab|*||0\n");
+    }
+
+    #[test]
+    fn program_that_cannot_be_run_ends_at_once() {
+        let mut child = Child::spawn("/nonexistent/program", |command| {
+            command.stderr(Stdio::null());
+        })
+        .unwrap();
+        assert_eq!(child.process.wait().unwrap().code(), Some(127));
+    }
+
     #[test]
     fn dropping_ends_child_and_watcher() {
-        let child = Child::spawn(Command::new("sleep").arg("600")).unwrap();
+        let child = sh("exec sleep 600");
         let (pid, watcher) = (child.id(), child.watcher.id());
         assert!(runs(pid) && runs(watcher));
         drop(child);
@@ -134,7 +173,7 @@ mod tests {
 
     #[test]
     fn child_ends_when_the_parent_is_gone() {
-        let mut child = Child::spawn(Command::new("sleep").arg("600")).unwrap();
+        let mut child = sh("exec sleep 600");
         let pid = child.id();
         assert!(runs(pid));
         // What the death of this process would do: the pipe closes and nobody drops anything.
@@ -144,13 +183,11 @@ mod tests {
 
     #[test]
     fn terminate_waits_for_an_orderly_end_and_kills_after_its_patience() {
-        let orderly = "trap 'exit 7' TERM; while :; do sleep 0.01; done";
-        let mut child = Child::spawn(Command::new("sh").args(["-c", orderly])).unwrap();
+        let mut child = sh("trap 'exit 7' TERM; while :; do sleep 0.01; done");
         sleep(Duration::from_millis(100)); // Until the trap is set.
         assert_eq!(child.terminate(Duration::from_secs(5)).unwrap().code(), Some(7));
 
-        let mut deaf =
-            Child::spawn(Command::new("sh").args(["-c", "trap '' TERM; while :; do sleep 0.01; done"])).unwrap();
+        let mut deaf = sh("trap '' TERM; while :; do sleep 0.01; done");
         sleep(Duration::from_millis(100));
         assert_eq!(deaf.terminate(Duration::from_millis(100)).unwrap().code(), None, "killed, so no code");
     }

@@ -154,7 +154,8 @@ fn pip() -> Option<(&'static str, &'static [&'static str])> {
 
 fn last_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("nothing").to_owned()
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("nothing");
+    line.strip_prefix("ERROR: ").unwrap_or(line).to_owned()
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> WheelError {
