@@ -68,20 +68,18 @@ fn wait(w: &World<'_>, asked: u16) -> Result<Term, Stop> {
 pub(crate) fn tick(w: &mut World<'_>) -> Result<(), Stop> {
     let now = w.desk.at();
     let Some(core) = w.case()?.and_then(|case| case.in_flight().cloned()) else { return Ok(()) };
-    let calls_person = core.person_at.is_some_and(|person_at| person_at <= now);
-    let core = AtCore { person_at: core.person_at.filter(|_| !calls_person), ..core };
+    if core.person_at.is_some_and(|person_at| person_at <= now) {
+        let payment = payment::ordered(w)?;
+        let detail = format!("编号 {}，金额 {} 元，核心系统仍未给出结果。", payment.key, payment.amount_fen);
+        let kind = IncidentKind::UnknownTooLong;
+        w.record(Fact::IncidentRaised { id: w.id.clone(), kind, detail, at: now })?;
+    }
     if core.ask_at <= now {
+        let core = at_core(w)?;
         let asked = core.asked.saturating_add(1);
         let action = if core.closing { PortAction::Close } else { PortAction::Ask };
         let core = AtCore { asked, ask_at: w.due(wait(w, asked)?)?, ..core };
         order(w, core, action)?;
-    } else if calls_person {
-        w.record(Fact::CoreOrdered { id: w.id.clone(), core })?;
-    }
-    if calls_person {
-        let payment = payment::ordered(w)?;
-        let detail = format!("编号 {}，金额 {} 元，核心系统仍未给出结果。", payment.key, payment.amount_fen);
-        w.raise(IncidentKind::UnknownTooLong, detail)?;
     }
     Ok(())
 }
@@ -118,10 +116,9 @@ pub(crate) fn answered(w: &mut World<'_>, key: &str, answer: &PostingAnswer) -> 
 
 /// The union is told once; the clock asks on.
 fn unknown(w: &mut World<'_>) -> Result<(), Stop> {
-    let core = at_core(w)?;
-    if core.unknown_reported {
+    if at_core(w)?.unknown_reported {
         return Ok(());
     }
-    w.record(Fact::CoreOrdered { id: w.id.clone(), core: AtCore { unknown_reported: true, ..core } })?;
+    w.record(Fact::OutcomeUnknown { id: w.id.clone() })?;
     payment::report_unknown(w)
 }

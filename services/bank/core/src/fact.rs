@@ -189,6 +189,11 @@ pub enum Fact {
         /// Where it stands there.
         core: AtCore,
     },
+    /// The core-banking system does not know either: the union is told so, once.
+    OutcomeUnknown {
+        /// The application.
+        id: ApplicationId,
+    },
     /// The payment came to nothing, and never will.
     PaymentFailed {
         /// The application.
@@ -302,6 +307,11 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             payment(rows, id, |payment| payment.released = Some(Released { by: by.clone(), on: *on }))
         }
         Fact::CoreOrdered { id, core } => payment(rows, id, |payment| payment.core = Some(core.clone())),
+        Fact::OutcomeUnknown { id } => payment(rows, id, |payment| {
+            if let Some(core) = &mut payment.core {
+                core.unknown_reported = true;
+            }
+        }),
         Fact::PaymentFailed { id, .. } => with(rows, id, |case| case.payment = None),
         Fact::PaidOut { id, paid_out } => {
             with(rows, id, |case| {
@@ -315,6 +325,12 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         }
         Fact::IncidentRaised { id, kind, detail, at } => with(rows, id, |case| {
             case.incidents.push(IncidentRecord { kind: *kind, detail: detail.clone(), at: *at, resolved: None });
+            // The person is called: that timer is spent.
+            if *kind == IncidentKind::UnknownTooLong
+                && let Some(core) = case.payment.as_mut().and_then(|payment| payment.core.as_mut())
+            {
+                core.person_at = None;
+            }
         }),
         Fact::IncidentResolved { id, number, resolved } => with(rows, id, |case| {
             let index = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));

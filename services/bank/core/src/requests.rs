@@ -16,7 +16,7 @@ use domain::{ApplicationId, Charter, Moment, Term};
 use organisation::{Desk, Person, Refusal, RefusalKind, Stop};
 use saga::{
     Deadline, Task,
-    participant::{Input, Reply, Request, Work},
+    participant::{Input, Reply, Request, Response, Work},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -152,11 +152,16 @@ impl World<'_> {
         input: &Input<Said>,
     ) -> Result<(Option<Work>, Option<Reply<Said>>), Stop> {
         let before = self.request(key, step)?;
-        let (request, response) = before.on(input).map_err(|error| Stop::Illegal(error.to_string()))?;
-        if request != before {
-            self.record(Fact::RequestMoved { id: self.id.clone(), key: key.to_owned(), step, request })?;
-        }
+        let (request, response) = turned(&before, input)?;
+        self.moved(key, step, &before, request)?;
         Ok((response.work, response.reply))
+    }
+
+    fn moved(&mut self, key: &str, step: Step, before: &Request<Said>, request: Request<Said>) -> Result<(), Stop> {
+        if request == *before {
+            return Ok(());
+        }
+        self.record(Fact::RequestMoved { id: self.id.clone(), key: key.to_owned(), step, request })
     }
 
     /// Answers the union.
@@ -224,16 +229,36 @@ pub(crate) fn undo(
     cancel: impl FnOnce(&mut World<'_>) -> Result<(), Stop>,
     undo: impl FnOnce(&mut World<'_>) -> Result<Undo, Stop>,
 ) -> Result<(), Stop> {
-    match w.advance(about, step, &Input::Undo)? {
-        None => Ok(()),
-        Some(Work::Cancel) => cancel(w),
+    let before = w.request(&about.key, step)?;
+    let (request, response) = turned(&before, &Input::Undo)?;
+    let (request, reply) = match response.work {
+        None => (request, response.reply),
+        Some(Work::Cancel) => {
+            cancel(w)?;
+            (request, response.reply)
+        }
+        // An undo that is refused leaves no trace: it may be asked for again.
         Some(Work::Undo) => match undo(w)? {
-            Undo::Finished => w.settle(about, step, &Input::UndoFinished),
-            Undo::Declined(why) => w.settle(about, step, &Input::UndoDeclined(Said::CannotUndo(why.to_owned()))),
-            Undo::Later => Ok(()),
+            Undo::Finished => after(&request, &Input::UndoFinished)?,
+            Undo::Declined(why) => after(&request, &Input::UndoDeclined(Said::CannotUndo(why.to_owned())))?,
+            Undo::Later => (request, response.reply),
         },
-        Some(work) => Err(Stop::Illegal(format!("undoing `{}` asks for other work: {work:?}", about.key))),
+        Some(Work::Begin) => return Err(Stop::Illegal(format!("undoing `{}` asks to begin it", about.key))),
+    };
+    w.moved(&about.key, step, &before, request)?;
+    match reply {
+        Some(reply) => w.reply(about, step, reply),
+        None => Ok(()),
     }
+}
+
+fn after(request: &Request<Said>, input: &Input<Said>) -> Result<(Request<Said>, Option<Reply<Said>>), Stop> {
+    let (request, response) = turned(request, input)?;
+    Ok((request, response.reply))
+}
+
+fn turned(request: &Request<Said>, input: &Input<Said>) -> Result<(Request<Said>, Response<Said>), Stop> {
+    request.on(input).map_err(|error| Stop::Illegal(error.to_string()))
 }
 
 /// The message that a reply is to the union.

@@ -190,10 +190,9 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         Fact::PaymentPrepared { .. } => None,
         Fact::PaymentReturned { because, .. } => line(S::Disburse, "returned", format!("退回重新经办：{because}")),
         Fact::PaymentReleased { on, .. } => line(S::Disburse, "noted", format!("复核放行，起息日 {on}")),
-        Fact::CoreOrdered { core, .. } if core.unknown_reported => {
-            line(S::Disburse, "unknown", "结果不明，按同一编号查询".into())
-        }
+        Fact::CoreOrdered { core, .. } if core.asked > 0 => line(S::Disburse, "asked", "再次询问核心系统".into()),
         Fact::CoreOrdered { core, .. } if core.closing => line(S::Disburse, "closing", "要求核心系统关闭编号".into()),
+        Fact::OutcomeUnknown { .. } => line(S::Disburse, "unknown", "结果不明，按同一编号查询".into()),
         Fact::CoreOrdered { .. } => None,
         Fact::PaymentFailed { why: Some(why), .. } => {
             line(S::Disburse, "noted", format!("未放款：{}", not_posted_zh(*why)))

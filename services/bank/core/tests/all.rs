@@ -1,0 +1,25 @@
+//! The bank's rules, driven through `organisation::decide` as the shells drive them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "all/charter.rs"]
+mod charter;
+#[path = "all/commands.rs"]
+mod commands;
+#[path = "all/core_banking.rs"]
+mod core_banking;
+#[path = "all/credit.rs"]
+mod credit;
+#[path = "all/golden.rs"]
+mod golden;
+#[path = "all/harness.rs"]
+mod harness;
+#[path = "all/letter_and_contract.rs"]
+mod letter_and_contract;
+#[path = "all/matrix.rs"]
+mod matrix;
+#[path = "all/payment.rs"]
+mod payment;
+#[path = "all/random.rs"]
+mod random;
+#[path = "all/timers.rs"]
+mod timers;

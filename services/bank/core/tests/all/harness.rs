@@ -1,0 +1,394 @@
+//! The bank with a working set of rows, and a small language to write tables in: a line says what comes in and what goes out.
+//!
+//! What comes in: `credit N`, `cancel N`, `letter N`, `stated? N`, `contract N`, `terminate N`, `disburse N`, `query N`,
+//! `close N` (messages under the keys of attempt N), `core posted|posted-again|not-posted|closed|unknown N` (the
+//! core-banking system about the payment of attempt N), `wait 90m`, and what persons do: `ann: recommend`, `ann: advise`,
+//! `bob: approve`, `bob: decline`, `bob: return`, `olga: sign`, `max: prepare`, `cleo: release`, `cleo: return-payment`.
+//! What goes out: messages, orders to the port, `refused CODE`, or `-` for nothing.
+
+use bank_core::{
+    Bank, Command, CoreBanking, Fact, Role, Row,
+    command::{CreditVerdict, Finding, PaymentCheck},
+    rows,
+};
+use contracts::{
+    About, ApproveCredit, AskNotDisbursed, CloseDisbursement, CreditDecision, CreditDecline, Disburse,
+    DisbursementReport, Firm, Letter, Message, Plain, PresentLetter, QueryDisbursement, SignLoanContract, Wish,
+    wire::Received,
+};
+use domain::{Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Party, Ppm};
+use organisation::{
+    Actor, Input, Key, Organisation, Outcome, Person, PortAction, PortAnswer, PostingAnswer, Recorded, Refusal, Rows,
+    Stop, decide,
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+pub const ASKED: i64 = 30_000_000;
+pub const MONTHS: u16 = 12;
+
+pub fn id() -> ApplicationId {
+    ApplicationId::parse("NCD-2018-0052").unwrap()
+}
+
+pub fn amount(fen: i64) -> Amount {
+    Amount::new(Fen::new(fen)).unwrap()
+}
+
+pub fn ppm(rate: u32) -> Ppm {
+    Ppm::new(rate).unwrap()
+}
+
+pub fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+/// A working day before the first LPR: the cap to 12 months is 45,500 ppm.
+pub fn morning() -> Moment {
+    Moment::parse("2018-09-05T10:00:00+08:00").unwrap()
+}
+
+pub fn all_roles() -> BTreeSet<Role> {
+    Role::ALL.iter().copied().collect()
+}
+
+pub fn firm() -> Firm {
+    Firm {
+        enterprise_name: "样例软件有限公司".into(),
+        uscc: "91350100M000100Y43".parse().unwrap(),
+        industry_code: "I65".into(),
+        district: "石景山".into(),
+        registered_on: day("2015-03-02"),
+        employees: 12,
+        turnover_fen: Fen::new(500_000_000),
+        tax_fen: Fen::new(9_000_000),
+        debt_fen: Fen::new(20_000_000),
+    }
+}
+
+/// The bank and everything it has stored.
+pub struct House {
+    pub bank: Bank,
+    pub at: Moment,
+    pub rows: Rows<Row>,
+    pub facts: Vec<Fact>,
+    pub booked: usize,
+    pub charter: CharterHash,
+}
+
+impl House {
+    pub fn new(core_banking: CoreBanking, automatic: BTreeSet<Role>) -> Self {
+        Self::under(Charter::programme_2017(), core_banking, automatic)
+    }
+
+    pub fn under(charter: Charter, core_banking: CoreBanking, automatic: BTreeSet<Role>) -> Self {
+        let mut charters = Charters::default();
+        let charter = charters.accept(charter).unwrap();
+        let bank = Bank { charters: Arc::new(charters), automatic, core_banking };
+        let rows = Rows::default();
+        House { bank, at: morning(), rows, facts: Vec::new(), booked: 0, charter }
+    }
+
+    /// Decides one input, loading what `needs` names and nothing else.
+    pub fn take(&mut self, input: &Input<Command>) -> Result<Outcome<Fact>, Stop> {
+        let mut loaded = BTreeSet::new();
+        loop {
+            let mut wanted = BTreeSet::new();
+            self.bank.needs(input, &self.rows, &mut wanted);
+            if wanted.is_subset(&loaded) {
+                break;
+            }
+            for key in wanted {
+                if !self.rows.is_loaded(&key) {
+                    self.rows.load(key.clone(), None, 0);
+                }
+                loaded.insert(key);
+            }
+        }
+        let outcome = decide(&self.bank, input, self.at, &mut self.rows)?;
+        for recorded in &outcome.recorded {
+            match recorded {
+                Recorded::Fact(fact) => self.facts.push(fact.clone()),
+                Recorded::Booked(_) => self.booked += 1,
+                _ => {}
+            }
+        }
+        Ok(outcome)
+    }
+
+    pub fn hear(&mut self, message: Message) -> Result<Outcome<Fact>, Stop> {
+        let (from, _) = message.kind().route();
+        let received =
+            Received { from, seq: 1, at: self.at, saga_id: organisation::saga_id(&id()), traceparent: None, message };
+        self.take(&Input::Message(received))
+    }
+
+    pub fn command(&mut self, person: &str, command: Command) -> Result<Outcome<Fact>, Stop> {
+        let roles = Role::ALL.iter().map(|role| role.code().to_owned()).collect();
+        self.take(&Input::Command { actor: Actor { person: Person::new(person), roles }, command })
+    }
+
+    pub fn core(&mut self, key: &str, posting: PostingAnswer) -> Result<Outcome<Fact>, Stop> {
+        let answer = PortAnswer::CoreBanking { key: key.into(), posting };
+        self.take(&Input::Port { application_id: id(), answer })
+    }
+
+    pub fn tick(&mut self) -> Result<Outcome<Fact>, Stop> {
+        self.take(&Input::Due(rows::case(&id())))
+    }
+
+    pub fn case(&self) -> &bank_core::case::Case {
+        match self.rows.own(&rows::case(&id())).unwrap() {
+            Some(Row::Case(case)) => case,
+            other => panic!("no case but {other:?}"),
+        }
+    }
+
+    pub fn loan(&self) -> Option<&bank_core::rows::Loan> {
+        match self.rows.own(&rows::loan(&id())) {
+            Ok(Some(Row::Loan(loan))) => Some(loan),
+            _ => None,
+        }
+    }
+
+    pub fn index(&self) -> organisation::Index {
+        match self.rows.own(&rows::case(&id())) {
+            Ok(Some(row)) => Bank::index(row),
+            _ => organisation::Index::default(),
+        }
+    }
+
+    pub fn balance(&self, code: &str) -> i64 {
+        let code = ledger::AccountCode::parse(code).unwrap();
+        match self.rows.get(&Key::Account(code)) {
+            Ok(Some(organisation::Row::Account(account))) => account.balance().get(),
+            _ => 0,
+        }
+    }
+
+    /// What a line says comes in.
+    pub fn input(&self, line: &str) -> Result<Message, String> {
+        let (what, n) = line.rsplit_once(' ').ok_or(line)?;
+        let n: u32 = n.parse().map_err(|_| line)?;
+        Ok(self.message(what, n).unwrap_or_else(|| panic!("what is `{line}`?")))
+    }
+
+    /// The message of attempt `n`.
+    pub fn message(&self, what: &str, n: u32) -> Option<Message> {
+        let about =
+            |stem: &str| About { application_id: id(), charter: self.charter, key: format!("{stem}:{}:{n}", id()) };
+        let letter_no = format!("BH-{}-{n}", id());
+        Some(match what {
+            "credit" => Message::ApproveCredit(ApproveCredit {
+                about: about("approve-credit"),
+                firm: firm(),
+                wish: Wish {
+                    amount_fen: amount(ASKED),
+                    term_months: MONTHS,
+                    method: Method::Bullet,
+                    purpose: "采购设备".into(),
+                },
+                conditions: vec!["按季报送财务报表".into()],
+                credit_query_consent: "CREDIT_QUERY/1".into(),
+            }),
+            "cancel" => Message::CancelApproval(Plain { about: about("approve-credit") }),
+            "letter" => {
+                Message::PresentLetter(PresentLetter { about: about("issue-letter"), letter: letter(&letter_no) })
+            }
+            "stated?" => Message::AskNotDisbursed(AskNotDisbursed { about: about("issue-letter"), letter_no }),
+            "contract" => Message::SignLoanContract(SignLoanContract {
+                about: about("sign-loan-contract"),
+                letter_no,
+                amount_fen: amount(ASKED),
+                term_months: MONTHS,
+            }),
+            "terminate" => Message::TerminateLoanContract(Plain { about: about("sign-loan-contract") }),
+            // Whichever attempt, a payment rests on the first letter.
+            "disburse" => Message::Disburse(Disburse {
+                about: about("disb"),
+                amount_fen: amount(ASKED),
+                letter_no: format!("BH-{}-1", id()),
+                reservation_id: format!("YL-{}", id()),
+                membership_verified_on: day("2018-09-05"),
+            }),
+            "query" => Message::QueryDisbursement(QueryDisbursement { about: about("disb") }),
+            "close" => Message::CloseDisbursement(CloseDisbursement { about: about("disb") }),
+            _ => return None,
+        })
+    }
+
+    /// Lets a line come in.
+    pub fn run(&mut self, line: &str) -> Result<Outcome<Fact>, Stop> {
+        if let Some((person, what)) = line.split_once(": ") {
+            return self.command(person, command(what));
+        }
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["core", what, n] => self.core(&format!("disb:{}:{n}", id()), posting(what)),
+            ["wait", minutes] => {
+                let minutes = minutes.strip_suffix('m').unwrap().parse().unwrap();
+                self.at = self.at.plus_minutes(minutes);
+                self.tick()
+            }
+            _ => self.hear(self.input(line).unwrap()),
+        }
+    }
+
+    /// What a line leads to, in words.
+    pub fn says(&mut self, line: &str) -> String {
+        words(&self.run(line))
+    }
+
+    /// Runs lines whose outcome the caller does not check.
+    pub fn after(mut self, lines: &[&str]) -> Self {
+        for line in lines {
+            let said = self.says(line);
+            assert!(!said.starts_with("refused") && !said.starts_with("illegal"), "{line}: {said}");
+        }
+        self
+    }
+}
+
+pub fn letter(letter_no: &str) -> Letter {
+    let (issued_on, valid_until) = (day("2018-09-05"), day("2018-10-05"));
+    Letter {
+        letter_no: letter_no.into(),
+        amount_fen: amount(ASKED),
+        issued_on,
+        valid_until,
+        period_months: 6,
+        hash: Letter::digest(letter_no, amount(ASKED), issued_on, valid_until, 6),
+    }
+}
+
+pub fn posting(what: &str) -> PostingAnswer {
+    match what {
+        "posted" => PostingAnswer::Posted { posting_no: "CB-1".into() },
+        "posted-again" => PostingAnswer::Posted { posting_no: "CB-2".into() },
+        "not-posted" => PostingAnswer::NotPosted { why: "unknown key".into() },
+        "closed" => PostingAnswer::Closed,
+        "unknown" => PostingAnswer::Unknown,
+        other => panic!("what is `{other}`?"),
+    }
+}
+
+/// What a person does.
+pub fn command(what: &str) -> Command {
+    let application_id = id();
+    let (amount_fen, rate_ppm, method) = (amount(ASKED), ppm(45_500), Method::Bullet);
+    match what {
+        "recommend" => {
+            Command::Investigate { application_id, finding: Finding::Recommend { amount_fen, rate_ppm, method } }
+        }
+        "advise" => {
+            Command::Investigate { application_id, finding: Finding::Advise { decline: CreditDecline::CreditRecord } }
+        }
+        "approve" => {
+            Command::DecideCredit { application_id, verdict: CreditVerdict::Approve { amount_fen, rate_ppm, method } }
+        }
+        "decline" => {
+            let reason = CreditDecline::RepaymentSource;
+            Command::DecideCredit { application_id, verdict: CreditVerdict::Decline { reason } }
+        }
+        "return" => {
+            let because = "报告缺征信分析".into();
+            Command::DecideCredit { application_id, verdict: CreditVerdict::Return { because } }
+        }
+        "sign" => Command::SignLoanContract { application_id },
+        "prepare" => Command::PreparePayment { application_id },
+        "release" => Command::CheckPayment { application_id, verdict: PaymentCheck::Release },
+        "return-payment" => {
+            let because = "账号有误".into();
+            Command::CheckPayment { application_id, verdict: PaymentCheck::Return { because } }
+        }
+        other => panic!("what is `{other}`?"),
+    }
+}
+
+/// What a decision says to partners and ports.
+pub fn words(decided: &Result<Outcome<Fact>, Stop>) -> String {
+    let outcome = match decided {
+        Ok(outcome) => outcome,
+        Err(Stop::Refused(Refusal { code, .. })) => return format!("refused {code}"),
+        Err(other) => return format!("illegal: {other}"),
+    };
+    let mut said: Vec<String> = outcome.messages.iter().map(brief).collect();
+    said.extend(outcome.orders.iter().map(|order| {
+        let attempt = order.key.rsplit(':').next().unwrap_or_default().to_owned();
+        match order.action {
+            PortAction::Post { amount_fen } => format!("order post {} under {attempt}", amount_fen.get()),
+            PortAction::Ask => format!("order ask {attempt}"),
+            PortAction::Close => format!("order close {attempt}"),
+        }
+    }));
+    if said.is_empty() { "-".into() } else { said.join("; ") }
+}
+
+/// A message in a few words: to whom, under which attempt, what.
+pub fn brief(message: &Message) -> String {
+    let attempt = message.about().key.rsplit(':').next().unwrap_or_default();
+    let (from, to) = message.kind().route();
+    assert_eq!(from, Party::Bank, "the bank speaks for itself");
+    let what = match message {
+        Message::CreditDecided(answer) => match &answer.decision {
+            CreditDecision::Approved { amount_fen, rate_ppm, .. } => {
+                format!("approved {} at {}", amount_fen.fen().get(), rate_ppm.get())
+            }
+            CreditDecision::Declined { reason } => format!("declined {reason}"),
+        },
+        Message::ApprovalCancelled(answer) | Message::LoanContractTerminated(answer) => match &answer.refused {
+            None => "undone".into(),
+            Some(_) => "cannot undo".into(),
+        },
+        Message::BankRefused(answer) => format!("not taken up {:?}", answer.why),
+        Message::LoanContractSigned(answer) => format!("signed {}", answer.contract_no),
+        Message::DisbursementReported(answer) => match &answer.report {
+            DisbursementReport::Posted { receipt } => format!("posted {}", receipt.posting_no),
+            DisbursementReport::NotPosted { why } => format!("not posted {why:?}"),
+            DisbursementReport::Unknown => "unknown".into(),
+            DisbursementReport::Closed => "closed".into(),
+        },
+        Message::LoanDisbursed(notice) => format!("loan disbursed {}", notice.receipt.posting_no),
+        Message::NotDisbursedStated(answer) => format!("not disbursed: {}", answer.not_disbursed),
+        other => panic!("the bank says {}?", other.kind().name()),
+    };
+    format!("{to} {attempt}: {what}")
+}
+
+/// Runs a table: what comes in, what goes out.
+pub fn check(house: &mut House, table: &[(&str, &str)]) {
+    for (row, (line, expected)) in table.iter().enumerate() {
+        let said = house.says(line);
+        assert_eq!(said, *expected, "row {row}: {line}\n{:#?}", house.rows.own(&rows::case(&id())));
+    }
+}
+
+/// By persons, posting in the bank's own books.
+pub fn manual() -> House {
+    House::new(CoreBanking::OwnLedger, BTreeSet::new())
+}
+
+/// By persons, posting in a system behind a port.
+pub fn with_port() -> House {
+    House::new(CoreBanking::Port, BTreeSet::new())
+}
+
+/// By rule, posting in the bank's own books.
+pub fn automatic() -> House {
+    House::new(CoreBanking::OwnLedger, all_roles())
+}
+
+/// From the ask for credit to the day on which a payment may be ordered.
+pub const CONTRACTED: [&str; 6] =
+    ["credit 1", "ann: recommend", "bob: approve", "letter 1", "contract 1", "olga: sign"];
+
+/// From the ask for credit to the order to the core-banking system.
+pub const RELEASED: [&str; 9] = [
+    "credit 1",
+    "ann: recommend",
+    "bob: approve",
+    "letter 1",
+    "contract 1",
+    "olga: sign",
+    "disburse 1",
+    "max: prepare",
+    "cleo: release",
+];
