@@ -1,0 +1,14 @@
+//! Spans as a collector receives them, collectors that do not, and log lines.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod all {
+    mod export;
+    mod logs;
+    mod trouble;
+}
