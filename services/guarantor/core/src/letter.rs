@@ -38,10 +38,10 @@ fn begin(w: &mut World<'_>, ask: &IssueLetter) -> Result<Taken, Stop> {
     Ok(Ok(()))
 }
 
-/// Maker and checker share one deadline.
+/// Maker and checker share one deadline; a draft sent back after it is overdue from the start.
 fn open(w: &mut World<'_>, duty: Duty, due_at: Moment, excluded: BTreeSet<Person>) -> Result<(), Stop> {
     let opened_at = w.desk.at();
-    let deadline = Deadline { role: duty.role(), opened_at, due_at: due_at.max(opened_at), noticed: None };
+    let deadline = Deadline { role: duty.role(), opened_at, due_at, noticed: None };
     let task = Task { id: duty.code().to_owned(), deadline, excluded, claimed_by: None, suspended: None };
     w.record(Fact::TaskOpened { id: w.id.clone(), duty, task })
 }

@@ -44,9 +44,8 @@ pub(crate) fn withdrawn(w: &mut World<'_>, about: &About) -> Result<(), Stop> {
 }
 
 fn withdraw(w: &mut World<'_>) -> Result<Undo, Stop> {
-    let rests_on_it = w.case()?.is_some_and(|case| {
-        case.signing.is_some() || case.contracts.is_some() || case.drafting.is_some() || case.live_letter().is_some()
-    });
+    // A letter, made or in the making, rests on contracts, so these two are all that can rest on the opinion.
+    let rests_on_it = w.case()?.is_some_and(|case| case.signing.is_some() || case.contracts.is_some());
     if rests_on_it {
         return Ok(Undo::Declined("担保合同或保函尚未解除，不能撤回担保意见"));
     }

@@ -78,6 +78,16 @@ fn a_rule_for_one_role_decides_for_that_role_only() {
 }
 
 #[test]
+fn what_a_person_decides_sets_off_the_rule_after_it_in_the_same_decision() {
+    let mut o = Office::manual();
+    o.guarantor.automatic.insert(guarantor_core::Role::LetterChecker);
+    o.reach(Stage::Drafting);
+    assert_eq!(words(&o.act("m", MAKER, prepare())), "letter.present (to bank) + letter.issued");
+    let letter = o.case().letter.clone().unwrap();
+    assert_eq!((letter.maker, letter.checker), (person("m"), person("service:letter_checker")));
+}
+
+#[test]
 fn all_the_way_back_nothing_is_left() {
     let mut o = Office::manual();
     o.reach(Stage::Issued);
