@@ -5,6 +5,7 @@ use axum::{
     extract::FromRequestParts,
     http::{header, request::Parts},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 const LONGEST: usize = 512;
@@ -16,6 +17,11 @@ const LONGEST: usize = 512;
 pub struct BearerToken(pub [u8; 32]);
 
 impl BearerToken {
+    /// A token as its holder carries it: these random bytes in base64url.
+    pub fn text(random: &[u8; 32]) -> String {
+        URL_SAFE_NO_PAD.encode(random)
+    }
+
     /// The hash of a token.
     pub fn of(token: &str) -> Self {
         BearerToken(Sha256::digest(token.as_bytes()).into())
@@ -58,6 +64,8 @@ mod tests {
         let token = read(Some("Bearer secret-token")).await.unwrap();
         assert_eq!(token, BearerToken::of("secret-token"));
         assert_eq!(read(Some("bearer  secret-token")).await.unwrap(), token);
+        let made = BearerToken::text(&[0xff; 32]);
+        assert_eq!(read(Some(&format!("Bearer {made}"))).await.unwrap(), BearerToken::of(&made));
         assert!(!format!("{token:?}").contains("secret"));
 
         let long = format!("Bearer {}", "x".repeat(513));

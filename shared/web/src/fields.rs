@@ -8,12 +8,10 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    ops::RangeInclusive,
-};
+use std::{borrow::Cow, collections::BTreeSet, fmt, ops::RangeInclusive};
+
+/// Errors that are said of one body at most.
+const MOST_ERRORS: usize = 100;
 
 /// An object of a body while it is read: every field that was read or found wrong.
 #[derive(Debug)]
@@ -22,7 +20,7 @@ pub struct Fields {
     at: String,
     object: Map<String, Value>,
     known: BTreeSet<String>,
-    errors: BTreeMap<(usize, String), FieldError>,
+    errors: Vec<FieldError>,
 }
 
 impl Fields {
@@ -40,17 +38,22 @@ impl Fields {
     }
 
     fn of(at: String, object: Map<String, Value>) -> Self {
-        Fields { at, object, known: BTreeSet::new(), errors: BTreeMap::new() }
+        Fields { at, object, known: BTreeSet::new(), errors: Vec::new() }
     }
 
     /// Notes that a field is wrong; the field counts as known. A field's first error stands.
     pub fn wrong(&mut self, name: &str, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) {
         self.known.insert(name.to_owned());
         let pointer = format!("{}/{}", self.at, json::escape(name));
-        let order = self.errors.len();
-        if !self.errors.values().any(|error| error.pointer == pointer) {
-            let error = FieldError { pointer: pointer.clone(), code: code.into(), detail: detail.into() };
-            self.errors.insert((order, pointer), error);
+        if !self.errors.iter().any(|error| error.pointer == pointer) {
+            self.push(FieldError { pointer, code: code.into(), detail: detail.into() });
+        }
+    }
+
+    fn push(&mut self, error: FieldError) {
+        // Nobody reads more, and a hostile body may hold any number.
+        if self.errors.len() < MOST_ERRORS {
+            self.errors.push(error);
         }
     }
 
@@ -90,6 +93,14 @@ impl Fields {
         Some(text.to_owned())
     }
 
+    /// A required text, or a whole number that stands for one, such as the version of a text.
+    pub fn label(&mut self, name: &str, length: RangeInclusive<usize>) -> Option<String> {
+        if let Some(number) = self.object.get(name).and_then(Value::as_u64) {
+            self.object.insert(name.to_owned(), number.to_string().into());
+        }
+        self.text(name, length)
+    }
+
     /// A required text that `read` reads; what it says of a text it cannot read is answered under `code`.
     pub fn read<T, E: fmt::Display>(
         &mut self,
@@ -119,6 +130,18 @@ impl Fields {
             self.wrong(name, "CHOICE", format!("应为下列之一：{}。", choices.join("、")));
         }
         choice
+    }
+
+    /// A required list of texts out of a closed list, each at most once, at least one.
+    pub fn choices(&mut self, name: &str, choices: &[&'static str]) -> Option<Vec<&'static str>> {
+        let list = self.required(name)?;
+        let find = |value: &Value| choices.iter().find(|choice| value.as_str() == Some(choice)).copied();
+        let read: Option<BTreeSet<&'static str>> =
+            list.as_array().filter(|list| !list.is_empty()).and_then(|list| list.iter().map(find).collect());
+        if read.is_none() {
+            self.wrong(name, "CHOICE", format!("应为由下列各项组成的非空列表：{}。", choices.join("、")));
+        }
+        read.map(|read| read.into_iter().collect())
     }
 
     /// A required whole number; `1.0` and `1e3` are none.
@@ -151,8 +174,7 @@ impl Fields {
             let at = format!("{}/{}/{index}", self.at, json::escape(name));
             let Value::Object(object) = value else {
                 let detail = "应为 JSON 对象。".to_owned();
-                let error = FieldError { pointer: at.clone(), code: "OBJECT".into(), detail };
-                self.errors.insert((self.errors.len(), at), error);
+                self.push(FieldError { pointer: at, code: "OBJECT".into(), detail });
                 all = None;
                 continue;
             };
@@ -160,9 +182,7 @@ impl Fields {
             let read = read(&mut fields);
             fields.refuse_unknown();
             let is_whole = fields.errors.is_empty();
-            for error in fields.errors.into_values() {
-                self.errors.insert((self.errors.len(), error.pointer.clone()), error);
-            }
+            fields.errors.into_iter().for_each(|error| self.push(error));
             match (read, &mut all) {
                 (Some(read), Some(all)) if is_whole => all.push(read),
                 _ => all = None,
@@ -186,12 +206,12 @@ impl Fields {
     /// What was read, if nothing was wrong.
     ///
     /// # Errors
-    /// 422 with every error, in the order of reading, unknown fields last.
+    /// 422 with every error (the first hundred), in the order of reading, unknown fields last.
     pub fn finish<T>(mut self, read: Option<T>) -> Result<T, Problem> {
         self.refuse_unknown();
         match read {
             Some(read) if self.errors.is_empty() => Ok(read),
-            _ => Err(Problem::invalid(self.errors.into_values().collect())),
+            _ => Err(Problem::invalid(self.errors)),
         }
     }
 }
@@ -305,6 +325,28 @@ mod tests {
     }
 
     #[test]
+    fn a_label_may_be_written_as_a_whole_number() {
+        let read = |body: &str| {
+            let mut fields = Fields::parse(body.as_bytes())?;
+            let label = fields.label("v", 1..=3);
+            fields.finish(label)
+        };
+        assert_eq!(read(r#"{"v": 1}"#).unwrap(), "1");
+        assert_eq!(read(r#"{"v": "1a"}"#).unwrap(), "1a");
+        for body in [r#"{"v": 1.5}"#, r#"{"v": -1}"#, r#"{"v": 1000}"#, r#"{"v": true}"#, "{}"] {
+            assert_eq!(read(body).unwrap_err().status(), 422, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_errors_are_enough() {
+        let parts = vec![r#"{"x": 1}"#; 200].join(",");
+        let mut fields = Fields::parse(format!(r#"{{"parts": [{parts}]}}"#).as_bytes()).unwrap();
+        let parts = fields.objects("parts", 0..=1000, |_| Some(()));
+        assert_eq!(fields.finish(parts).unwrap_err().errors().len(), 100);
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_said_at_once() {
         check(
             r#"{"name": "x", "months": 1e1, "kind": "C", "day": "x", "parts": [{"fen": 0, "x": 1}, 7], "a/b": 1}"#,
@@ -326,6 +368,19 @@ mod tests {
         );
         check("[]", &[("", "OBJECT")]);
         check("7", &[("", "OBJECT")]);
+    }
+
+    #[test]
+    fn a_list_of_choices_is_a_set_and_not_empty() {
+        let read = |body: &str| {
+            let mut fields = Fields::parse(body.as_bytes())?;
+            let roles = fields.choices("roles", &["a", "b"]);
+            fields.finish(roles)
+        };
+        assert_eq!(read(r#"{"roles": ["b", "a", "b"]}"#).unwrap(), ["a", "b"]);
+        for body in [r#"{"roles": []}"#, r#"{"roles": ["c"]}"#, r#"{"roles": "a"}"#, r#"{"roles": ["a", 1]}"#] {
+            assert_eq!(read(body).unwrap_err().errors()[0].code, "CHOICE", "{body}");
+        }
     }
 
     #[test]

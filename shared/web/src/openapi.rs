@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use utoipa::{
     ToSchema,
     openapi::{
-        ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem,
-        PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement, Type,
+        ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, ObjectBuilder, OneOfBuilder, OpenApi,
+        OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement,
+        Type,
         path::{OperationBuilder, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -110,6 +111,18 @@ pub fn described<T: ToSchema>() -> Described {
 /// A schema under a name of one's own.
 pub fn named(name: &str, schema: impl Into<RefOr<Schema>>) -> Described {
     Described { name: name.to_owned(), schema: schema.into(), more: Vec::new() }
+}
+
+/// The schema of a body that is one of these.
+pub fn one_of(name: &str, choices: impl IntoIterator<Item = Described>) -> Described {
+    let mut schema = OneOfBuilder::new();
+    let mut more = Vec::new();
+    for choice in choices {
+        schema = schema.item(choice.reference());
+        more.push((choice.name, choice.schema));
+        more.extend(choice.more);
+    }
+    Described { name: name.to_owned(), schema: Schema::OneOf(schema.build()).into(), more }
 }
 
 impl Described {
