@@ -148,3 +148,27 @@ fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_future_that_is_woken_by_another_thread_comes_to_its_end() {
+        let ready = Arc::new(AtomicBool::new(false));
+        let future = std::future::poll_fn(|context| {
+            if ready.load(Ordering::SeqCst) {
+                return Poll::Ready(7);
+            }
+            let (ready, waker) = (Arc::clone(&ready), context.waker().clone());
+            thread::spawn(move || {
+                ready.store(true, Ordering::SeqCst);
+                waker.wake();
+            });
+            Poll::Pending
+        });
+        assert_eq!(block_on(future), 7);
+    }
+}

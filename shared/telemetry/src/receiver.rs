@@ -29,6 +29,9 @@ use crate::{SpanId, SpanKind, TraceContext, TraceId, Value, names};
 /// Bytes of one request, at most.
 const MAX_REQUEST: usize = 64 << 20;
 
+/// `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK` of the protocol.
+const REMOTE: u32 = 0x200;
+
 /// A span as a collector sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivedSpan {
@@ -40,6 +43,8 @@ pub struct ReceivedSpan {
     pub context: TraceContext,
     /// Its parent in the same trace.
     pub parent: Option<SpanId>,
+    /// Whether the parent is said to be of another process.
+    pub parent_is_remote: bool,
     /// Its links.
     pub links: Vec<TraceContext>,
     /// Its name.
@@ -329,6 +334,7 @@ fn received_span(service: &str, resource: &BTreeMap<String, Value>, span: Span) 
         resource: resource.clone(),
         context: context(&span.trace_id, &span.span_id)?,
         parent,
+        parent_is_remote: span.flags & REMOTE != 0,
         links,
         name: span.name,
         kind,

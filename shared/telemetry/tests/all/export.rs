@@ -67,7 +67,7 @@ async fn what_is_emitted_is_received_with_every_field() {
     assert_eq!(process.resource.get(names::SERVICE_VERSION), Some(&env!("CARGO_PKG_VERSION").into()));
     assert_eq!(process.context, at("bank", 7, 0));
     assert_eq!(process.parent, Some(span_id("union", 41, 2)));
-    assert_eq!(process.kind, Some(SpanKind::Consumer));
+    assert_eq!((process.kind, process.parent_is_remote), (Some(SpanKind::Consumer), true));
     assert_eq!((process.start_ns, process.end_ns), (START, START + 5_000_001));
     assert_eq!(process.error, None);
     assert_eq!(process.links, []);
@@ -77,7 +77,7 @@ async fn what_is_emitted_is_received_with_every_field() {
 
     let decide = named(&received, "decide approve credit");
     assert_eq!(decide.parent, Some(process.context.span_id));
-    assert_eq!(decide.kind, Some(SpanKind::Internal));
+    assert_eq!((decide.kind, decide.parent_is_remote), (Some(SpanKind::Internal), false));
     assert_eq!(decide.links, [at("guarantor", 3, 0), at("union", 40, 0)]);
     assert_eq!(decide.error.as_deref(), Some("core banking does not answer"));
     assert_eq!(decide.attributes.get("nuan.journal.position"), Some(&Value::Int(7)));
@@ -158,6 +158,20 @@ async fn many_spans_share_few_requests() {
     assert_eq!(distinct.len(), 250);
     // 3 when the queue is filled before the thread first looks; more when this machine is busy, but nothing like 250.
     assert!((3..=25).contains(&receiver.requests()), "{} requests", receiver.requests());
+    assert!(end(guard).await);
+}
+
+#[tokio::test]
+async fn a_full_batch_does_not_wait_for_its_time() {
+    let receiver = Receiver::start().await.unwrap();
+    let settings = Settings { batch: 6, linger: Duration::from_secs(3600), ..Settings::default() };
+    let (spans, guard) = spans_to(&receiver.endpoint(), settings);
+    spans.emit(row_7());
+    // The thread has seen the first three and waits for the rest of the hour.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(receiver.requests(), 0);
+    spans.emit(row_7());
+    receiver.until(WAIT, |spans| spans.len() == 6).await.unwrap();
     assert!(end(guard).await);
 }
 
