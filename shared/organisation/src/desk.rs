@@ -243,8 +243,6 @@ impl<O: Organisation> Desk<O> {
             let key = Key::Transfer(transfer.id.clone());
             if self.rows.is_loaded(&key) {
                 self.bring(&mut books, &transfer.id)?;
-            } else {
-                self.rows.load(key, None, 0);
             }
         }
         match books.decide(&voucher, self.at) {
@@ -255,7 +253,7 @@ impl<O: Organisation> Desk<O> {
                     self.rows.put(Key::Account(account.code().clone()), Row::Account(account))?;
                 }
                 for record in transfers {
-                    self.rows.put(Key::Transfer(record.transfer.id.clone()), Row::Transfer(record))?;
+                    self.rows.create(Key::Transfer(record.transfer.id.clone()), Row::Transfer(record));
                 }
                 self.outcome.recorded.push(Recorded::Booked(voucher));
                 Ok(Ok(()))

@@ -16,9 +16,9 @@ mod rows;
 
 pub use desk::{Answer, Desk, Outcome, PortAction, PortOrder, Recorded, decide};
 pub use input::{Actor, Input, PortAnswer, PostingAnswer};
-pub use saga::Person;
 pub use refusal::{Refusal, RefusalKind, Stop};
-pub use rows::{Key, NotLoaded, Row, Rows};
+pub use rows::{Changed, Key, NotLoaded, Row, Rows};
+pub use saga::Person;
 
 use domain::{ApplicationId, Moment, Party};
 use serde::{Serialize, de::DeserializeOwned};

@@ -47,10 +47,24 @@ pub enum Row<R> {
 #[error("row `{0}` is not loaded")]
 pub struct NotLoaded(pub Key);
 
+/// A row that was changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Changed<'a, R> {
+    /// Its key.
+    pub key: &'a Key,
+    /// The row as it stands now.
+    pub row: &'a Row<R>,
+    /// How often it was changed.
+    pub version: u64,
+    /// Whether the store does not have it yet.
+    pub is_new: bool,
+}
+
 #[derive(Clone, Debug)]
 struct Slot<R> {
     row: Option<Arc<Row<R>>>,
     version: u64,
+    stored: bool,
     changed: bool,
 }
 
@@ -74,7 +88,8 @@ impl<R> Default for Rows<R> {
 impl<R: Clone> Rows<R> {
     /// Puts a row as it stands in the store; `None`: it does not exist. `version` counts its changes.
     pub fn load(&mut self, key: Key, row: Option<Row<R>>, version: u64) {
-        self.slots.insert(key, Slot { row: row.map(Arc::new), version, changed: false });
+        let stored = row.is_some();
+        self.slots.insert(key, Slot { row: row.map(Arc::new), version, stored, changed: false });
     }
 
     /// Whether the row may be read.
@@ -138,6 +153,18 @@ impl<R: Clone> Rows<R> {
         Ok(())
     }
 
+    /// Writes a row under a key that cannot exist yet, because the organisation has just made it; it need not be loaded.
+    /// The database refuses the commit if it exists after all.
+    pub fn create(&mut self, key: Key, row: Row<R>) {
+        let slot =
+            self.slots.entry(key.clone()).or_insert(Slot { row: None, version: 0, stored: false, changed: false });
+        if !self.before.contains_key(&key) {
+            self.before.insert(key, slot.clone());
+        }
+        slot.row = Some(Arc::new(row));
+        slot.changed = true;
+    }
+
     /// How often the row was changed in committed decisions; 0 if it does not exist or is not loaded.
     pub fn version(&self, key: &Key) -> u64 {
         self.slots.get(key).map_or(0, |slot| slot.version)
@@ -171,12 +198,12 @@ impl<R: Clone> Rows<R> {
         &self.accepted
     }
 
-    /// Every row changed since it was loaded, with its version, in the order of keys.
-    pub fn changed(&self) -> impl Iterator<Item = (&Key, &Row<R>, u64)> {
-        self.slots
-            .iter()
-            .filter(|(_, slot)| slot.changed)
-            .filter_map(|(key, slot)| slot.row.as_deref().map(|row| (key, row, slot.version)))
+    /// Every row changed since it was loaded, in the order of keys.
+    pub fn changed(&self) -> impl Iterator<Item = Changed<'_, R>> {
+        self.slots.iter().filter(|(_, slot)| slot.changed).filter_map(|(key, slot)| {
+            let row = slot.row.as_deref()?;
+            Some(Changed { key, row, version: slot.version, is_new: !slot.stored })
+        })
     }
 
     /// Every loaded row that exists, in the order of keys.

@@ -1,1 +1,19 @@
-//! To be written.
+//! The live shell around an organisation's core: database, journal, channels on NATS, batch loop, timers, vault, HTTP.
+//!
+//! It decides nothing of business. It takes what is there, lets the core decide, commits everything in one transaction,
+//! and only then answers, publishes, acknowledges and emits spans. Start reading at [`writer`].
+
+pub mod clock;
+pub mod config;
+pub mod handle;
+pub mod journal;
+pub mod keys;
+pub mod metrics;
+pub mod nats;
+pub mod pairing;
+pub mod ports;
+pub mod run;
+pub mod spans;
+pub mod store;
+pub mod vault;
+pub mod writer;

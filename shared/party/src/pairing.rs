@@ -132,7 +132,13 @@ impl Pairing {
     ///
     /// # Errors
     /// [`PairingError::OtherProgramme`], [`PairingError::OtherOwnKey`].
-    pub fn check(&self, programme: &str, environment: &str, own: Party, signing: &PublicKey) -> Result<(), PairingError> {
+    pub fn check(
+        &self,
+        programme: &str,
+        environment: &str,
+        own: Party,
+        signing: &PublicKey,
+    ) -> Result<(), PairingError> {
         if (self.programme.as_str(), self.environment.as_str()) != (programme, environment) {
             return Err(PairingError::OtherProgramme {
                 expected: [programme.to_owned(), environment.to_owned()],
@@ -203,7 +209,8 @@ mod tests {
     #[test]
     fn example_of_the_documentation_is_read() {
         let example = include_str!("pairing.rs");
-        let lines = example.lines().skip_while(|line| *line != "//! ```toml").skip(1).take_while(|line| *line != "//! ```");
+        let lines =
+            example.lines().skip_while(|line| *line != "//! ```toml").skip(1).take_while(|line| *line != "//! ```");
         let text: Vec<&str> = lines.map(|line| line.trim_start_matches("//!").trim_start()).collect();
         assert_eq!(read(&text.join("\n")).unwrap().programme(), "nuanchuang");
     }
@@ -217,7 +224,10 @@ mod tests {
             (good.replace(&bank, &"0".repeat(64)), "line 7: this Ed25519 public key is weak"),
             (good.replace(&bank, &key(1).to_string()), "gives the union and the bank the same key"),
             (good.replace("bank", "banks"), "line 7: unknown variant `banks`"),
-            (good.lines().filter(|line| !line.starts_with("bank")).collect::<Vec<_>>().join("\n"), "no key of the bank"),
+            (
+                good.lines().filter(|line| !line.starts_with("bank")).collect::<Vec<_>>().join("\n"),
+                "no key of the bank",
+            ),
             (good.replace("environment", "enviroment"), "line 2: unknown field `enviroment`"),
             (good.replace("programme = ", "programme "), "line 1: "),
             (String::new(), "missing field `programme`"),

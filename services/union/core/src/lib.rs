@@ -1,1 +1,61 @@
-//! To be written.
+//! The union's core: takes applications, owns the guarantee fund, and drives origination.
+//!
+//! Pure: no IO, no clock. Start reading at [`origination::definition`]; the rules at filing are in [`filing`], the fund
+//! in [`fund`], what partners answer in [`answers`], what people may do in [`command`].
+
+mod answers;
+pub mod application;
+pub mod command;
+mod decide;
+mod fact;
+pub mod filing;
+pub mod fund;
+pub mod origination;
+pub mod rows;
+mod view;
+pub mod vocabulary;
+
+pub use command::Command;
+pub use fact::Fact;
+pub use rows::Row;
+pub use vocabulary::{Reason, Role};
+
+use domain::{Charters, Party};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The union.
+#[derive(Clone, Debug)]
+pub struct Union {
+    /// The charters it has accepted.
+    pub charters: Arc<Charters>,
+    /// Roles that decide by themselves, within the charter's limits, under a service identity of their own.
+    pub automatic: BTreeSet<Role>,
+}
+
+impl Organisation for Union {
+    const PARTY: Party = Party::Union;
+    type Command = Command;
+    type Fact = Fact;
+    type Row = Row;
+
+    fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+        decide::needs(input, rows, wanted);
+    }
+
+    fn decide(&self, input: &Input<Command>, desk: &mut Desk<Self>) -> Result<(), Stop> {
+        decide::decide(self, input, desk)
+    }
+
+    fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
+        fact::apply(rows, fact)
+    }
+
+    fn index(row: &Row) -> Index {
+        view::index(row)
+    }
+
+    fn line(fact: &Fact) -> Option<Line> {
+        view::line(fact)
+    }
+}

@@ -1,0 +1,166 @@
+//! An application as the union keeps it: what was filed, what the partners answered, and the saga's run.
+
+use crate::{Reason, Role};
+use contracts::{DisbursementReceipt, Firm, Letter, Wish};
+use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
+use saga::Run;
+use serde::{Deserialize, Serialize};
+
+/// One application (DOMAIN.md section 4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Application {
+    /// Number given at submission.
+    pub id: ApplicationId,
+    /// The charter it was filed under, to which it stays pinned.
+    pub charter: CharterHash,
+    /// When it was filed.
+    pub filed_at: Moment,
+    /// Through which window it came: WINDOW, APP, WECHAT, DISTRICT, 12351.
+    pub intake_channel: String,
+    /// The firm.
+    pub firm: Firm,
+    /// What it asks for; the amount as asked.
+    pub wish: Wish,
+    /// Pseudonym of the member in the union's register.
+    pub member: String,
+    /// Token of the personal data in the vault.
+    pub vault_token: String,
+    /// Version of the consent to a credit-registry query.
+    pub credit_query_consent: String,
+    /// The saga.
+    pub run: Run<Role, Reason>,
+    /// Evidence of eligibility; none before it is found eligible, or once voided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommendation: Option<Recommendation>,
+    /// The reservation, whatever became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<Reservation>,
+    /// The guarantor's opinion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opinion: Option<Opinion>,
+    /// The bank's approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+    /// The letter, as the guarantor told the union.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<Letter>,
+    /// Number of the loan contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract_no: Option<String>,
+    /// Proof of the pay-out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<DisbursementReceipt>,
+}
+
+/// The union's recommendation, with its dated evidence of membership.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recommendation {
+    /// Names the evidence.
+    pub evidence: String,
+    /// Day on which membership was last verified against the register.
+    #[serde(rename = "membership_verified_on")]
+    pub verified_on: Date,
+}
+
+/// A share of the fund behind one application (DOMAIN.md section 4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// Names it to the partners.
+    pub id: String,
+    /// Principal that it covers, fen.
+    pub exposure_fen: Amount,
+    /// Share of the fund it holds: `ceil(exposure / multiple)`, fen.
+    pub reserved_fen: Fen,
+    /// HELD, COMMITTED or RELEASED.
+    pub state: ReservationState,
+}
+
+/// What has become of a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReservationState {
+    /// Held for an application.
+    Held,
+    /// Behind a loan that is paid out.
+    Committed,
+    /// Given back.
+    Released,
+}
+
+/// What the guarantor agreed to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opinion {
+    /// Principal it will guarantee, fen.
+    pub amount_fen: Amount,
+    /// Conditions, in words.
+    pub conditions: Vec<String>,
+}
+
+/// What the bank approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Principal, fen.
+    pub amount_fen: Amount,
+    /// Contract rate, ppm a year.
+    pub rate_ppm: Ppm,
+    /// Repayment method.
+    pub method: Method,
+}
+
+/// The state of an application in the words of DOMAIN.md section 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ApplicationState {
+    /// Found nothing wrong yet, waits for the intake officer.
+    IntakeReview,
+    /// Papers are missing.
+    NeedDocs,
+    /// The fund is short, waits in the queue.
+    Queued,
+    /// Waits for the guarantor's opinion.
+    GuaranteeReview,
+    /// Waits for the bank's approval.
+    CreditReview,
+    /// Contracts and letter are being made.
+    Contracting,
+    /// Everything is ready for pay-out.
+    Ready,
+    /// The bank has been asked to pay out.
+    Disbursing,
+    /// Paid out; letter and reservation follow.
+    Disbursed,
+    /// Turning back: partners undo what they did.
+    Compensating,
+    /// Turned down by the union.
+    IntakeRejected,
+    /// Turned down by the guarantor.
+    GuaranteeDeclined,
+    /// Turned down by the bank.
+    CreditDeclined,
+    /// Withdrawn by the applicant.
+    Withdrawn,
+    /// Ended by a deadline.
+    Expired,
+}
+
+impl ApplicationState {
+    /// The code of DOMAIN.md section 4.
+    pub const fn code(self) -> &'static str {
+        match self {
+            ApplicationState::IntakeReview => "INTAKE_REVIEW",
+            ApplicationState::NeedDocs => "NEED_DOCS",
+            ApplicationState::Queued => "QUEUED",
+            ApplicationState::GuaranteeReview => "GUARANTEE_REVIEW",
+            ApplicationState::CreditReview => "CREDIT_REVIEW",
+            ApplicationState::Contracting => "CONTRACTING",
+            ApplicationState::Ready => "READY",
+            ApplicationState::Disbursing => "DISBURSING",
+            ApplicationState::Disbursed => "DISBURSED",
+            ApplicationState::Compensating => "COMPENSATING",
+            ApplicationState::IntakeRejected => "INTAKE_REJECTED",
+            ApplicationState::GuaranteeDeclined => "GUARANTEE_DECLINED",
+            ApplicationState::CreditDeclined => "CREDIT_DECLINED",
+            ApplicationState::Withdrawn => "WITHDRAWN",
+            ApplicationState::Expired => "EXPIRED",
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What people may tell the union to do. No personal data: the edge keeps that in the vault and hands over tokens.
+
+use crate::vocabulary::{IntakeRejection, Withdrawal};
+use contracts::{Firm, Wish};
+use domain::{ApplicationId, Date, Fen};
+use serde::{Deserialize, Serialize};
+
+/// A command to the union.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Opens the books with the deposit of the charter. Once.
+    OpenBooks {
+        /// The deposit, fen.
+        deposit_fen: Fen,
+    },
+    /// Writes members of the register.
+    LoadMembers {
+        /// The members.
+        members: Vec<MemberEntry>,
+    },
+    /// Files an application.
+    Submit(Box<Form>),
+    /// Decides "check eligibility".
+    DecideEligibility {
+        /// The application.
+        application_id: ApplicationId,
+        /// The decision.
+        verdict: EligibilityVerdict,
+    },
+    /// The applicant withdraws.
+    Withdraw {
+        /// The application.
+        application_id: ApplicationId,
+        /// Why.
+        reason: Withdrawal,
+    },
+    /// An operator repairs a stuck step.
+    Repair {
+        /// The application.
+        application_id: ApplicationId,
+        /// The step.
+        step: String,
+        /// What to do.
+        action: Repair,
+    },
+}
+
+impl Command {
+    /// The application that the command is about, if it is known before it is decided.
+    pub fn application_id(&self) -> Option<&ApplicationId> {
+        match self {
+            Command::OpenBooks { .. } | Command::LoadMembers { .. } | Command::Submit(_) => None,
+            Command::DecideEligibility { application_id, .. }
+            | Command::Withdraw { application_id, .. }
+            | Command::Repair { application_id, .. } => Some(application_id),
+        }
+    }
+}
+
+/// A member of the register: a pseudonym of number, name, identity and union together, and when it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberEntry {
+    /// The pseudonym.
+    pub member: String,
+    /// First day.
+    pub from: Date,
+    /// Last day; none: open.
+    pub to: Option<Date>,
+}
+
+/// An application as it is filed: facts that the edge has validated and derived.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Form {
+    /// WINDOW, APP, WECHAT, DISTRICT, 12351.
+    pub intake_channel: String,
+    /// The firm.
+    pub firm: Firm,
+    /// What it asks for.
+    pub wish: Wish,
+    /// Last day of the business licence; none: without end.
+    pub licence_valid_to: Option<Date>,
+    /// Age of the legal representative on the day, full years.
+    pub legal_rep_age: u16,
+    /// Whether the business address is in Beijing.
+    pub in_beijing: bool,
+    /// Pseudonym of the member, as in [`MemberEntry`].
+    pub member: String,
+    /// Token of the personal data in the vault.
+    pub vault_token: String,
+    /// Version of the consent to a credit-registry query.
+    pub credit_query_consent: String,
+}
+
+/// What the intake officer decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum EligibilityVerdict {
+    /// Eligible.
+    Approve,
+    /// Not eligible.
+    Reject {
+        /// Why.
+        reason: IntakeRejection,
+    },
+    /// Papers are missing.
+    AskForPapers,
+    /// The papers have come.
+    PapersSupplied,
+}
+
+/// What an operator may do about a stuck step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Repair {
+    /// Ask the partner once more to undo.
+    RetryUndo,
+    /// Settled by hand: the undo counts as made.
+    ResolveUndo {
+        /// What was done instead.
+        because: String,
+    },
+    /// Ask once more.
+    RetryAsk,
+    /// Settled by hand: the step counts as done.
+    Resolve {
+        /// What was done instead.
+        because: String,
+    },
+}

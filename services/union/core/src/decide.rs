@@ -1,0 +1,357 @@
+//! One input after the other: who may do it, which application it concerns, what the saga makes of it.
+
+use crate::{
+    Fact, Reason, Role, Row, Union, answers,
+    application::{Application, ApplicationState},
+    command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
+    filing, fund,
+    origination::{self, Origination},
+    rows::{self, FirmRow, NumbersRow},
+    view,
+    vocabulary::IntakeRejection,
+};
+use domain::{ApplicationId, CharterHash};
+use organisation::{Actor, Answer, Desk, Input, Key, Person, Refusal, RefusalKind, Rows, Stop};
+use saga::{Event, Reaction, RepairAction, Run, Verdict, World};
+use std::collections::BTreeSet;
+
+/// The rows that deciding this input will read.
+pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+    let application = match input {
+        Input::Message(received) => Some(received.message.about().application_id.clone()),
+        Input::Command { command: Command::Submit(form), .. } => {
+            wanted.insert(rows::firm(form.firm.uscc.as_str()));
+            wanted.insert(rows::member(&form.member));
+            wanted.insert(rows::numbers());
+            wanted.extend(fund::keys());
+            None
+        }
+        Input::Command { command: Command::LoadMembers { members }, .. } => {
+            wanted.extend(members.iter().map(|member| rows::member(&member.member)));
+            None
+        }
+        Input::Command { command: Command::OpenBooks { .. }, .. } => {
+            wanted.extend(fund::keys());
+            None
+        }
+        Input::Command { command, .. } => command.application_id().cloned(),
+        Input::Due(key) | Input::Follow(key) => {
+            wanted.insert(key.clone());
+            application_of(key)
+        }
+        Input::Port { application_id, .. } => Some(application_id.clone()),
+    };
+    let Some(id) = application else { return };
+    let key = rows::application(&id);
+    // The second round knows the application and so its firm and member.
+    if let Ok(Some(Row::Application(application))) = rows.own(&key) {
+        wanted.insert(rows::firm(application.firm.uscc.as_str()));
+        wanted.insert(rows::member(&application.member));
+    }
+    wanted.insert(key);
+    wanted.extend(fund::keys());
+}
+
+/// Decides one input.
+pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Union>) -> Result<(), Stop> {
+    match input {
+        Input::Message(received) => {
+            let message = &received.message;
+            on_application(union, desk, &message.about().application_id.clone(), |w| {
+                if w.application()?.charter != message.about().charter {
+                    return Err(conflict("CHARTER", "章程版本不符", "the answer is given under another charter"));
+                }
+                let event = answers::event(w, message)?;
+                drive(union, w, event).map(drop)
+            })
+        }
+        Input::Command { actor, command } => on_command(union, actor, command, desk),
+        Input::Due(key) => match application_of(key) {
+            Some(id) => on_application(union, desk, &id, |w| drive(union, w, Event::Tick).map(drop)),
+            None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
+        },
+        Input::Follow(key) => match application_of(key) {
+            Some(id) => on_application(union, desk, &id, |w| {
+                drive(union, w, Event::Woken { step: "reserve fund".into() }).map(drop)
+            }),
+            None => Err(Stop::Illegal(format!("row `{key}` follows nothing"))),
+        },
+        Input::Port { .. } => Err(Stop::Illegal("the union has no port that answers".into())),
+    }
+}
+
+fn application_of(key: &Key) -> Option<ApplicationId> {
+    match key {
+        Key::Row(key) => key.strip_prefix("application/").and_then(|id| ApplicationId::parse(id).ok()),
+        _ => None,
+    }
+}
+
+/// Moves the decision into the world of one application, and back, whatever comes of it.
+fn on_application<T>(
+    union: &Union,
+    desk: &mut Desk<Union>,
+    id: &ApplicationId,
+    act: impl FnOnce(&mut Origination) -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    let Some(Row::Application(application)) = desk.own(&rows::application(id))? else {
+        return Err(not_found(id));
+    };
+    let charter = union
+        .charters
+        .get(&application.charter)
+        .ok_or_else(|| Stop::Illegal(format!("{id} is pinned to a charter that is not here")))?;
+    desk.concerns(id);
+    let mut world = Origination { desk: desk.take(), id: id.clone(), charter };
+    let result = act(&mut world);
+    desk.put_back(world.desk);
+    result
+}
+
+/// Feeds one event to the saga, then whatever is decided automatically, until nothing moves.
+fn drive(union: &Union, w: &mut Origination, event: Event<Reason>) -> Result<Reaction, Stop> {
+    let definitions = origination::definitions()?;
+    let definition = definitions.of(w.run()?).map_err(|error| Stop::Illegal(error.to_string()))?;
+    let reaction = definition.on(w, event)?;
+    if let Reaction::Refused(refusal) = reaction {
+        return Err(saga_refused(&refusal));
+    }
+    automatically(union, w, |w, by, verdict| {
+        let event = Event::Decided { step: ELIGIBILITY.into(), by, verdict };
+        match definition.on(w, event)? {
+            Reaction::Refused(refusal) => Err(saga_refused(&refusal)),
+            _ => Ok(()),
+        }
+    })?;
+    Ok(reaction)
+}
+
+const ELIGIBILITY: &str = "check eligibility";
+
+/// Straight-through processing: the intake officer's decision by rule, under a service identity of its own.
+fn automatically(
+    union: &Union,
+    w: &mut Origination,
+    decide: impl FnOnce(&mut Origination, Person, Verdict<Reason>) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let waits = w.run()?.open_tasks().any(|(step, task)| step == ELIGIBILITY && task.suspended.is_none());
+    let within = w.application()?.wish.amount_fen.fen() <= w.charter.automatic.max_amount_fen;
+    if !waits || !within || !union.automatic.contains(&Role::IntakeOfficer) {
+        return Ok(());
+    }
+    let by = Person::new("service:intake_officer");
+    if origination::membership_holds(w)? {
+        origination::recommend(w)?;
+        decide(w, by, Verdict::Approve)
+    } else {
+        decide(w, by, Verdict::Refuse(Reason::Intake(IntakeRejection::Membership)))
+    }
+}
+
+fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<Union>) -> Result<(), Stop> {
+    match command {
+        Command::OpenBooks { deposit_fen } => {
+            must_hold(actor, Role::Operator)?;
+            fund::open_books(desk, *deposit_fen)
+        }
+        Command::LoadMembers { members } => {
+            must_hold(actor, Role::Operator)?;
+            load_members(desk, members)
+        }
+        Command::Submit(form) => submit(union, actor, form, desk),
+        Command::DecideEligibility { application_id, verdict } => {
+            must_hold(actor, Role::IntakeOfficer)?;
+            on_application(union, desk, application_id, |w| decide_eligibility(union, w, actor, verdict))?;
+            answer(desk, application_id, false)
+        }
+        Command::Withdraw { application_id, reason } => {
+            must_hold_any(actor, &["applicant", Role::IntakeOfficer.code()])?;
+            on_application(union, desk, application_id, |w| {
+                drive(union, w, Event::Cancel { reason: Reason::Applicant(*reason) }).map(drop)
+            })?;
+            answer(desk, application_id, false)
+        }
+        Command::Repair { application_id, step, action } => {
+            must_hold(actor, Role::Operator)?;
+            let event = Event::Repair { step: step.clone(), by: actor.person.clone(), action: repair(action) };
+            on_application(union, desk, application_id, |w| drive(union, w, event).map(drop))?;
+            answer(desk, application_id, false)
+        }
+    }
+}
+
+fn repair(action: &Repair) -> RepairAction {
+    match action {
+        Repair::RetryUndo => RepairAction::RetryUndo,
+        Repair::ResolveUndo { because } => RepairAction::ResolveUndo { because: because.clone() },
+        Repair::RetryAsk => RepairAction::RetryAsk,
+        Repair::Resolve { because } => RepairAction::Resolve { because: because.clone() },
+    }
+}
+
+fn load_members(desk: &mut Desk<Union>, members: &[MemberEntry]) -> Result<(), Stop> {
+    // One number may hold in several spans: all of them together make the member's row.
+    let mut by_member: std::collections::BTreeMap<&str, Vec<_>> = std::collections::BTreeMap::new();
+    for entry in members {
+        by_member.entry(&entry.member).or_default().push((entry.from, entry.to));
+    }
+    for (member, spans) in by_member {
+        desk.record(Fact::MemberLoaded { member: member.to_owned(), spans })?;
+    }
+    Ok(())
+}
+
+fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> Result<(), Stop> {
+    must_hold_any(actor, &["applicant", Role::IntakeOfficer.code()])?;
+    let today = desk.at().date();
+    let in_force = union.charters.hash_in_force_on(today);
+    let Some((hash, charter)) = in_force.and_then(|hash| Some((hash, union.charters.get(&hash)?))) else {
+        return Err(conflict(
+            "POLICY_NOT_IN_FORCE",
+            "当日无有效章程",
+            "当日没有三方均已接受的有效章程，请与工会联系。",
+        ));
+    };
+    let firm = match desk.own(&rows::firm(form.firm.uscc.as_str()))? {
+        Some(Row::Firm(firm)) => firm.clone(),
+        _ => FirmRow::default(),
+    };
+    filing::check(form, &firm, &charter, today).map_err(Refusal::from)?;
+    let last = match desk.own(&rows::numbers())? {
+        Some(Row::Numbers(NumbersRow { year, last })) if i32::from(*year) == i32::from(today.year()) => *last,
+        _ => 0,
+    };
+    let id = ApplicationId::new(today.year(), last + 1).map_err(|error| Stop::Illegal(error.to_string()))?;
+    let application = new_application(id.clone(), form, hash, desk);
+    desk.record(Fact::Filed(Box::new(application)))?;
+    desk.concerns(&id);
+    let definition =
+        origination::definitions()?.latest("origination").map_err(|error| Stop::Illegal(error.to_string()))?;
+    on_application(union, desk, &id, |w| match definition.start(w)? {
+        Reaction::Refused(refusal) => Err(saga_refused(&refusal)),
+        _ => drive(union, w, Event::Tick).map(drop),
+    })?;
+    answer(desk, &id, true)
+}
+
+fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &Desk<Union>) -> Application {
+    Application {
+        id,
+        charter,
+        filed_at: desk.at(),
+        intake_channel: form.intake_channel.clone(),
+        firm: form.firm.clone(),
+        wish: form.wish.clone(),
+        member: form.member.clone(),
+        vault_token: form.vault_token.clone(),
+        credit_query_consent: form.credit_query_consent.clone(),
+        run: Run::default(),
+        recommendation: None,
+        reservation: None,
+        opinion: None,
+        approval: None,
+        letter: None,
+        contract_no: None,
+        receipt: None,
+    }
+}
+
+fn decide_eligibility(
+    union: &Union,
+    w: &mut Origination,
+    actor: &Actor,
+    verdict: &EligibilityVerdict,
+) -> Result<(), Stop> {
+    let verdict = match verdict {
+        EligibilityVerdict::Approve => {
+            if !origination::membership_holds(w)? {
+                let advice = "会员登记册中没有与会员号、姓名、身份证号和工会同时相符的当日有效记录，请核对材料或驳回（MEMBERSHIP）。";
+                return Err(conflict("MEMBERSHIP", "会员身份未通过核验", advice));
+            }
+            origination::recommend(w)?;
+            Verdict::Approve
+        }
+        EligibilityVerdict::Reject { reason } => Verdict::Refuse(Reason::Intake(*reason)),
+        EligibilityVerdict::AskForPapers => {
+            Verdict::AskForPapers { expiry: "NEED_DOCS".into(), term: w.charter.need_docs_expiry }
+        }
+        EligibilityVerdict::PapersSupplied => Verdict::PapersSupplied,
+    };
+    let by = actor.person.clone();
+    drive(union, w, Event::Decided { step: ELIGIBILITY.into(), by, verdict }).map(drop)
+}
+
+fn answer(desk: &mut Desk<Union>, id: &ApplicationId, created: bool) -> Result<(), Stop> {
+    let body = match desk.own(&rows::application(id))? {
+        Some(Row::Application(application)) => view::summary(application),
+        _ => return Err(not_found(id)),
+    };
+    desk.answer(Answer { application_id: id.clone(), created, body });
+    Ok(())
+}
+
+fn must_hold(actor: &Actor, role: Role) -> Result<(), Stop> {
+    must_hold_any(actor, &[role.code()])
+}
+
+fn must_hold_any(actor: &Actor, roles: &[&str]) -> Result<(), Stop> {
+    if roles.iter().any(|role| actor.has(role)) {
+        return Ok(());
+    }
+    let detail = format!("此操作需要以下角色之一：{}。", roles.join("、"));
+    Err(Refusal::new(RefusalKind::Forbidden, "FORBIDDEN", "无权进行此操作", detail).into())
+}
+
+fn not_found(id: &ApplicationId) -> Stop {
+    Refusal::new(RefusalKind::NotFound, "NOT_FOUND", "没有此申请", format!("没有编号为 {id} 的申请。")).into()
+}
+
+fn conflict(code: &str, title: &str, detail: &str) -> Stop {
+    Refusal::new(RefusalKind::Conflict, code, title, detail).into()
+}
+
+/// What the engine refuses, as whoever asked reads it.
+fn saga_refused(refusal: &saga::Refusal) -> Stop {
+    let (code, title) = match refusal {
+        saga::Refusal::Locked { .. } => ("OPEN_APPLICATION", "该企业已有在办申请"),
+        saga::Refusal::Ended => ("ENDED", "申请已结束"),
+        saga::Refusal::PointOfNoReturnPassed => ("DISBURSED", "款项已发放，不能撤回"),
+        saga::Refusal::Ending => ("ENDING", "申请正在终止"),
+        saga::Refusal::Task(_) => ("TASK", "不能办理此任务"),
+        saga::Refusal::OtherDefinition { .. } | saga::Refusal::Illegal(_) => {
+            ("ILLEGAL_TRANSITION", "当前状态不允许此操作")
+        }
+    };
+    Refusal::new(RefusalKind::Conflict, code, title, refusal.to_string()).into()
+}
+
+/// The state of an application in the words of DOMAIN.md section 4, from its run.
+pub(crate) fn state(application: &Application) -> ApplicationState {
+    use saga::{Ending, Phase, State};
+    let run = &application.run;
+    let at = |step: &str| run.state(step);
+    match &run.phase {
+        Phase::Unwinding { .. } => ApplicationState::Compensating,
+        Phase::Ended { ending: Ending::Completed } => ApplicationState::Disbursed,
+        Phase::Ended { ending: Ending::Withdrawn { .. } } => ApplicationState::Withdrawn,
+        Phase::Ended { ending: Ending::Expired { .. } } => ApplicationState::Expired,
+        Phase::Ended { ending: Ending::Refused { step, .. } } => match step.as_str() {
+            "check eligibility" | "reserve fund" | "confirm membership" => ApplicationState::IntakeRejected,
+            "assess guarantee" | "sign contracts" | "issue letter" => ApplicationState::GuaranteeDeclined,
+            _ => ApplicationState::CreditDeclined,
+        },
+        Phase::NotStarted | Phase::Forward => match () {
+            () if run.pivot_passed => ApplicationState::Disbursed,
+            () if at("disburse").is_some() => ApplicationState::Disbursing,
+            () if run.is_done("sign loan contract") => ApplicationState::Ready,
+            () if run.is_done("approve credit") => ApplicationState::Contracting,
+            () if run.is_done("assess guarantee") => ApplicationState::CreditReview,
+            () if run.is_done("reserve fund") => ApplicationState::GuaranteeReview,
+            () if matches!(at("reserve fund"), Some(State::Waiting)) => ApplicationState::Queued,
+            () if matches!(at("check eligibility"), Some(State::Deciding { task }) if task.suspended.is_some()) => {
+                ApplicationState::NeedDocs
+            }
+            () => ApplicationState::IntakeReview,
+        },
+    }
+}

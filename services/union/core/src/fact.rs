@@ -1,0 +1,247 @@
+//! What the union records of its decisions, and how each changes the rows. Versioned and pinned by golden tests.
+
+use crate::{
+    Reason, Role, Row,
+    application::{Application, Approval, Opinion, Recommendation, Reservation, ReservationState},
+    rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
+};
+use contracts::{DisbursementReceipt, Letter};
+use domain::{Amount, ApplicationId, Date, Fen};
+use organisation::{Key, NotLoaded, Row as AnyRow, Rows};
+use serde::{Deserialize, Serialize};
+
+/// A fact of the union.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The saga moved.
+    Saga {
+        /// The application.
+        id: ApplicationId,
+        /// How.
+        fact: saga::Fact<Role, Reason>,
+    },
+    /// An application was filed under the next number of its year.
+    Filed(Box<Application>),
+    /// A member of the register was written.
+    MemberLoaded {
+        /// Pseudonym.
+        member: String,
+        /// Days on which it holds.
+        spans: Vec<(Date, Option<Date>)>,
+    },
+    /// The firm's one open application.
+    FirmLocked {
+        /// The firm.
+        uscc: String,
+        /// Its application.
+        id: ApplicationId,
+    },
+    /// The firm may file again.
+    FirmUnlocked {
+        /// The firm.
+        uscc: String,
+    },
+    /// Found eligible on dated evidence.
+    Recommended {
+        /// The application.
+        id: ApplicationId,
+        /// The evidence.
+        recommendation: Recommendation,
+    },
+    /// The recommendation does not stand any more.
+    RecommendationVoided {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// Membership holds on a later day too.
+    MembershipConfirmed {
+        /// The application.
+        id: ApplicationId,
+        /// The day.
+        on: Date,
+    },
+    /// The fund is short: the application waits at the end of the queue.
+    Queued {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// It does not wait any more.
+    LeftQueue {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// A share of the fund is held.
+    Reserved {
+        /// The application.
+        id: ApplicationId,
+        /// The reservation.
+        reservation: Reservation,
+    },
+    /// A smaller amount was approved: the reservation shrinks with it.
+    ReservationShrunk {
+        /// The application.
+        id: ApplicationId,
+        /// Principal it covers now, fen.
+        exposure_fen: Amount,
+        /// Share of the fund it holds now, fen.
+        reserved_fen: Fen,
+    },
+    /// The reservation is given back.
+    ReservationReleased {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// The reservation stands behind a loan.
+    ReservationCommitted {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// The guarantor agreed.
+    OpinionGiven {
+        /// The application.
+        id: ApplicationId,
+        /// To what.
+        opinion: Opinion,
+    },
+    /// The bank approved.
+    CreditApproved {
+        /// The application.
+        id: ApplicationId,
+        /// What.
+        approval: Approval,
+    },
+    /// The guarantor issued a letter.
+    LetterNoted {
+        /// The application.
+        id: ApplicationId,
+        /// The letter.
+        letter: Letter,
+    },
+    /// The bank signed the loan contract.
+    ContractNoted {
+        /// The application.
+        id: ApplicationId,
+        /// Its number.
+        contract_no: String,
+    },
+    /// The bank paid out.
+    Disbursed {
+        /// The application.
+        id: ApplicationId,
+        /// The receipt.
+        receipt: DisbursementReceipt,
+    },
+}
+
+/// Applies one fact.
+pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
+    match fact {
+        Fact::Saga { id, fact } => with(rows, id, |application| application.run.apply(fact)),
+        Fact::Filed(application) => {
+            let (year, last) = (application.id.year(), application.id.number());
+            put(rows, rows::numbers(), Row::Numbers(NumbersRow { year, last }))?;
+            rows.create(rows::application(&application.id), AnyRow::Own(Row::Application(application.clone())));
+            Ok(())
+        }
+        Fact::MemberLoaded { member, spans } => {
+            put(rows, rows::member(member), Row::Member(MemberRow { spans: spans.clone() }))
+        }
+        Fact::FirmLocked { uscc, id } => firm(rows, uscc, |firm| firm.open = Some(id.clone())),
+        Fact::FirmUnlocked { uscc } => firm(rows, uscc, |firm| firm.open = None),
+        Fact::Recommended { id, recommendation } => {
+            with(rows, id, |application| application.recommendation = Some(recommendation.clone()))
+        }
+        Fact::RecommendationVoided { id } => with(rows, id, |application| application.recommendation = None),
+        Fact::MembershipConfirmed { id, on } => with(rows, id, |application| {
+            if let Some(recommendation) = &mut application.recommendation {
+                recommendation.verified_on = *on;
+            }
+        }),
+        Fact::Queued { id } => fund(rows, |fund| fund.queue.push(id.clone())),
+        Fact::LeftQueue { id } => fund(rows, |fund| fund.queue.retain(|waiting| waiting != id)),
+        Fact::Reserved { id, reservation } => {
+            with(rows, id, |application| application.reservation = Some(reservation.clone()))?;
+            fund(rows, |fund| fund.add(reservation.exposure_fen.fen()))
+        }
+        Fact::ReservationShrunk { id, exposure_fen, reserved_fen } => {
+            let mut before = Fen::ZERO;
+            with(rows, id, |application| {
+                if let Some(reservation) = &mut application.reservation {
+                    before = reservation.exposure_fen.fen();
+                    reservation.exposure_fen = *exposure_fen;
+                    reservation.reserved_fen = *reserved_fen;
+                }
+            })?;
+            fund(rows, |fund| {
+                fund.subtract(before);
+                fund.add(exposure_fen.fen());
+            })
+        }
+        Fact::ReservationReleased { id } => {
+            let mut before = Fen::ZERO;
+            with(rows, id, |application| {
+                if let Some(reservation) = &mut application.reservation {
+                    before = reservation.exposure_fen.fen();
+                    reservation.state = ReservationState::Released;
+                }
+            })?;
+            fund(rows, |fund| fund.subtract(before))
+        }
+        Fact::ReservationCommitted { id } => with(rows, id, |application| {
+            if let Some(reservation) = &mut application.reservation {
+                reservation.state = ReservationState::Committed;
+            }
+        }),
+        Fact::OpinionGiven { id, opinion } => with(rows, id, |application| application.opinion = Some(opinion.clone())),
+        Fact::CreditApproved { id, approval } => {
+            with(rows, id, |application| application.approval = Some(approval.clone()))
+        }
+        Fact::LetterNoted { id, letter } => with(rows, id, |application| application.letter = Some(letter.clone())),
+        Fact::ContractNoted { id, contract_no } => {
+            with(rows, id, |application| application.contract_no = Some(contract_no.clone()))
+        }
+        Fact::Disbursed { id, receipt } => {
+            let mut uscc = String::new();
+            with(rows, id, |application| {
+                application.receipt = Some(receipt.clone());
+                uscc = application.firm.uscc.to_string();
+            })?;
+            firm(rows, &uscc, |firm| {
+                firm.live_loan = Some(id.clone());
+                firm.loans += 1;
+            })
+        }
+    }
+}
+
+fn put(rows: &mut Rows<Row>, key: Key, row: Row) -> Result<(), NotLoaded> {
+    rows.put(key, AnyRow::Own(row))
+}
+
+fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Application)) -> Result<(), NotLoaded> {
+    if let Some(Row::Application(application)) = rows.own_mut(&rows::application(id))? {
+        change(application);
+    }
+    Ok(())
+}
+
+fn firm(rows: &mut Rows<Row>, uscc: &str, change: impl FnOnce(&mut FirmRow)) -> Result<(), NotLoaded> {
+    let key = rows::firm(uscc);
+    let mut row = match rows.own(&key)? {
+        Some(Row::Firm(row)) => row.clone(),
+        _ => FirmRow::default(),
+    };
+    change(&mut row);
+    put(rows, key, Row::Firm(row))
+}
+
+fn fund(rows: &mut Rows<Row>, change: impl FnOnce(&mut FundRow)) -> Result<(), NotLoaded> {
+    let key = rows::fund();
+    let mut row = match rows.own(&key)? {
+        Some(Row::Fund(row)) => row.clone(),
+        _ => FundRow::default(),
+    };
+    change(&mut row);
+    put(rows, key, Row::Fund(row))
+}

@@ -1,0 +1,43 @@
+//! What the charter asks of an application at filing. Pure rules, in the order of DOMAIN.md section 4.
+
+use crate::{command::Form, rows::FirmRow, vocabulary::FilingRefusal};
+use domain::{Charter, Date};
+
+/// Checks a form on the day of filing; the first rule that it breaks.
+///
+/// # Errors
+/// [`FilingRefusal`], in order of precedence.
+pub fn check(form: &Form, firm: &FirmRow, charter: &Charter, on: Date) -> Result<(), FilingRefusal> {
+    let amount = form.wish.amount_fen.fen();
+    let whole_steps = charter.amount_step_fen.get() > 0 && amount.get() % charter.amount_step_fen.get() == 0;
+    if amount < charter.amount_min_fen || amount > charter.amount_max_fen || !whole_steps {
+        return Err(FilingRefusal::Amount);
+    }
+    if form.wish.term_months == 0 || form.wish.term_months > charter.max_term_months {
+        return Err(FilingRefusal::Term);
+    }
+    if form.wish.purpose.trim().is_empty()
+        || charter.purposes_refused.iter().any(|word| form.wish.purpose.contains(word))
+    {
+        return Err(FilingRefusal::Purpose);
+    }
+    if form.legal_rep_age < charter.age_min || form.legal_rep_age > charter.age_max {
+        return Err(FilingRefusal::Age);
+    }
+    if form.firm.registered_on > on || form.licence_valid_to.is_some_and(|last| last < on) {
+        return Err(FilingRefusal::Licence);
+    }
+    if !form.in_beijing {
+        return Err(FilingRefusal::Area);
+    }
+    if firm.open.is_some() {
+        return Err(FilingRefusal::OpenApplication);
+    }
+    if firm.live_loan.is_some() {
+        return Err(FilingRefusal::LiveLoan);
+    }
+    if firm.loans >= charter.max_loans {
+        return Err(FilingRefusal::LoanCount);
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! The guarantee fund: reserve, shrink, commit, release; admission by I3 and I4 (DOMAIN.md section 3).
+//!
+//! Books are memo pairs: `U9001` what is held, `U9002` what is committed, each against `U9000`, the fund's capacity.
+//! It refuses a reservation that would break an invariant, and queues it; it never moves money.
+
+use crate::{
+    Fact, Reason, Row, Union,
+    application::{Reservation, ReservationState},
+    origination::Origination,
+    rows::{self, FundRow},
+};
+use domain::{Amount, ApplicationId, Fen};
+use ledger::{Account, AccountCode, Limit, Normal, Transfer, Voucher};
+use organisation::{Desk, Key, Refusal, RefusalKind, Stop};
+use saga::{Here, Must};
+
+/// Deposit account at the bank.
+pub const DEPOSIT: AccountCode = AccountCode::constant("U1001");
+/// Fund capital.
+pub const CAPITAL: AccountCode = AccountCode::constant("U3001");
+/// Memo: counter-account of what is held and committed.
+pub const CAPACITY: AccountCode = AccountCode::constant("U9000");
+/// Memo: held for applications.
+pub const HELD: AccountCode = AccountCode::constant("U9001");
+/// Memo: committed behind loans.
+pub const COMMITTED: AccountCode = AccountCode::constant("U9002");
+
+const ACCOUNTS: [AccountCode; 5] = [DEPOSIT, CAPITAL, CAPACITY, HELD, COMMITTED];
+
+/// The rows that any decision about the fund reads.
+pub(crate) fn keys() -> impl Iterator<Item = Key> {
+    ACCOUNTS.into_iter().map(Key::Account).chain([rows::fund()])
+}
+
+/// Opens the books: the union's deposit stands at the bank against the fund's capital. Once.
+pub(crate) fn open_books(desk: &mut Desk<Union>, deposit: Fen) -> Result<(), Stop> {
+    let amount = Amount::new(deposit)
+        .map_err(|error| Refusal::new(RefusalKind::Invalid, "AMOUNT", "金额无效", error.to_string()))?;
+    if desk.account(&DEPOSIT)?.is_some() {
+        return Err(Refusal::new(RefusalKind::Conflict, "BOOKS_OPEN", "账簿已启用", "账簿只能启用一次。").into());
+    }
+    for (code, normal) in [
+        (DEPOSIT, Normal::Debit),
+        (CAPITAL, Normal::Credit),
+        (CAPACITY, Normal::MemoCredit),
+        (HELD, Normal::MemoDebit),
+        (COMMITTED, Normal::MemoDebit),
+    ] {
+        desk.open_account(Account::new(code, normal, Limit::NotBelowZero))?;
+    }
+    let opening =
+        Voucher::new("open_books", "programme").with(Transfer::posted("open:deposit", &DEPOSIT, &CAPITAL, amount));
+    book(desk, opening)
+}
+
+fn book(desk: &mut Desk<Union>, voucher: Voucher) -> Result<(), Stop> {
+    desk.book(voucher)?.map_err(|refusal| Stop::Illegal(format!("the union's books refuse: {refusal}")))
+}
+
+fn balance(desk: &Desk<Union>, code: &AccountCode) -> Result<Fen, Stop> {
+    match desk.account(code)? {
+        Some(account) => Ok(account.balance()),
+        None => Err(Refusal::new(
+            RefusalKind::Conflict,
+            "BOOKS_NOT_OPEN",
+            "账簿尚未启用",
+            "请先由运维启用账簿（POST /api/v1/books）。",
+        )
+        .into()),
+    }
+}
+
+fn fund(desk: &Desk<Union>) -> Result<FundRow, Stop> {
+    Ok(match desk.own(&rows::fund())? {
+        Some(Row::Fund(fund)) => fund.clone(),
+        _ => FundRow::default(),
+    })
+}
+
+fn overflow() -> Stop {
+    Stop::Illegal("an amount of the fund exceeds what can be counted".into())
+}
+
+/// S1 step 3. Reserves the fund's share of the amount asked, or waits: for those before it, or for the fund.
+pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
+    let exposure = w.application()?.wish.amount_fen;
+    let multiple = w.charter.leverage_multiple;
+    let share = exposure.fen().ceil_div(multiple).ok_or_else(overflow)?;
+    let fund = fund(&w.desk)?;
+    let in_line = fund.queue.iter().position(|id| *id == w.id);
+    // First in, first out: whoever waits goes before whoever comes.
+    let is_next = in_line.map_or(fund.queue.is_empty(), |place| place == 0);
+    if !is_next || !admits(&w.desk, &fund, exposure, share, multiple)? {
+        if in_line.is_none() {
+            w.desk.record(Fact::Queued { id: w.id.clone() })?;
+        }
+        return Ok(Here::Wait);
+    }
+    if in_line.is_some() {
+        w.desk.record(Fact::LeftQueue { id: w.id.clone() })?;
+    }
+    let amount = Amount::new(share).map_err(|_| overflow())?;
+    let voucher =
+        Voucher::new("reserve", &w.id).with(Transfer::posted(format!("reserve:{}", w.id), &HELD, &CAPACITY, amount));
+    book(&mut w.desk, voucher)?;
+    let reservation = Reservation {
+        id: format!("YL-{}", w.id),
+        exposure_fen: exposure,
+        reserved_fen: share,
+        state: ReservationState::Held,
+    };
+    w.desk.record(Fact::Reserved { id: w.id.clone(), reservation })?;
+    next_in_line(w)?;
+    Ok(Here::Done)
+}
+
+/// I3: what is held and committed stays within the deposit. I4: what is guaranteed stays within its multiple.
+fn admits(desk: &Desk<Union>, fund: &FundRow, exposure: Amount, share: Fen, multiple: u32) -> Result<bool, Stop> {
+    let deposit = balance(desk, &DEPOSIT)?;
+    let bound = Fen::sum([balance(desk, &HELD)?, balance(desk, &COMMITTED)?, share]).ok_or_else(overflow)?;
+    let guaranteed = fund.guaranteed_fen.checked_add(exposure.fen()).ok_or_else(overflow)?;
+    let capacity = deposit.checked_mul(i64::from(multiple)).ok_or_else(overflow)?;
+    Ok(bound <= deposit && guaranteed <= capacity)
+}
+
+/// A smaller amount was approved at step 4 or 5: the reservation shrinks in the same saga.
+pub(crate) fn shrink(w: &mut Origination, approved: Amount) -> Result<(), Stop> {
+    let Some(reservation) = w.application()?.reservation.clone() else { return Ok(()) };
+    if reservation.state != ReservationState::Held || approved.fen() >= reservation.exposure_fen.fen() {
+        return Ok(());
+    }
+    let share = approved.fen().ceil_div(w.charter.leverage_multiple).ok_or_else(overflow)?;
+    let freed = reservation.reserved_fen.checked_sub(share).ok_or_else(overflow)?;
+    if let Ok(freed) = Amount::new(freed) {
+        // An approval only ever lowers the amount, so the new one names the voucher.
+        let id = format!("shrink:{}:{}", w.id, approved.fen().get());
+        let voucher = Voucher::new("shrink", &w.id).with(Transfer::posted(id, &CAPACITY, &HELD, freed));
+        book(&mut w.desk, voucher)?;
+    }
+    w.desk.record(Fact::ReservationShrunk { id: w.id.clone(), exposure_fen: approved, reserved_fen: share })?;
+    next_in_line(w)
+}
+
+/// The undo of [`reserve`]: leaves the queue, or gives the reservation back.
+pub(crate) fn release(w: &mut Origination) -> Result<(), Stop> {
+    if fund(&w.desk)?.queue.contains(&w.id) {
+        w.desk.record(Fact::LeftQueue { id: w.id.clone() })?;
+    }
+    let held = w.application()?.reservation.clone().filter(|reservation| reservation.state == ReservationState::Held);
+    if let Some(reservation) = held {
+        let amount = Amount::new(reservation.reserved_fen).map_err(|_| overflow())?;
+        let voucher = Voucher::new("release", &w.id).with(Transfer::posted(
+            format!("release:{}", w.id),
+            &CAPACITY,
+            &HELD,
+            amount,
+        ));
+        book(&mut w.desk, voucher)?;
+        w.desk.record(Fact::ReservationReleased { id: w.id.clone() })?;
+    }
+    next_in_line(w)
+}
+
+/// S1 step 11: the reservation stands behind a loan from now on.
+pub(crate) fn commit(w: &mut Origination) -> Result<Must, Stop> {
+    let Some(reservation) = w.application()?.reservation.clone() else {
+        return Err(Stop::Illegal(format!("{} has no reservation to commit", w.id)));
+    };
+    let amount = Amount::new(reservation.reserved_fen).map_err(|_| overflow())?;
+    let voucher =
+        Voucher::new("commit", &w.id).with(Transfer::posted(format!("commit:{}", w.id), &COMMITTED, &HELD, amount));
+    book(&mut w.desk, voucher)?;
+    w.desk.record(Fact::ReservationCommitted { id: w.id.clone() })?;
+    Ok(Must::Done)
+}
+
+/// Something became free, or the place at the head of the queue did: whoever is next looks again.
+fn next_in_line(w: &mut Origination) -> Result<(), Stop> {
+    let next: Option<ApplicationId> = fund(&w.desk)?.queue.into_iter().find(|id| *id != w.id);
+    if let Some(next) = next {
+        w.desk.follow(rows::application(&next));
+    }
+    Ok(())
+}

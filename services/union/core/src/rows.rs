@@ -1,0 +1,105 @@
+//! The rows of the union's state and their keys.
+
+use crate::application::Application;
+use domain::{ApplicationId, Date, Fen};
+use organisation::Key;
+use serde::{Deserialize, Serialize};
+
+/// One row of the union's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Row {
+    /// An application.
+    Application(Box<Application>),
+    /// A firm.
+    Firm(FirmRow),
+    /// The fund.
+    Fund(FundRow),
+    /// The last number given.
+    Numbers(NumbersRow),
+    /// A member of the register.
+    Member(MemberRow),
+}
+
+/// What the programme knows of a firm: at most one open application, at most one live loan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmRow {
+    /// Its application under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<ApplicationId>,
+    /// Its loan that is not settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_loan: Option<ApplicationId>,
+    /// Loans it has drawn so far.
+    #[serde(default)]
+    pub loans: u16,
+}
+
+/// The fund beside its accounts: what it guarantees, and who waits for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FundRow {
+    /// Σ exposure of all reservations that are held or committed, fen.
+    pub guaranteed_fen: Fen,
+    /// Applications that wait for the fund, first in, first out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queue: Vec<ApplicationId>,
+}
+
+impl FundRow {
+    // Reservations are checked before they are recorded, so these sums stay far below 2^63.
+    pub(crate) fn add(&mut self, exposure: Fen) {
+        self.guaranteed_fen = self.guaranteed_fen.checked_add(exposure).unwrap_or(self.guaranteed_fen);
+    }
+
+    pub(crate) fn subtract(&mut self, exposure: Fen) {
+        self.guaranteed_fen = self.guaranteed_fen.checked_sub(exposure).unwrap_or(self.guaranteed_fen);
+    }
+}
+
+/// The last number given; numbers begin anew each year.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumbersRow {
+    /// The year in which it was given.
+    pub year: u16,
+    /// The number.
+    pub last: u32,
+}
+
+/// A member of the register: the days on which it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberRow {
+    /// First and last day; no last day: open.
+    pub spans: Vec<(Date, Option<Date>)>,
+}
+
+impl MemberRow {
+    /// Whether membership holds on this day.
+    pub fn holds_on(&self, day: Date) -> bool {
+        self.spans.iter().any(|(from, to)| *from <= day && to.is_none_or(|to| day <= to))
+    }
+}
+
+/// Key of an application.
+pub fn application(id: &ApplicationId) -> Key {
+    Key::row("application", id)
+}
+
+/// Key of a firm.
+pub fn firm(uscc: &str) -> Key {
+    Key::row("firm", uscc)
+}
+
+/// Key of the fund.
+pub fn fund() -> Key {
+    Key::Row("fund".into())
+}
+
+/// Key of the last number given.
+pub fn numbers() -> Key {
+    Key::Row("numbers".into())
+}
+
+/// Key of a member.
+pub fn member(pseudonym: &str) -> Key {
+    Key::row("member", pseudonym)
+}

@@ -1,0 +1,205 @@
+//! What readers see of the union's rows and facts: index, summary, timeline. It decides nothing.
+
+use crate::{Fact, Reason, Role, Row, application::Application, decide::state};
+use domain::ApplicationId;
+use organisation::{Incident, Index, Line, OpenTask};
+use saga::{Ending, IncidentKind, Who};
+use serde_json::{Value, json};
+
+/// What the shell keeps beside a row.
+pub(crate) fn index(row: &Row) -> Index {
+    let Row::Application(application) = row else { return Index::default() };
+    Index {
+        status: state(application).code(),
+        uscc: application.firm.uscc.to_string(),
+        ended: application.run.ending().is_some(),
+        wake_at: application.run.next_wake(),
+        tasks: application
+            .run
+            .open_tasks()
+            .map(|(step, task)| OpenTask {
+                task_id: task_id(&application.id, step),
+                application_id: application.id.clone(),
+                role: task.role().to_string(),
+                title: step_zh(step).to_owned(),
+                opened_at: task.deadline.opened_at,
+                due_at: task.due_at(),
+                escalated: task.deadline.noticed == Some(saga::Notice::Overdue),
+            })
+            .collect(),
+        incidents: application
+            .run
+            .incidents()
+            .map(|(number, incident)| Incident {
+                incident_id: format!("{}/{number}", application.id),
+                application_id: application.id.clone(),
+                owner: incident.owner.to_string(),
+                step: incident.step.clone(),
+                what: incident_zh(&incident.kind),
+            })
+            .collect(),
+    }
+}
+
+/// The id of a step's task: the application and the step, its blanks as hyphens.
+pub fn task_id(id: &ApplicationId, step: &str) -> String {
+    format!("{id}/{}", step.replace(' ', "-"))
+}
+
+fn incident_zh(kind: &IncidentKind<Reason>) -> String {
+    match kind {
+        IncidentKind::UndoRefused(reason) => format!("对方无法撤销：{}", reason.zh()),
+        IncidentKind::UnknownTooLong => "放款结果长时间不明，请人工核实".into(),
+        IncidentKind::MustRefused(reason) => format!("必须完成的步骤被拒绝：{}", reason.zh()),
+        IncidentKind::ChildFailed(reason) => format!("子流程失败：{}", reason.zh()),
+    }
+}
+
+/// An application as the API shows it. Personal data are not in it.
+pub fn summary(application: &Application) -> Value {
+    let waiting: Vec<Value> = application
+        .run
+        .waiting_for()
+        .into_iter()
+        .map(|waiting| {
+            let who = match waiting.who {
+                Who::Decider(role) | Who::Repairer(role) => role.to_string(),
+                Who::Applicant => "applicant".into(),
+                Who::Party(party) => party.to_string(),
+                Who::Queue => "queue".into(),
+                Who::Child => "child".into(),
+            };
+            json!({ "step": waiting.step, "who": who, "until": waiting.until.map(|until| until.to_string()) })
+        })
+        .collect();
+    json!({
+        "application_id": application.id,
+        "saga_id": organisation::saga_id(&application.id),
+        "state": state(application).code(),
+        "ended": application.run.ending().is_some(),
+        "ending": application.run.ending().map(ending),
+        "filed_at": application.filed_at.to_string(),
+        "charter": application.charter,
+        "firm": application.firm,
+        "wish": application.wish,
+        "recommendation": application.recommendation,
+        "reservation": application.reservation,
+        "opinion": application.opinion,
+        "approval": application.approval,
+        "letter": application.letter,
+        "contract_no": application.contract_no,
+        "receipt": application.receipt,
+        "waiting_for": waiting,
+    })
+}
+
+fn ending(ending: &Ending<Reason>) -> Value {
+    match ending {
+        Ending::Completed => json!({ "outcome": "COMPLETED" }),
+        Ending::Refused { step, reason } => {
+            json!({ "outcome": "REFUSED", "step": step, "reason_code": reason.code(), "reason": reason.zh() })
+        }
+        Ending::Withdrawn { reason } => {
+            json!({ "outcome": "WITHDRAWN", "reason_code": reason.code(), "reason": reason.zh() })
+        }
+        Ending::Expired { name } => json!({ "outcome": "EXPIRED", "reason_code": name }),
+    }
+}
+
+/// A step as people read it.
+pub fn step_zh(step: &str) -> &str {
+    match step {
+        "check eligibility" => "受理审核",
+        "reserve fund" => "预留担保金",
+        "assess guarantee" => "担保尽调",
+        "approve credit" => "信贷审批",
+        "sign contracts" => "签订担保合同",
+        "issue letter" => "出具保函",
+        "sign loan contract" => "签订借款合同",
+        "confirm membership" => "复核会员身份",
+        "disburse" => "放款",
+        "make letter effective" => "保函生效",
+        "commit reservation" => "担保金转为在保",
+        other => other,
+    }
+}
+
+/// The fact as a line of the timeline.
+pub(crate) fn line(fact: &Fact) -> Option<Line> {
+    let plain = |step: &str, event: &'static str, text: String| Some(Line { step: step.to_owned(), event, text });
+    match fact {
+        Fact::Saga { fact, .. } => saga_line(fact),
+        Fact::Filed(application) => {
+            plain("", "filed", format!("收到申请 {}，金额 {} 元", application.id, application.wish.amount_fen.fen()))
+        }
+        Fact::OpinionGiven { opinion, .. } => {
+            plain("assess guarantee", "noted", format!("担保公司同意担保 {} 元", opinion.amount_fen.fen()))
+        }
+        Fact::CreditApproved { approval, .. } => {
+            plain("approve credit", "noted", format!("银行批准 {} 元", approval.amount_fen.fen()))
+        }
+        Fact::Reserved { reservation, .. } => {
+            plain("reserve fund", "noted", format!("预留担保金 {} 元", reservation.reserved_fen))
+        }
+        Fact::ReservationShrunk { reserved_fen, .. } => {
+            plain("reserve fund", "noted", format!("预留担保金减为 {reserved_fen} 元"))
+        }
+        Fact::LetterNoted { letter, .. } => plain("issue letter", "noted", format!("保函 {}", letter.letter_no)),
+        Fact::ContractNoted { contract_no, .. } => {
+            plain("sign loan contract", "noted", format!("借款合同 {contract_no}"))
+        }
+        Fact::Disbursed { receipt, .. } => plain(
+            "disburse",
+            "noted",
+            format!("银行已放款 {} 元，起息日 {}", receipt.amount_fen.fen(), receipt.value_date),
+        ),
+        Fact::Queued { .. } => plain("reserve fund", "queued", "担保金不足，进入排队".into()),
+        _ => None,
+    }
+}
+
+fn saga_line(fact: &saga::Fact<Role, Reason>) -> Option<Line> {
+    use saga::Fact as F;
+    let line = |step: &String, event: &'static str, what: &str| {
+        Some(Line { step: step.clone(), event, text: format!("{}：{what}", step_zh(step)) })
+    };
+    match fact {
+        F::TaskOpened { step, role, .. } => line(step, "opened", &format!("待 {role} 办理")),
+        F::Suspended { step, .. } => line(step, "suspended", "已通知补充材料"),
+        F::Resumed { step, .. } => line(step, "resumed", "材料已补充"),
+        F::Asked { step, party, .. } => line(step, "asked", &format!("已请求 {party}")),
+        F::AskedAgain { step, .. } => line(step, "asked", "再次请求"),
+        F::BecameUnknown { step, .. } => line(step, "unknown", "结果不明，按同一编号查询"),
+        F::KeyClosing { step, .. } => line(step, "closing", "正在关闭编号"),
+        F::KeyClosed { step, .. } => line(step, "closed", "编号已关闭"),
+        F::StepDone { step, by, .. } => {
+            line(step, "done", &by.as_ref().map_or("完成".into(), |by| format!("完成（{by}）")))
+        }
+        F::StepRefused { step, reason, .. } => line(step, "refused", &format!("不予通过（{}）", reason.zh())),
+        F::StepStuck { step, .. } => line(step, "stuck", "停滞，待人工处理"),
+        F::UndoAsked { step, party, .. } => line(step, "undo asked", &format!("已请求 {party} 撤销")),
+        F::Undone { step, .. } => line(step, "undone", "已撤销"),
+        F::UndoFailed { step, .. } => line(step, "undo failed", "撤销失败"),
+        F::Reminded { step, percent } => line(step, "reminded", &format!("期限已过 {percent}%，提醒")),
+        F::Escalated { step } => line(step, "escalated", "已逾期，上报"),
+        F::ExpiryPassed { name, .. } => {
+            Some(Line { step: String::new(), event: "expired", text: format!("期限届满：{name}") })
+        }
+        F::CancelVoid { .. } => {
+            Some(Line { step: String::new(), event: "void", text: "已放款，撤回无效".into() })
+        }
+        F::UnwindingBegan { .. } => {
+            Some(Line { step: String::new(), event: "unwinding", text: "开始撤销已完成的步骤".into() })
+        }
+        F::Ended { ending, .. } => {
+            let text = match ending {
+                Ending::Completed => "申请办结：已放款".to_owned(),
+                Ending::Refused { reason, .. } => format!("申请终止：{}", reason.zh()),
+                Ending::Withdrawn { reason } => format!("申请撤回：{}", reason.zh()),
+                Ending::Expired { name } => format!("申请过期：{name}"),
+            };
+            Some(Line { step: String::new(), event: "ended", text })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,181 @@
+//! The union's words: roles, reasons, refusals at filing. Closed lists of DOMAIN.md sections 2, 4 and 5.
+
+use contracts::{CreditDecline, GuaranteeDecline, NotPosted};
+use organisation::{Refusal, RefusalKind};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Who acts for the union.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Checks eligibility and membership (受理岗).
+    IntakeOfficer,
+    /// Keeps the guarantee fund (资金管理岗).
+    FundManager,
+    /// Repairs what is stuck, decides nothing of business (运维).
+    Operator,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: &'static [Role] = &[Role::IntakeOfficer, Role::FundManager, Role::Operator];
+
+    /// The code under which accounts hold it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Role::IntakeOfficer => "intake_officer",
+            Role::FundManager => "fund_manager",
+            Role::Operator => "operator",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// INTAKE_REJECTED: why the union turns an application down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IntakeRejection {
+    /// The register does not know number, name, identity and union together on the day.
+    Membership,
+    /// The beneficiary group is not proven.
+    GroupNotProven,
+    /// The firm does not operate.
+    NotOperating,
+    /// The purpose is not supported.
+    PurposeUnsupported,
+    /// The papers contradict each other.
+    DocumentsInconsistent,
+}
+
+/// WITHDRAWN: why the applicant withdraws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Withdrawal {
+    /// Found the money elsewhere.
+    OtherFunds,
+    /// Does not need it any more.
+    NoNeed,
+    /// Does not like the terms.
+    Terms,
+}
+
+/// Why a step of origination was refused, or the whole withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", content = "code", rename_all = "snake_case")]
+pub enum Reason {
+    /// The union's intake officer.
+    Intake(IntakeRejection),
+    /// The guarantor.
+    Guarantor(GuaranteeDecline),
+    /// The bank's credit decision.
+    Bank(CreditDecline),
+    /// The bank's precondition for paying out.
+    NotPosted(NotPosted),
+    /// The applicant.
+    Applicant(Withdrawal),
+    /// A partner that cannot undo, in its words.
+    Partner(String),
+}
+
+impl Reason {
+    /// The code of DOMAIN.md section 4.
+    pub fn code(&self) -> String {
+        let coded = match self {
+            Reason::Intake(reason) => serde_json::to_value(reason),
+            Reason::Guarantor(reason) => serde_json::to_value(reason),
+            Reason::Bank(reason) => serde_json::to_value(reason),
+            Reason::NotPosted(reason) => serde_json::to_value(reason),
+            Reason::Applicant(reason) => serde_json::to_value(reason),
+            Reason::Partner(words) => return words.clone(),
+        };
+        match coded {
+            Ok(serde_json::Value::String(code)) => code,
+            _ => String::new(),
+        }
+    }
+
+    /// For a reader, in Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            Reason::Intake(IntakeRejection::Membership) => "会员身份未通过核验".into(),
+            Reason::Intake(IntakeRejection::GroupNotProven) => "人群类别证明不足".into(),
+            Reason::Intake(IntakeRejection::NotOperating) => "企业未正常经营".into(),
+            Reason::Intake(IntakeRejection::PurposeUnsupported) => "资金用途不符合要求".into(),
+            Reason::Intake(IntakeRejection::DocumentsInconsistent) => "申请材料不一致".into(),
+            Reason::Guarantor(reason) => reason.zh().into(),
+            Reason::Bank(reason) => reason.zh().into(),
+            Reason::NotPosted(reason) => format!("银行未放款（{reason:?}）"),
+            Reason::Applicant(Withdrawal::OtherFunds) => "已有其他资金来源".into(),
+            Reason::Applicant(Withdrawal::NoNeed) => "不再需要资金".into(),
+            Reason::Applicant(Withdrawal::Terms) => "不接受贷款条件".into(),
+            Reason::Partner(words) => words.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.code())
+    }
+}
+
+/// Refused at filing, in order of precedence (DOMAIN.md section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FilingRefusal {
+    /// Outside the charter's amounts or step.
+    Amount,
+    /// Longer than the charter allows, or none.
+    Term,
+    /// A purpose that the programme does not serve.
+    Purpose,
+    /// The legal representative is too young or too old.
+    Age,
+    /// The licence is not valid on the day.
+    Licence,
+    /// The business is not in Beijing.
+    Area,
+    /// The firm has an application under way.
+    OpenApplication,
+    /// The firm has a live loan.
+    LiveLoan,
+    /// The firm has had as many loans as the programme grants.
+    LoanCount,
+}
+
+impl FilingRefusal {
+    /// Stable code, title and advice.
+    pub const fn parts(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            FilingRefusal::Amount => ("AMOUNT", "申请金额不符合规定", "请按规定的最低、最高金额和步长填写申请金额。"),
+            FilingRefusal::Term => ("TERM", "申请期限不符合规定", "请按规定的最长期限填写贷款月数。"),
+            FilingRefusal::Purpose => ("PURPOSE", "资金用途不符合规定", "资金不得用于购房、证券投资或转贷。"),
+            FilingRefusal::Age => ("AGE", "法定代表人年龄不符合规定", "请由符合年龄条件的法定代表人申请。"),
+            FilingRefusal::Licence => ("LICENCE", "营业执照无效", "请更新营业执照后再申请。"),
+            FilingRefusal::Area => ("AREA", "经营地址不在本市", "本项目仅面向在北京经营的企业。"),
+            FilingRefusal::OpenApplication => {
+                ("OPEN_APPLICATION", "该企业已有在办申请", "请等待在办申请结束，或先撤回。")
+            }
+            FilingRefusal::LiveLoan => ("LIVE_LOAN", "该企业有未结清贷款", "请在贷款结清后再申请，或申请续贷。"),
+            FilingRefusal::LoanCount => ("LOAN_COUNT", "该企业贷款次数已满", "每家企业最多享受规定次数的贷款。"),
+        }
+    }
+}
+
+impl From<FilingRefusal> for Refusal {
+    fn from(refusal: FilingRefusal) -> Self {
+        let (code, title, detail) = refusal.parts();
+        let kind = match refusal {
+            FilingRefusal::OpenApplication | FilingRefusal::LiveLoan | FilingRefusal::LoanCount => {
+                RefusalKind::Conflict
+            }
+            _ => RefusalKind::Invalid,
+        };
+        Refusal::new(kind, code, title, detail)
+    }
+}

@@ -1,0 +1,292 @@
+//! Configuration of a service: one TOML file, overridden by `NUAN_*` environment variables. Unknown keys are refused.
+//!
+//! `NUAN_HTTP_LISTEN=127.0.0.1:8080` overrides `http_listen`. Secrets come from files that nobody else may read, or from
+//! the environment; printing the configuration redacts them.
+
+use domain::{Moment, Party};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+
+/// Environment variables of the `nuan` command itself, which are no keys of a service's configuration.
+const NOT_OURS: &[&str] = &["NUAN_NATS_SERVER", "NUAN_CONFIG", "NUAN_LOG"];
+
+/// Configuration of one service.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Which of the three it is.
+    pub party: Party,
+    /// Name of the programme; part of every channel's first hash.
+    pub programme: String,
+    /// Name of the environment, e.g. `production`, `demo`; part of every channel's first hash.
+    pub environment: String,
+    /// Where the database lives.
+    pub data_dir: PathBuf,
+    /// Where HTTP listens.
+    pub http_listen: SocketAddr,
+    /// URL of the organisation's NATS server.
+    pub nats_url: String,
+    /// Seed of the application's NATS user.
+    #[serde(serialize_with = "redacted")]
+    pub nats_app_seed: SecretString,
+    /// Seed of the NATS user that creates streams and consumers.
+    #[serde(serialize_with = "redacted")]
+    pub nats_admin_seed: SecretString,
+    /// File with the signing key (`nuan keys new`); nobody else may read it.
+    pub signing_key_file: PathBuf,
+    /// File with the partners' public keys.
+    pub pairing_file: PathBuf,
+    /// File with 64 hex digits: the vault key; nobody else may read it.
+    pub vault_key_file: PathBuf,
+    /// File with the charter in JSON; none: the charter of 2017.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charter_file: Option<PathBuf>,
+    /// File that receives the first operator's token at the first start; nobody else may read it.
+    pub operator_token_file: PathBuf,
+    /// `system`, or a moment at which driven time starts (tests, history).
+    #[serde(default)]
+    pub business_time: BusinessTime,
+    /// Roles that decide by themselves within the charter's limits.
+    #[serde(default)]
+    pub automatic: BTreeSet<String>,
+    /// Where spans go (OTLP over HTTP); none: nowhere. `OTEL_EXPORTER_OTLP_ENDPOINT` sets it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otlp_endpoint: Option<String>,
+    /// Inputs decided in one commit at most.
+    #[serde(default = "default_batch")]
+    pub batch_inputs: usize,
+    /// Commands that may wait; more are answered 503.
+    #[serde(default = "default_queue")]
+    pub command_queue: usize,
+    /// How long a starting service waits for its partners' heads, ms.
+    #[serde(default = "default_greeting")]
+    pub greeting_ms: u64,
+    /// The bank: URL of the core-banking system; none: its own ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core_banking_url: Option<String>,
+    /// The guarantor: its net assets, fen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_assets_fen: Option<i64>,
+}
+
+/// Whose time is business time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BusinessTime {
+    /// The system's clock.
+    #[default]
+    System,
+    /// Driven by a test or a history run, from this moment on.
+    Driven(Moment),
+}
+
+fn default_batch() -> usize {
+    256
+}
+fn default_queue() -> usize {
+    1024
+}
+fn default_greeting() -> u64 {
+    1500
+}
+
+fn redacted<S: Serializer>(_: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("(redacted)")
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("the configuration {path} is not TOML: {source}")]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<toml::de::Error>,
+    },
+    /// A key is unknown, missing or of the wrong kind.
+    #[error("the configuration is wrong: {0}")]
+    Wrong(String),
+    /// A file that must be secret can be read by others.
+    #[error("{path} can be read by others (mode {mode:03o}); run: chmod 600 {path}")]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+}
+
+impl Config {
+    /// Reads a file and lays the environment over it.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(
+        path: &std::path::Path,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let table: toml::Table =
+            text.parse().map_err(|source| ConfigError::NotToml { path: path.to_owned(), source: Box::new(source) })?;
+        Config::from_table(table, environment)
+    }
+
+    /// The configuration in a TOML table, with the environment laid over it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Wrong`].
+    pub fn from_table(
+        mut table: toml::Table,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        for (name, value) in environment {
+            if name == "OTEL_EXPORTER_OTLP_ENDPOINT" && !value.is_empty() {
+                table.insert("otlp_endpoint".into(), toml::Value::String(value));
+            } else if let Some(key) = name.strip_prefix("NUAN_")
+                && !NOT_OURS.contains(&name.as_str())
+            {
+                table.insert(key.to_lowercase(), typed(key, &value));
+            }
+        }
+        let config: Config =
+            table.try_into().map_err(|error: toml::de::Error| ConfigError::Wrong(error.message().to_owned()))?;
+        if config.batch_inputs == 0 || config.command_queue == 0 {
+            return Err(ConfigError::Wrong("batch_inputs and command_queue have to be at least 1".into()));
+        }
+        Ok(config)
+    }
+
+    /// The configuration as TOML, secrets redacted.
+    ///
+    /// # Errors
+    /// A value cannot be written as TOML.
+    pub fn print(&self) -> Result<String, ConfigError> {
+        toml::to_string_pretty(self).map_err(|error| ConfigError::Wrong(error.to_string()))
+    }
+
+    /// The NATS seeds: application and admin.
+    pub fn nats_seeds(&self) -> (&str, &str) {
+        (self.nats_app_seed.expose_secret(), self.nats_admin_seed.expose_secret())
+    }
+}
+
+/// An environment variable is text; numbers, truths, lists and tables are written as in TOML.
+fn typed(key: &str, value: &str) -> toml::Value {
+    let text = toml::Value::String(value.to_owned());
+    if matches!(key, "PROGRAMME" | "ENVIRONMENT") {
+        return text;
+    }
+    match format!("v = {value}").parse::<toml::Table>() {
+        Ok(mut table) => table.remove("v").unwrap_or(text),
+        Err(_) => text,
+    }
+}
+
+/// Reads a file that must be secret.
+///
+/// # Errors
+/// It cannot be read, or others can read it too.
+pub fn read_secret(path: &std::path::Path) -> Result<SecretString, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(ConfigError::Exposed { path: path.to_owned(), mode });
+        }
+    }
+    Ok(SecretString::from(std::fs::read_to_string(path).map_err(unreadable)?.trim().to_owned()))
+}
+
+/// The vault key in a secret file.
+///
+/// # Errors
+/// It cannot be read, others can read it too, or it is not 64 hex digits.
+pub fn read_vault_key(path: &std::path::Path) -> Result<[u8; 32], ConfigError> {
+    let text = read_secret(path)?;
+    let mut key = [0_u8; 32];
+    hex::decode_to_slice(text.expose_secret(), &mut key)
+        .map_err(|_| ConfigError::Wrong(format!("{} does not hold 64 hex digits", path.display())))?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn base() -> toml::Table {
+        r#"
+            party = "union"
+            programme = "warm-venture"
+            environment = "test"
+            data_dir = "data"
+            http_listen = "127.0.0.1:0"
+            nats_url = "nats://127.0.0.1:4222"
+            nats_app_seed = "SUAPP"
+            nats_admin_seed = "SUADMIN"
+            signing_key_file = "key"
+            pairing_file = "pairing.toml"
+            vault_key_file = "vault"
+            operator_token_file = "token"
+        "#
+        .parse()
+        .unwrap()
+    }
+
+    fn with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_table(base(), variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let config = with(&[
+            ("NUAN_HTTP_LISTEN", "127.0.0.1:8080"),
+            ("NUAN_BATCH_INPUTS", "7"),
+            ("NUAN_AUTOMATIC", "[\"intake_officer\"]"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
+            ("PATH", "ignored"),
+            ("NUAN_NATS_SERVER", "/usr/bin/nats-server"),
+        ])
+        .unwrap();
+        assert_eq!(config.http_listen.port(), 8080);
+        assert_eq!(config.batch_inputs, 7);
+        assert!(config.automatic.contains("intake_officer"));
+        assert_eq!(config.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4318"));
+        assert_eq!(config.business_time, BusinessTime::System);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_wherever_they_come_from() {
+        let error = with(&[("NUAN_HTTP_LISTN", "127.0.0.1:8080")]).unwrap_err().to_string();
+        assert!(error.contains("http_listn"), "{error}");
+        let mut table = base();
+        table.insert("colour".into(), toml::Value::Integer(1));
+        let error = Config::from_table(table, std::iter::empty()).unwrap_err().to_string();
+        assert!(error.contains("colour"), "{error}");
+        assert!(with(&[("NUAN_BATCH_INPUTS", "0")]).is_err());
+        assert!(with(&[("NUAN_BATCH_INPUTS", "many")]).is_err());
+    }
+
+    #[test]
+    fn printing_redacts_secrets() {
+        let config = with(&[]).unwrap();
+        let text = config.print().unwrap();
+        assert!(!text.contains("SUAPP") && !text.contains("SUADMIN"), "{text}");
+        assert!(text.contains("nats_app_seed = \"(redacted)\""), "{text}");
+        assert!(!format!("{config:?}").contains("SUAPP"));
+    }
+}

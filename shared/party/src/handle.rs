@@ -1,0 +1,176 @@
+//! What HTTP, timers and ports hold of the writer: bounded queues in, committed answers out.
+
+use crate::{clock::BusinessClock, metrics::Metrics, store::read::Readers, vault::Sealed};
+use organisation::{Actor, Key, Organisation, PortAnswer, Refusal};
+use std::{collections::BTreeMap, sync::Arc, sync::Mutex};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// A command on its way to the writer.
+#[derive(Debug)]
+pub struct CommandWork<C> {
+    /// Who gives it.
+    pub actor: Actor,
+    /// What shall be done.
+    pub command: C,
+    /// The row and version that the actor has seen (`If-Match`); another version is refused as stale.
+    pub expected: Option<(Key, u64)>,
+    /// Under which key the answer is kept.
+    pub idempotency: Option<Idempotency>,
+    /// Personal data that belong to the command; written only if it is accepted.
+    pub sealed: Option<Sealed>,
+    /// W3C trace context that the caller sent.
+    pub caller: Option<String>,
+    /// When the request arrived, Unix nanoseconds.
+    pub arrived_ns: u64,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Reply>,
+}
+
+/// Names an answer so that it can be given again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Idempotency {
+    /// Person and route.
+    pub scope: String,
+    /// The `Idempotency-Key` that the client chose.
+    pub key: String,
+    /// SHA-256 of the body; another body under the key is refused.
+    pub body_hash: [u8; 32],
+}
+
+/// What the writer says to a command, after its commit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Done, or refused by a rule; committed in either case.
+    Decided {
+        /// HTTP status.
+        status: u16,
+        /// The answer, or the refusal.
+        body: Result<serde_json::Value, Refusal>,
+        /// Whether this is the stored answer of an earlier request under the same key.
+        replayed: bool,
+    },
+    /// The key was used before with another body.
+    KeyReused,
+    /// The input stands parked: a defect; an operator has to look at it.
+    Parked,
+    /// The database is not available; nothing is known to have changed.
+    Unavailable,
+}
+
+/// What an operator tells the shell itself to do.
+#[derive(Debug)]
+pub enum Maintenance {
+    /// Decide a parked input of an application again, and what is held behind it.
+    Retry {
+        /// Journal position under which it was parked.
+        position: u64,
+        /// Who says so, and why.
+        because: String,
+        /// Whether there was such an input.
+        reply: oneshot::Sender<bool>,
+    },
+    /// Drop a parked input for good.
+    Drop {
+        /// Journal position under which it was parked.
+        position: u64,
+        /// Who says so, and why.
+        because: String,
+        /// Whether there was such an input.
+        reply: oneshot::Sender<bool>,
+    },
+    /// Writes an account's bearer token, hashed.
+    Token {
+        /// SHA-256 of the token.
+        hash: [u8; 32],
+        /// Name of the account.
+        account: String,
+        /// The person behind it.
+        person: String,
+        /// Roles it holds.
+        roles: Vec<String>,
+        /// When it is written.
+        reply: oneshot::Sender<()>,
+    },
+}
+
+/// Everything a service's edges need.
+pub struct Handle<O: Organisation> {
+    /// Commands of people; bounded.
+    pub commands: mpsc::Sender<CommandWork<O::Command>>,
+    /// Answers of ports; bounded.
+    pub ports: mpsc::Sender<(domain::ApplicationId, PortAnswer)>,
+    /// What operators do to the shell.
+    pub maintenance: mpsc::Sender<Maintenance>,
+    /// Reading connections.
+    pub readers: Readers,
+    /// Who waits for which application.
+    pub changes: Arc<Changes>,
+    /// Business time.
+    pub clock: BusinessClock,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Whether the writer is up and greeted its partners.
+    pub ready: watch::Receiver<bool>,
+    /// How many inputs wait and how many messages are not receipted: zero when idle.
+    pub backlog: watch::Receiver<Backlog>,
+}
+
+/// What is still under way in this organisation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Backlog {
+    /// Inputs in the queues.
+    pub queued: usize,
+    /// Messages sent and not receipted.
+    pub unreceipted: u64,
+    /// Channels that are frozen.
+    pub frozen: usize,
+    /// Journal position of the last commit.
+    pub position: u64,
+    /// Earliest core timer, Unix ms business time.
+    pub next_wake_ms: Option<i64>,
+}
+
+impl<O: Organisation> Clone for Handle<O> {
+    fn clone(&self) -> Self {
+        Handle {
+            commands: self.commands.clone(),
+            ports: self.ports.clone(),
+            maintenance: self.maintenance.clone(),
+            readers: self.readers.clone(),
+            changes: self.changes.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            ready: self.ready.clone(),
+            backlog: self.backlog.clone(),
+        }
+    }
+}
+
+/// Wakes those who wait for an application to change (`?wait_ms=`).
+#[derive(Debug, Default)]
+pub struct Changes {
+    waiting: Mutex<BTreeMap<String, watch::Sender<()>>>,
+}
+
+impl Changes {
+    /// A receiver that is notified at the next committed change of this application. Take it before reading the state,
+    /// so that no change between can be missed.
+    pub fn watch(&self, application_id: &str) -> watch::Receiver<()> {
+        let mut waiting = self.lock();
+        waiting.entry(application_id.to_owned()).or_insert_with(|| watch::channel(()).0).subscribe()
+    }
+
+    /// Notifies everybody who waits for this application.
+    pub fn notify(&self, application_id: &str) {
+        let mut waiting = self.lock();
+        // Whoever still waits after this change takes a new receiver, so the entry is not needed any more.
+        if let Some(sender) = waiting.remove(application_id) {
+            let _ = sender.send(());
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, watch::Sender<()>>> {
+        // A panic while the map was held leaves it whole: every change to it is one call.
+        self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,278 @@
+//! The HTTP edge that every organisation has: `/api/v1` for people, `/metrics`, `/livez` and `/readyz` for machines.
+//!
+//! It looks up committed state and hands commands to the writer; it decides nothing and changes nothing itself. Who may
+//! call what is one table ([`policy`]), which also makes the OpenAPI document. What differs between organisations is in
+//! [`Edge`]; each service adds routes of its own. A reading organisation never waits for the writer, a full queue is said
+//! at once, and no request can cancel what it has set going.
+
+pub mod applications;
+pub mod holders;
+pub mod policy;
+pub mod tasks;
+pub mod technical;
+pub mod writing;
+
+#[cfg(test)]
+mod tests;
+
+pub use holders::Caller;
+pub use policy::{APPLICANT, AUDITOR, OFFICER, OPERATOR, Route, Who};
+pub use writing::Writing;
+
+use crate::{
+    handle::Handle,
+    store::{StoreError, read::StateRow},
+    vault::{Sealed, Vault},
+};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+    middleware::from_fn_with_state,
+    routing,
+};
+use domain::ApplicationId;
+use holders::{Holders, Owners};
+use organisation::{Key, Organisation};
+use policy::Policy;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use web::{Problem, openapi::Described};
+
+/// Requests that may wait for a change at once.
+const MAX_WAITING: usize = 4096;
+
+/// How an organisation looks from outside: what the routes need that only it knows.
+pub struct Edge<O: Organisation> {
+    /// Title of the document.
+    pub title: &'static str,
+    /// Kind of the row that an application is kept in: `application`, or `case`.
+    pub kind: &'static str,
+    /// Every role of its own officers; the operator's is not among them.
+    pub officers: Vec<&'static str>,
+    /// Whether applicants have accounts here.
+    pub applicants: bool,
+    /// An application as people see it, without personal data.
+    pub summary: fn(&O::Row) -> Value,
+    /// The command that a decision on a task is: the task's name within its application, and the body. Personal data in
+    /// the body are sealed into the vault and go beside the command.
+    pub decide: fn(&Vault, &str, ApplicationId, &[u8]) -> Result<Decision<O>, Problem>,
+    /// The bodies that decisions have.
+    pub decisions: Described,
+    /// Routes that only this organisation has.
+    pub routes: Vec<Route>,
+}
+
+/// A person's decision on a task.
+pub struct Decision<O: Organisation> {
+    /// What shall be done.
+    pub command: O::Command,
+    /// Personal data that belong to it.
+    pub sealed: Option<Sealed>,
+}
+
+/// What the handlers of one organisation share.
+pub struct App<O: Organisation> {
+    /// The writer, the readers, the clock.
+    pub handle: Handle<O>,
+    /// Personal data.
+    pub vault: Arc<Vault>,
+    edge: Edge<O>,
+    policy: Policy,
+    holders: Holders,
+    owners: Owners,
+    waiting: Semaphore,
+    document: String,
+}
+
+/// Every route of an organisation: the common ones, and `own`, whose entries stand in [`Edge::routes`].
+pub fn router<O: Organisation>(
+    handle: Handle<O>,
+    vault: Arc<Vault>,
+    edge: Edge<O>,
+    own: Router<Arc<App<O>>>,
+) -> Router {
+    let routes = policy::routes(&edge);
+    let app = Arc::new(App {
+        handle,
+        vault,
+        policy: Policy::new(&routes, &edge.officers),
+        document: document(&edge),
+        edge,
+        holders: Holders::default(),
+        owners: Owners::default(),
+        waiting: Semaphore::new(MAX_WAITING),
+    });
+    let guarded = Router::new()
+        .route("/api/v1/applications", routing::get(applications::list::<O>))
+        .route("/api/v1/applications/{id}", routing::get(applications::one::<O>))
+        .route("/api/v1/applications/{id}/timeline", routing::get(applications::timeline::<O>))
+        .route("/api/v1/tasks", routing::get(tasks::list::<O>))
+        .route("/api/v1/tasks/{*task}", routing::post(tasks::decide::<O>))
+        .route("/api/v1/incidents", routing::get(technical::incidents::<O>))
+        .route("/api/v1/parked", routing::get(technical::parked::<O>))
+        .route("/api/v1/parked/{position}/retry", routing::post(technical::retry::<O>))
+        .route("/api/v1/parked/{position}/drop", routing::post(technical::drop_parked::<O>))
+        .route("/api/v1/balances", routing::get(technical::balances::<O>))
+        .route("/api/v1/transfers", routing::get(technical::transfers::<O>))
+        .route("/api/v1/backlog", routing::get(technical::backlog::<O>))
+        .route("/api/v1/clock", routing::get(technical::clock::<O>).post(technical::drive_clock::<O>))
+        .route("/api/v1/tokens", routing::post(technical::new_token::<O>))
+        .route("/api/v1/openapi.json", routing::get(technical::openapi::<O>))
+        .merge(own)
+        .route_layer(from_fn_with_state(Arc::clone(&app), policy::authorise::<O>));
+    let public = Router::new()
+        .route("/metrics", routing::get(technical::metrics::<O>))
+        .route("/livez", routing::get(technical::livez))
+        .route("/readyz", routing::get(technical::readyz::<O>));
+    web::finish(guarded.merge(public).with_state(app))
+}
+
+/// The OpenAPI document of an organisation, as it is served and committed.
+pub fn document<O: Organisation>(edge: &Edge<O>) -> String {
+    let operations: Vec<_> = policy::routes(edge).into_iter().map(|route| route.operation).collect();
+    let description = "暖·创贷。所有错误均为 RFC 9457 问题详情，code 稳定；金额单位为分，利率单位为百万分之一每年。";
+    let document = web::openapi::document(edge.title, env!("CARGO_PKG_VERSION"), description, &operations);
+    // The document is made of strings and numbers, which always write as JSON.
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+impl<O: Organisation> App<O> {
+    /// Key of the row that an application is kept in.
+    pub fn key(&self, id: &ApplicationId) -> Key {
+        Key::row(self.edge.kind, id)
+    }
+
+    /// The row of an application as it is committed.
+    ///
+    /// # Errors
+    /// 404: there is no such application. 503: the database cannot be read.
+    pub async fn row(&self, id: &ApplicationId) -> Result<StateRow, Problem> {
+        let row = self.handle.readers.state(&self.key(id).to_string()).await.map_err(|error| unreadable(&error))?;
+        row.ok_or_else(|| Problem::not_found(format!("没有编号为 {id} 的申请。")))
+    }
+
+    /// Whether the caller may look at this application and act on it: everybody but an applicant whose it is not.
+    ///
+    /// # Errors
+    /// 404, as if there were none: an applicant does not learn what others have filed.
+    pub async fn may_see(&self, caller: &Caller, id: &ApplicationId) -> Result<(), Problem> {
+        if !self.is_applicant_only(caller) || self.owner(id).await?.is_some_and(|owner| owner == caller.person) {
+            return Ok(());
+        }
+        Err(Problem::not_found(format!("没有编号为 {id} 的申请。")))
+    }
+
+    fn is_applicant_only(&self, caller: &Caller) -> bool {
+        let is_staff = |role: &String| role == AUDITOR || self.edge.officers.contains(&role.as_str());
+        !caller.roles.iter().any(is_staff)
+    }
+
+    /// The person who filed an application: the source of its first journal row.
+    async fn owner(&self, id: &ApplicationId) -> Result<Option<String>, Problem> {
+        let id = id.to_string();
+        if let Some(owner) = self.owners.get(&id) {
+            return Ok(Some(owner));
+        }
+        let rows = self.handle.readers.journal(&id).await.map_err(|error| unreadable(&error))?;
+        let owner = rows.into_iter().next().filter(|row| row.kind == "command").map(|row| row.source);
+        if let Some(owner) = &owner {
+            self.owners.put(id, owner.clone());
+        }
+        Ok(owner)
+    }
+
+    /// An application as people see it, with its version.
+    fn view(&self, row: &StateRow) -> Result<Value, Problem> {
+        let own: O::Row = serde_json::from_str(&row.body).map_err(|error| Problem::internal(&error))?;
+        let mut view = (self.edge.summary)(&own);
+        if let Value::Object(view) = &mut view {
+            view.insert("version".into(), row.version.into());
+        }
+        Ok(view)
+    }
+}
+
+/// The number of an application in a path.
+///
+/// # Errors
+/// 404: what is no number names no application.
+pub fn application_id(text: &str) -> Result<ApplicationId, Problem> {
+    ApplicationId::parse(text).map_err(|_| Problem::not_found("没有此编号的申请，编号形如 NCD-2018-0052。"))
+}
+
+/// An application as it is kept, for readers: without the fields in `hidden`, with its state and its open tasks.
+pub fn view_of<O: Organisation>(row: &O::Row, id: &ApplicationId, hidden: &[&str]) -> Value {
+    let index = O::index(row);
+    // A row is written as an object with one entry, its kind.
+    let kept = match serde_json::to_value(row) {
+        Ok(Value::Object(kinds)) => kinds.into_iter().next().map(|(_, kept)| kept).unwrap_or_default(),
+        _ => Value::Null,
+    };
+    let mut view = json!({
+        "application_id": id,
+        "saga_id": organisation::saga_id(id),
+        "state": index.status,
+        "ended": index.ended,
+        "tasks": index.tasks.iter().map(tasks::view).collect::<Vec<_>>(),
+    });
+    if let (Value::Object(view), Value::Object(kept)) = (&mut view, kept) {
+        view.extend(
+            kept.into_iter().filter(|(name, _)| name != "id" && name != "tasks" && !hidden.contains(&name.as_str())),
+        );
+    }
+    view
+}
+
+/// What a store that cannot be read means to a caller.
+pub fn unreadable(error: &StoreError) -> Problem {
+    match error {
+        StoreError::Unavailable { .. } => {
+            tracing::warn!(%error, "the database cannot be read");
+            Problem::unavailable("STORE_UNAVAILABLE", "数据库暂时无法读取。", 1)
+        }
+        _ => Problem::internal(error),
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page<T> {
+    pub items: Vec<T>,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// Most items of a page.
+const MAX_LIMIT: u32 = 200;
+const DEFAULT_LIMIT: u32 = 50;
+
+/// The number of items that a page may have.
+pub(crate) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
+    match asked.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=MAX_LIMIT => Ok(limit),
+        _ => Err(Problem::bad_request("INVALID_QUERY", format!("limit 应为 1 至 {MAX_LIMIT} 的整数。"))),
+    }
+}
+
+/// `200 OK` with a JSON body.
+pub(crate) fn ok(body: &impl Serialize) -> Result<Response<Body>, Problem> {
+    json(StatusCode::OK, body)
+}
+
+/// A JSON answer.
+///
+/// # Errors
+/// 500: the body does not write as JSON.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Response<Body>, Problem> {
+    let body = serde_json::to_vec(body).map_err(|error| Problem::internal(&error))?;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}

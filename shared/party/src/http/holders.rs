@@ -1,0 +1,113 @@
+//! Who calls, and whose application it is: small bounded memories in front of the database.
+
+use crate::store::read::{AccountHolder, Readers};
+use axum::{extract::FromRequestParts, http::request::Parts};
+use organisation::{Actor, Person};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use web::{BearerToken, Problem};
+
+/// How long a holder is remembered: so long a withdrawn token may still be taken.
+const REMEMBERED: Duration = Duration::from_secs(5);
+const MOST: usize = 4096;
+
+/// The account behind a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Name of the account.
+    pub account: String,
+    /// The person behind it: what four eyes are counted by.
+    pub person: String,
+    /// Roles it holds.
+    pub roles: BTreeSet<String>,
+}
+
+impl Caller {
+    /// The caller as the cores know people.
+    pub fn actor(&self) -> Actor {
+        Actor { person: Person::new(self.person.clone()), roles: self.roles.clone() }
+    }
+
+    /// Whether the account holds this role.
+    pub fn has(&self, role: &str) -> bool {
+        self.roles.contains(role)
+    }
+}
+
+impl From<AccountHolder> for Caller {
+    fn from(holder: AccountHolder) -> Self {
+        Caller { account: holder.account, person: holder.person, roles: holder.roles.into_iter().collect() }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // Put there by `policy::authorise`; a route outside of it has no caller.
+        parts.extensions.get::<Caller>().cloned().ok_or_else(Problem::unauthenticated)
+    }
+}
+
+/// Holders of tokens, so that a request does not cost a query.
+#[derive(Debug, Default)]
+pub(super) struct Holders {
+    known: Mutex<BTreeMap<[u8; 32], (Instant, Caller)>>,
+}
+
+impl Holders {
+    /// Who holds this token.
+    pub async fn of(&self, token: BearerToken, readers: &Readers) -> Result<Caller, Problem> {
+        let now = Instant::now();
+        if let Some((until, caller)) = self.lock().get(&token.0)
+            && *until > now
+        {
+            return Ok(caller.clone());
+        }
+        let holder = readers.account_holder(&token.0).await.map_err(|error| super::unreadable(&error))?;
+        // A token that nobody holds is not remembered: whoever guesses must not push out whoever works.
+        let caller = Caller::from(holder.ok_or_else(Problem::invalid_token)?);
+        let mut known = self.lock();
+        if known.len() >= MOST {
+            known.retain(|_, (until, _)| *until > now);
+        }
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(token.0, (now + REMEMBERED, caller.clone()));
+        Ok(caller)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<[u8; 32], (Instant, Caller)>> {
+        // A panic while the map was held leaves it whole: every change to it is one call.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who filed which application; that never changes.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    known: Mutex<BTreeMap<String, String>>,
+}
+
+impl Owners {
+    pub fn get(&self, application_id: &str) -> Option<String> {
+        self.lock().get(application_id).cloned()
+    }
+
+    pub fn put(&self, application_id: String, person: String) {
+        let mut known = self.lock();
+        if known.len() >= MOST {
+            // Numbers rise, so the oldest application goes first.
+            known.pop_first();
+        }
+        known.insert(application_id, person);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

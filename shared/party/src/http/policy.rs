@@ -1,0 +1,342 @@
+//! Who may call what: one table, from which requests are let in and the OpenAPI document is made.
+//!
+//! A route that is not in the table is closed to everybody. The cores check roles once more for every decision, and four
+//! eyes by person; this table only keeps out whoever has no business at a route at all.
+
+use super::{App, Edge};
+use axum::extract::FromRequestParts;
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, Method, header},
+    middleware::Next,
+    response::Response,
+};
+use organisation::Organisation;
+use std::{collections::BTreeMap, sync::Arc};
+use web::{
+    BearerToken, Problem,
+    openapi::{Described, Kind, Operation, Parameter, described, named},
+    utoipa::{ToSchema, openapi::ObjectBuilder},
+};
+
+/// Files applications and withdraws them; sees its own.
+pub const APPLICANT: &str = "applicant";
+/// Reads everything, changes nothing.
+pub const AUDITOR: &str = "auditor";
+/// Sees technical state, repairs what is stuck; decides nothing of business.
+pub const OPERATOR: &str = "operator";
+/// Stands in the table for every role of the organisation's own officers.
+pub const OFFICER: &str = "officer";
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Anybody, without a token.
+    Public,
+    /// Whoever has an account.
+    Account,
+    /// Whoever holds one of these roles.
+    Roles(&'static [&'static str]),
+}
+
+/// One line of the table.
+#[derive(Clone)]
+pub struct Route {
+    /// The path as the router knows it.
+    pub path: &'static str,
+    /// Who may call it.
+    pub who: Who,
+    /// What the document says of it.
+    pub operation: Operation,
+}
+
+impl Route {
+    /// A `GET`.
+    pub fn get(path: &'static str, who: Who, summary: &'static str, answer: Option<Described>) -> Self {
+        let problems = match who {
+            Who::Public => Vec::new(),
+            Who::Account | Who::Roles(_) => vec![400, 401, 403, 503],
+        };
+        Self::new("get", path, who, summary, (200, "当前内容", answer), problems)
+    }
+
+    /// A `POST`, which carries an `Idempotency-Key`.
+    pub fn post(path: &'static str, who: Who, summary: &'static str, body: Described) -> Self {
+        let mut route =
+            Self::new("post", path, who, summary, (200, "已办理", None), vec![400, 401, 403, 409, 413, 415, 422, 503]);
+        route.operation.parameters.push(Parameter::header(
+            "Idempotency-Key",
+            true,
+            "客户端选定的幂等键，1 至 200 个可见 ASCII 字符；同键重发得到同一答复",
+        ));
+        route.operation.bodies.push(("application/json", body));
+        route
+    }
+
+    fn new(
+        method: &'static str,
+        path: &'static str,
+        who: Who,
+        summary: &'static str,
+        success: (u16, &'static str, Option<Described>),
+        problems: Vec<u16>,
+    ) -> Self {
+        let mut operation = Operation {
+            method,
+            path,
+            summary,
+            description: String::new(),
+            authenticated: who != Who::Public,
+            parameters: Vec::new(),
+            bodies: Vec::new(),
+            success,
+            problems,
+        };
+        if path.contains("{id}") {
+            operation.parameters.push(Parameter::path("id", "申请编号，例如 NCD-2018-0052"));
+            operation.problems.push(404);
+        }
+        if path.contains("{position}") {
+            operation.parameters.push(Parameter::path("position", "流水号"));
+            operation.problems.push(404);
+        }
+        Route { path, who, operation }
+    }
+
+    /// With these parameters too.
+    #[must_use]
+    pub fn with(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        self.operation.parameters.extend(parameters);
+        self
+    }
+
+    /// A list in pages.
+    #[must_use]
+    pub fn paged(self) -> Self {
+        self.with([
+            Parameter::query("cursor", Kind::Text, "上一页给出的 next_cursor"),
+            Parameter::query("limit", Kind::Integer, "每页条数，1 至 200，默认 50"),
+        ])
+    }
+
+    /// A decision on a version that was seen.
+    #[must_use]
+    pub fn on_version(mut self) -> Self {
+        self.operation.problems.extend([412, 428]);
+        self.with([Parameter::header("If-Match", true, "所见版本的 ETag，例如 \"7\"")])
+    }
+
+    /// Answered with this.
+    #[must_use]
+    pub fn answers(mut self, status: u16, description: &'static str, body: Option<Described>) -> Self {
+        self.operation.success = (status, description, body);
+        self
+    }
+
+    /// Takes this body too.
+    #[must_use]
+    pub fn or_body(mut self, media_type: &'static str, body: Described) -> Self {
+        self.operation.bodies.push((media_type, body));
+        self
+    }
+}
+
+const BUSINESS: Who = Who::Roles(&[OFFICER, AUDITOR, APPLICANT]);
+const STAFF: Who = Who::Roles(&[OFFICER, AUDITOR, OPERATOR]);
+const OFFICERS: Who = Who::Roles(&[OFFICER]);
+const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
+const TECHNICAL: Who = Who::Roles(&[OPERATOR, AUDITOR]);
+const REPAIR: Who = Who::Roles(&[OPERATOR]);
+
+/// The table of an organisation: what every organisation has, and its own.
+pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
+    let mut routes = vec![
+        Route::get(
+            "/api/v1/applications",
+            BUSINESS,
+            "列出申请（申请人须给出 uscc，只见自己提交的）",
+            list_of("Applications", &application()),
+        )
+        .with([
+            Parameter::query("status", Kind::Text, "状态，例如 GUARANTEE_REVIEW"),
+            Parameter::query("uscc", Kind::Text, "统一社会信用代码"),
+            Parameter::query("ended", Kind::Boolean, "是否已结束"),
+        ])
+        .paged(),
+        Route::get("/api/v1/applications/{id}", BUSINESS, "读取一项申请，可等待其变化或结束", Some(application()))
+            .with([
+                Parameter::query("wait_ms", Kind::Integer, "最多等待的毫秒数，至多 60000"),
+                Parameter::query("until", Kind::Text, "end：等到申请结束"),
+                Parameter::header("If-None-Match", false, "已有版本的 ETag；等待期满仍未变化则答 304"),
+            ]),
+        Route::get(
+            "/api/v1/applications/{id}/timeline",
+            STAFF,
+            "本机构所知的办理经过",
+            list_of("Timeline", &described::<super::applications::Entry>()),
+        ),
+        Route::get(
+            "/api/v1/tasks",
+            STAFF,
+            "待办任务，默认为本人各角色的",
+            list_of("Tasks", &named("Task", ObjectBuilder::new())),
+        )
+        .with([
+            Parameter::query("role", Kind::Text, "只列此角色的"),
+            Parameter::query("application_id", Kind::Text, "只列此申请的"),
+        ])
+        .paged(),
+        decision(edge),
+        Route::get(
+            "/api/v1/incidents",
+            STAFF,
+            "待处理的异常",
+            list_of("Incidents", &named("Incident", ObjectBuilder::new())),
+        ),
+        Route::get(
+            "/api/v1/parked",
+            TECHNICAL,
+            "搁置的输入",
+            list_of("Parked", &named("ParkedInput", ObjectBuilder::new())),
+        ),
+        Route::post(
+            "/api/v1/parked/{position}/retry",
+            REPAIR,
+            "重新办理搁置的输入",
+            described::<super::technical::Because>(),
+        ),
+        Route::post(
+            "/api/v1/parked/{position}/drop",
+            REPAIR,
+            "放弃搁置的输入",
+            described::<super::technical::Because>(),
+        ),
+        Route::get("/api/v1/balances", BOOKS, "账户余额", list_of("Balances", &named("Balance", ObjectBuilder::new())))
+            .with([Parameter::query("prefix", Kind::Text, "只列以此开头的科目")]),
+        Route::get(
+            "/api/v1/transfers",
+            BOOKS,
+            "分录，按入账次序",
+            list_of("Transfers", &named("Transfer", ObjectBuilder::new())),
+        )
+        .paged(),
+        Route::get("/api/v1/backlog", TECHNICAL, "尚未办完的工作", Some(named("Backlog", ObjectBuilder::new()))),
+        Route::get("/api/v1/clock", Who::Account, "业务时间", Some(described::<super::technical::ClockView>())),
+        Route::post(
+            "/api/v1/clock",
+            REPAIR,
+            "推进业务时间（仅限受驱动的时钟）",
+            described::<super::technical::Drive>(),
+        )
+        .answers(200, "新的业务时间", Some(described::<super::technical::ClockView>())),
+        Route::post("/api/v1/tokens", REPAIR, "开立账户，令牌只显示一次", described::<super::technical::NewAccount>())
+            .answers(201, "令牌", Some(described::<super::technical::NewToken>())),
+        Route::get("/api/v1/openapi.json", Who::Account, "本文档", None),
+        Route::get("/metrics", Who::Public, "计数器（OpenMetrics 文本）", None),
+        Route::get("/livez", Who::Public, "进程是否在运行", None),
+        Route::get("/readyz", Who::Public, "是否可以办理业务", None),
+    ];
+    routes.extend(edge.routes.iter().cloned());
+    routes
+}
+
+fn decision<O: Organisation>(edge: &Edge<O>) -> Route {
+    let mut route = Route::post("/api/v1/tasks/{*task}", OFFICERS, "对任务作出决定", edge.decisions.clone())
+        .with([Parameter::path("task_id", "任务编号，例如 NCD-2018-0052/check-eligibility（其中的斜线照写）")])
+        .on_version()
+        .answers(200, "决定后的申请", Some(application()));
+    route.operation.path = "/api/v1/tasks/{task_id}/decision";
+    route.operation.problems.push(404);
+    route
+}
+
+/// The schema of an application, as far as it is the same everywhere.
+pub fn application() -> Described {
+    #[derive(ToSchema)]
+    #[schema(as = Application)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Application {
+        /// Number of the application.
+        application_id: String,
+        /// The saga's id in traces.
+        saga_id: String,
+        /// State in the words of this organisation.
+        state: String,
+        /// Whether nothing will happen to it any more.
+        ended: bool,
+        /// Counts its changes: the ETag.
+        version: u64,
+    }
+    use web::utoipa;
+    described::<Application>()
+}
+
+/// The schema of a list of these.
+fn list_of(name: &str, item: &Described) -> Option<Described> {
+    use web::utoipa::openapi::{ArrayBuilder, Type, schema::SchemaType};
+    let list = ObjectBuilder::new()
+        .property("items", ArrayBuilder::new().items(item.reference()))
+        .required("items")
+        .property("next_cursor", ObjectBuilder::new().schema_type(SchemaType::new(Type::String)));
+    Some(named(name, list).with(item.clone()))
+}
+
+/// The table as requests are held against it.
+pub(super) struct Policy {
+    routes: BTreeMap<(&'static str, &'static str), Who>,
+    officers: Vec<&'static str>,
+}
+
+impl Policy {
+    pub fn new(routes: &[Route], officers: &[&'static str]) -> Self {
+        let routes = routes.iter().map(|route| ((route.operation.method, route.path), route.who)).collect();
+        Policy { routes, officers: officers.to_vec() }
+    }
+
+    /// Who may call this; a route that is not in the table is closed.
+    fn who(&self, method: &Method, path: &str) -> Who {
+        let method = if *method == Method::POST { "post" } else { "get" };
+        self.routes.get(&(method, path)).copied().unwrap_or(Who::Roles(&[]))
+    }
+
+    fn permits(&self, who: Who, caller: &super::Caller) -> bool {
+        match who {
+            Who::Public | Who::Account => true,
+            Who::Roles(roles) => {
+                let holds = |role: &&str| match *role {
+                    OFFICER => self.officers.iter().any(|officer| caller.has(officer)),
+                    role => caller.has(role),
+                };
+                roles.iter().any(|role| holds(role))
+            }
+        }
+    }
+
+    fn refusal(&self, who: Who) -> Problem {
+        let Who::Roles(roles) = who else { return Problem::forbidden("此操作不对外开放。") };
+        let names: Vec<&str> =
+            roles.iter().flat_map(|role| if *role == OFFICER { self.officers.clone() } else { vec![*role] }).collect();
+        Problem::forbidden(format!("此操作需要以下角色之一：{}。", names.join("、")))
+    }
+}
+
+/// Lets a request in if its token is known and one of its roles may call the route.
+pub(super) async fn authorise<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let path = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let token = BearerToken::from_request_parts(&mut parts, &()).await?;
+    let caller = app.holders.of(token, &app.handle.readers).await?;
+    let who = app.policy.who(&parts.method, &path);
+    if !app.policy.permits(who, &caller) {
+        return Err(app.policy.refusal(who));
+    }
+    parts.extensions.insert(caller);
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    // What one account may see must not be kept for another.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    Ok(response)
+}

@@ -1,0 +1,133 @@
+//! What waits for a person, and what the person decides.
+
+use super::{AUDITOR, App, Caller, OPERATOR, Page, Writing, application_id, limit, ok, unreadable};
+use axum::{
+    extract::{Path, State},
+    http::{Uri, header},
+    response::Response,
+};
+use domain::Moment;
+use organisation::{OpenTask, Organisation};
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+use web::{IfMatch, Problem, Query};
+
+/// Which tasks.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TasksQuery {
+    role: Option<String>,
+    application_id: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v1/tasks`.
+pub(super) async fn list<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    caller: Caller,
+    uri: Uri,
+    Query(query): Query<TasksQuery>,
+) -> Result<Response, Problem> {
+    let limit = limit(query.limit)?;
+    let application = query.application_id.as_deref().map(application_id).transpose()?.map(|id| id.to_string());
+    let after = query.cursor.as_deref().map(place).transpose()?.unwrap_or((i64::MIN, String::new()));
+    let mut found = Vec::new();
+    for role in roles(&caller, query.role)? {
+        let tasks = app
+            .handle
+            .readers
+            .tasks(role.as_deref(), application.as_deref(), (after.0, &after.1), limit + 1)
+            .await
+            .map_err(|error| unreadable(&error))?;
+        for task in tasks {
+            found.push(Task::read(&task)?);
+        }
+    }
+    found.sort_by(|a, b| (a.due_at, &a.task_id).cmp(&(b.due_at, &b.task_id)));
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let next_cursor =
+        found.last().filter(|_| has_more).map(|last| web::encode_cursor(&format!("{} {}", last.due_at, last.task_id)));
+    let link = next_cursor.as_ref().and_then(|cursor| web::next_link(&uri, cursor));
+    let items: Vec<Value> = found.into_iter().map(|task| task.view).collect();
+    let mut response = ok(&Page { items, next_cursor })?;
+    response.headers_mut().extend(link.map(|link| (header::LINK, link)));
+    Ok(response)
+}
+
+/// The roles whose tasks are wanted, `None` for every role: an officer's own, or any for whoever oversees them.
+fn roles(caller: &Caller, wanted: Option<String>) -> Result<Vec<Option<String>>, Problem> {
+    let oversees = caller.has(OPERATOR) || caller.has(AUDITOR);
+    match wanted {
+        Some(role) if oversees || caller.has(&role) => Ok(vec![Some(role)]),
+        Some(role) => Err(Problem::forbidden(format!("只能查看本人角色的任务，您没有角色 {role}。"))),
+        None if oversees => Ok(vec![None]),
+        None => Ok(caller.roles.iter().cloned().map(Some).collect()),
+    }
+}
+
+/// The place after which a page begins: due time and task.
+fn place(cursor: &str) -> Result<(i64, String), Problem> {
+    let place = web::decode_cursor(cursor)?;
+    let read = || {
+        let (due_at, task_id) = place.split_once(' ')?;
+        Some((due_at.parse().ok()?, task_id.to_owned()))
+    };
+    read().ok_or_else(|| Problem::bad_request("INVALID_CURSOR", "cursor 应为上一页给出的值。"))
+}
+
+struct Task {
+    due_at: i64,
+    task_id: String,
+    view: Value,
+}
+
+impl Task {
+    /// A task as the store keeps it, its times as people read them.
+    fn read(body: &str) -> Result<Self, Problem> {
+        let view: Value = serde_json::from_str(body).map_err(|error| Problem::internal(&error))?;
+        let due_at = view["due_at"].as_i64().unwrap_or_default();
+        let task_id = view["task_id"].as_str().unwrap_or_default().to_owned();
+        Ok(Task { due_at, task_id, view: for_people(view) })
+    }
+}
+
+/// An open task as people read it.
+pub(super) fn view(task: &OpenTask) -> Value {
+    // Texts and numbers always write as JSON.
+    for_people(serde_json::to_value(task).unwrap_or_default())
+}
+
+fn for_people(mut view: Value) -> Value {
+    for time in ["opened_at", "due_at"] {
+        if let Some(at) = view[time].as_i64() {
+            view[time] = Moment::from_millis(at).to_string().into();
+        }
+    }
+    if let Some(decision) = view["task_id"].as_str().map(|id| format!("/api/v1/tasks/{id}/decision")) {
+        view["decision"] = decision.into();
+    }
+    view
+}
+
+/// `POST /api/v1/tasks/{task_id}/decision`.
+///
+/// Whether the task is open is the core's to say, not the task list's: a decision that is sent again under its key finds
+/// its task closed by itself.
+pub(super) async fn decide<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    Path(path): Path<String>,
+    IfMatch(version): IfMatch,
+    writing: Writing,
+) -> Result<Response, Problem> {
+    let unknown = || Problem::not_found("没有此任务，任务编号见 GET /api/v1/tasks。");
+    let task_id = path.strip_suffix("/decision").ok_or_else(unknown)?;
+    let (id, task) = task_id.split_once('/').ok_or_else(unknown)?;
+    let id = application_id(id)?;
+    let decision = (app.edge.decide)(&app.vault, task, id.clone(), writing.json_bytes()?)?;
+    let expected = Some((app.key(&id), version));
+    app.command(writing, decision.command, expected, decision.sealed).await
+}

@@ -1,0 +1,305 @@
+//! What operators and auditors look at: incidents, parked inputs, books, queues, the clock, accounts, health.
+
+use super::{APPLICANT, AUDITOR, App, OPERATOR, Page, Writing, applications::Nothing, limit, ok, unreadable};
+use crate::{clock::DriveError, handle::Maintenance, store::read::TransferRow};
+use axum::{
+    extract::{Path, State},
+    http::{HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use domain::Moment;
+use organisation::Organisation;
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
+use std::sync::Arc;
+use web::{BearerToken, Fields, Problem, Query, utoipa};
+
+/// `GET /api/v1/incidents`.
+pub(super) async fn incidents<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    Query(Nothing {}): Query<Nothing>,
+) -> Result<Response, Problem> {
+    let bodies = app.handle.readers.incidents().await.map_err(|error| unreadable(&error))?;
+    let items: Result<Vec<Box<RawValue>>, _> = bodies.into_iter().map(RawValue::from_string).collect();
+    ok(&Page { items: items.map_err(|error| Problem::internal(&error))?, next_cursor: None })
+}
+
+/// `GET /api/v1/parked`.
+pub(super) async fn parked<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    Query(Nothing {}): Query<Nothing>,
+) -> Result<Response, Problem> {
+    let rows = app.handle.readers.parked().await.map_err(|error| unreadable(&error))?;
+    let items: Vec<Value> = rows
+        .into_iter()
+        .map(|row| {
+            json!({
+                "position": row.position,
+                "application_id": row.application_id,
+                "source": row.source,
+                "why": row.why,
+                "state": row.state,
+                "at": Moment::from_millis(row.at).to_string(),
+            })
+        })
+        .collect();
+    ok(&Page { items, next_cursor: None })
+}
+
+/// Why somebody does something.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "read field by field; only its schema is used")]
+pub struct Because {
+    /// Why, 2 to 500 characters.
+    because: String,
+}
+
+/// The reason that a body `{"because": …}` gives.
+///
+/// # Errors
+/// 400, 415, 422.
+pub fn because(writing: &Writing) -> Result<String, Problem> {
+    let mut fields = Fields::parse(writing.json_bytes()?)?;
+    let because = fields.text("because", 2..=500);
+    fields.finish(because)
+}
+
+/// `POST /api/v1/parked/{position}/retry`.
+pub(super) async fn retry<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    Path(position): Path<String>,
+    writing: Writing,
+) -> Result<Response, Problem> {
+    let position = journal_position(&position)?;
+    let because = format!("{}：{}", writing.caller.person, because(&writing)?);
+    let found = app.maintain(|reply| Maintenance::Retry { position, because, reply }).await?;
+    settled(found, position)
+}
+
+/// `POST /api/v1/parked/{position}/drop`.
+pub(super) async fn drop_parked<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    Path(position): Path<String>,
+    writing: Writing,
+) -> Result<Response, Problem> {
+    let position = journal_position(&position)?;
+    let because = format!("{}：{}", writing.caller.person, because(&writing)?);
+    let found = app.maintain(|reply| Maintenance::Drop { position, because, reply }).await?;
+    settled(found, position)
+}
+
+fn journal_position(text: &str) -> Result<u64, Problem> {
+    text.parse().map_err(|_| Problem::not_found("没有此流水号的搁置输入。"))
+}
+
+fn settled(found: bool, position: u64) -> Result<Response, Problem> {
+    if found {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(Problem::not_found(format!("没有流水号为 {position} 的搁置输入，或已处理。")))
+    }
+}
+
+/// Which accounts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BalancesQuery {
+    #[serde(default)]
+    prefix: String,
+}
+
+/// `GET /api/v1/balances`.
+pub(super) async fn balances<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    Query(query): Query<BalancesQuery>,
+) -> Result<Response, Problem> {
+    let items = app.handle.readers.balances(&query.prefix).await.map_err(|error| unreadable(&error))?;
+    ok(&Page { items, next_cursor: None })
+}
+
+/// Which page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TransfersQuery {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// Transfers that are read at once: more than any one decision books.
+const TRANSFERS_READ: u32 = 1000;
+
+/// `GET /api/v1/transfers`. A page holds the transfers of whole decisions, so it may be somewhat longer than its limit.
+pub(super) async fn transfers<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    uri: Uri,
+    Query(query): Query<TransfersQuery>,
+) -> Result<Response, Problem> {
+    let limit = usize::try_from(limit(query.limit)?).unwrap_or(usize::MAX);
+    let after = match query.cursor.as_deref().map(web::decode_cursor).transpose()? {
+        None => 0,
+        Some(place) => {
+            place.parse().map_err(|_| Problem::bad_request("INVALID_CURSOR", "cursor 应为上一页给出的值。"))?
+        }
+    };
+    let items = app.handle.readers.transfers(after, TRANSFERS_READ).await.map_err(|error| unreadable(&error))?;
+    let is_all = items.len() < usize::try_from(TRANSFERS_READ).unwrap_or(usize::MAX);
+    let (items, last) = whole_decisions(items, limit, is_all);
+    let next_cursor = last.map(|position| web::encode_cursor(&position.to_string()));
+    let link = next_cursor.as_ref().and_then(|cursor| web::next_link(&uri, cursor));
+    let mut response = ok(&Page { items, next_cursor })?;
+    response.headers_mut().extend(link.map(|link| (header::LINK, link)));
+    Ok(response)
+}
+
+/// Cuts a list behind the decision that reaches `limit`. With what follows, the position of the last that is left.
+fn whole_decisions(mut items: Vec<TransferRow>, limit: usize, is_all: bool) -> (Vec<TransferRow>, Option<u64>) {
+    let Some(last) = items.get(limit.saturating_sub(1)).map(|row| row.position) else { return (items, None) };
+    let end = items.partition_point(|row| row.position <= last);
+    let follows = end < items.len() || !is_all;
+    items.truncate(end);
+    (items, follows.then_some(last))
+}
+
+/// `GET /api/v1/backlog`.
+pub(super) async fn backlog<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    Query(Nothing {}): Query<Nothing>,
+) -> Result<Response, Problem> {
+    let backlog = *app.handle.backlog.borrow();
+    ok(&backlog)
+}
+
+/// Business time.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Clock)]
+pub(super) struct ClockView {
+    /// Now, ISO 8601.
+    now: String,
+    /// Now, Unix ms.
+    now_ms: i64,
+    /// Whether somebody drives it.
+    driven: bool,
+}
+
+fn clock_view<O: Organisation>(app: &App<O>) -> Result<Response, Problem> {
+    let now = app.handle.clock.now();
+    ok(&ClockView { now: now.to_string(), now_ms: now.millis(), driven: app.handle.clock.is_driven() })
+}
+
+/// `GET /api/v1/clock`.
+pub(super) async fn clock<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    Query(Nothing {}): Query<Nothing>,
+) -> Result<Response, Problem> {
+    clock_view(&app)
+}
+
+/// Where business time goes.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "read field by field; only its schema is used")]
+pub(super) struct Drive {
+    /// Moment, ISO 8601 with offset, not before the one that it is.
+    at: String,
+}
+
+/// `POST /api/v1/clock`.
+pub(super) async fn drive_clock<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    writing: Writing,
+) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(writing.json_bytes()?)?;
+    let at = fields.read("at", "MOMENT", Moment::parse);
+    let at = fields.finish(at)?;
+    match app.handle.clock.drive(at) {
+        Ok(()) => clock_view(&app),
+        Err(DriveError::NotDriven) => Err(Problem::conflict("CLOCK_NOT_DRIVEN", "业务时间取自系统时钟，不能推进。")),
+        Err(DriveError::Back { now, .. }) => {
+            Err(Problem::conflict("CLOCK_BACK", format!("业务时间已是 {now}，不能倒退。")))
+        }
+    }
+}
+
+/// An account to be made.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "read field by field; only its schema is used")]
+pub(super) struct NewAccount {
+    /// Name of the account.
+    account: String,
+    /// The person behind it: what four eyes are counted by.
+    person: String,
+    /// Roles it shall hold.
+    roles: Vec<String>,
+}
+
+/// A new account with its token, which is shown this once.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct NewToken {
+    account: String,
+    person: String,
+    roles: Vec<String>,
+    /// The bearer token.
+    token: String,
+}
+
+/// `POST /api/v1/tokens`. The token is not kept, so a request that is sent again makes another one.
+pub(super) async fn new_token<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    writing: Writing,
+) -> Result<Response, Problem> {
+    let mut known = app.edge.officers.clone();
+    known.extend([OPERATOR, AUDITOR]);
+    known.extend(app.edge.applicants.then_some(APPLICANT));
+    let mut fields = Fields::parse(writing.json_bytes()?)?;
+    let account = fields.read("account", "NAME", name);
+    let person = fields.read("person", "NAME", name);
+    let roles = fields.choices("roles", &known);
+    let (account, person, roles) = fields.finish((|| Some((account?, person?, roles?)))())?;
+    let roles: Vec<String> = roles.into_iter().map(str::to_owned).collect();
+
+    let mut random = [0_u8; 32];
+    rand::rng().fill_bytes(&mut random);
+    let token = BearerToken::text(&random);
+    let BearerToken(hash) = BearerToken::of(&token);
+    let made = NewToken { account: account.clone(), person: person.clone(), roles: roles.clone(), token };
+    app.maintain(|reply| Maintenance::Token { hash, account, person, roles, reply }).await?;
+    let mut response = super::json(StatusCode::CREATED, &made)?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// A name of an account or person: visible, without blanks, and no service identity's, which only the core may use.
+fn name(text: &str) -> Result<String, &'static str> {
+    if text.starts_with("service:") {
+        return Err("以 service: 开头的名称留给系统自动办理使用。");
+    }
+    if text.chars().any(char::is_whitespace) {
+        return Err("名称中不得有空白。");
+    }
+    Ok(text.to_owned())
+}
+
+/// `GET /api/v1/openapi.json`.
+pub(super) async fn openapi<O: Organisation>(State(app): State<Arc<App<O>>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], app.document.clone()).into_response()
+}
+
+/// `GET /metrics`.
+pub(super) async fn metrics<O: Organisation>(State(app): State<Arc<App<O>>>) -> Response {
+    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, open_metrics)], app.handle.metrics.text()).into_response()
+}
+
+/// `GET /livez`.
+pub(super) async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`.
+pub(super) async fn readyz<O: Organisation>(State(app): State<Arc<App<O>>>) -> Result<&'static str, Problem> {
+    if *app.handle.ready.borrow() {
+        Ok("ready\n")
+    } else {
+        Err(Problem::unavailable("NOT_READY", "正在启动：尚未与各方建立联系。", 1))
+    }
+}

@@ -1,0 +1,200 @@
+//! A `POST` on its way to the writer, and the writer's answer on its way back.
+
+use super::{App, Caller};
+use crate::{
+    clock::unix_ns,
+    handle::{CommandWork, Idempotency, Maintenance, Reply},
+    spans::is_context,
+    vault::Sealed,
+};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use organisation::{Key, Organisation, Refusal, RefusalKind};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc::error::TrySendError, oneshot};
+use web::{IdempotencyKey, Problem};
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// A request that wants to change something: who, under which key, with which body.
+#[derive(Clone, Debug)]
+pub struct Writing {
+    /// Who.
+    pub caller: Caller,
+    /// Under which key the answer is kept.
+    pub idempotency: Idempotency,
+    /// The body, as it came.
+    pub body: Bytes,
+    media_type: Option<String>,
+    traceparent: Option<String>,
+    arrived_ns: u64,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Writing {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let arrived_ns = unix_ns();
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let IdempotencyKey(key) = IdempotencyKey::from_request_parts(&mut parts, state).await?;
+        let media_type = web::media_type(&parts.headers);
+        let traceparent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        // The whole path, not its pattern: one key for two applications is two keys.
+        let scope = format!("{} {} {}", caller.person, parts.method, parts.uri.path());
+        let body = web::body(Request::from_parts(parts, body), state).await?;
+        let idempotency = Idempotency { scope, key, body_hash: Sha256::digest(&body).into() };
+        let traceparent = traceparent.filter(|context| is_context(context));
+        Ok(Writing { caller, idempotency, body, media_type, traceparent, arrived_ns })
+    }
+}
+
+impl Writing {
+    /// Whether the body is of this media type.
+    pub fn is(&self, media_type: &str) -> bool {
+        self.media_type.as_deref() == Some(media_type)
+    }
+
+    /// The body, which has to be JSON.
+    ///
+    /// # Errors
+    /// 415.
+    pub fn json_bytes(&self) -> Result<&[u8], Problem> {
+        if self.is("application/json") {
+            Ok(&self.body)
+        } else {
+            Err(Problem::unsupported_media_type("application/json"))
+        }
+    }
+
+    /// The body as exactly a `T`.
+    ///
+    /// # Errors
+    /// 400, 415, 422.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        web::from_slice(self.json_bytes()?)
+    }
+}
+
+impl<O: Organisation> App<O> {
+    /// Hands a command to the writer and answers once it is committed. `expected`: the row and the version seen.
+    ///
+    /// # Errors
+    /// The refusal as a problem; 503 if the queue is full, or nobody knows what became of the command.
+    pub async fn command(
+        &self,
+        writing: Writing,
+        command: O::Command,
+        expected: Option<(Key, u64)>,
+        sealed: Option<Sealed>,
+    ) -> Result<Response, Problem> {
+        let (reply, answer) = oneshot::channel();
+        let person = writing.caller.person.clone();
+        let work = CommandWork {
+            actor: writing.caller.actor(),
+            command,
+            expected,
+            idempotency: Some(writing.idempotency),
+            sealed,
+            caller: writing.traceparent,
+            arrived_ns: writing.arrived_ns,
+            reply,
+        };
+        match self.handle.commands.try_send(work) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                self.handle.metrics.commands_rejected.inc();
+                return Err(Problem::unavailable(
+                    "QUEUE_FULL",
+                    "排队的请求过多，请稍后以同一 Idempotency-Key 重试。",
+                    1,
+                ));
+            }
+            Err(TrySendError::Closed(_)) => return Err(stopping()),
+        }
+        // If the client goes away here the command goes on; its answer waits under the key.
+        match answer.await {
+            Ok(reply) => self.answer(reply, person),
+            Err(_) => Err(outcome_unknown()),
+        }
+    }
+
+    fn answer(&self, reply: Reply, person: String) -> Result<Response, Problem> {
+        match reply {
+            Reply::Decided { status, body: Ok(body), replayed } => {
+                let status = StatusCode::from_u16(status).map_err(|error| Problem::internal(&error))?;
+                let mut response =
+                    if body.is_null() { StatusCode::NO_CONTENT.into_response() } else { super::json(status, &body)? };
+                if status == StatusCode::CREATED
+                    && let Some(id) = body["application_id"].as_str()
+                {
+                    self.owners.put(id.to_owned(), person);
+                    let location = HeaderValue::from_str(&format!("/api/v1/applications/{id}"));
+                    response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
+                }
+                mark(&mut response, replayed);
+                Ok(response)
+            }
+            Reply::Decided { body: Err(refusal), replayed, .. } => {
+                let mut response = refused(refusal).into_response();
+                mark(&mut response, replayed);
+                Ok(response)
+            }
+            Reply::KeyReused => {
+                let detail = "此 Idempotency-Key 已用于另一内容的请求，请换一个新的键。";
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Err(Problem::new(status, "IDEMPOTENCY_KEY_REUSED", "幂等键已被使用", detail))
+            }
+            Reply::Parked => {
+                let detail = "请求无法办理，已搁置并列入异常（GET /api/v1/incidents、/api/v1/parked），请联系运维。";
+                Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "PARKED", "请求已搁置", detail))
+            }
+            Reply::Unavailable => Err(outcome_unknown()),
+        }
+    }
+
+    /// Tells the shell something and waits until it is done.
+    pub(super) async fn maintain<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<T>) -> Maintenance,
+    ) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        match self.handle.maintenance.try_send(order(reply)) {
+            Ok(()) => answer.await.map_err(|_| outcome_unknown()),
+            Err(TrySendError::Full(_)) => Err(Problem::unavailable("QUEUE_FULL", "排队的请求过多，请稍后重试。", 1)),
+            Err(TrySendError::Closed(_)) => Err(stopping()),
+        }
+    }
+}
+
+/// A core's no as a problem.
+fn refused(refusal: Refusal) -> Problem {
+    let status = match refusal.kind {
+        RefusalKind::Forbidden => StatusCode::FORBIDDEN,
+        RefusalKind::NotFound => StatusCode::NOT_FOUND,
+        RefusalKind::Conflict => StatusCode::CONFLICT,
+        RefusalKind::Stale => StatusCode::PRECONDITION_FAILED,
+        RefusalKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Problem::new(status, refusal.code, refusal.title, refusal.detail)
+}
+
+fn mark(response: &mut Response, replayed: bool) {
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+}
+
+fn stopping() -> Problem {
+    Problem::unavailable("STOPPING", "服务正在停止，请稍后重试。", 5)
+}
+
+fn outcome_unknown() -> Problem {
+    let detail = "暂时无法确认结果，请稍后以同一 Idempotency-Key 重试。";
+    Problem::unavailable("OUTCOME_UNKNOWN", detail, 1)
+}

@@ -1,0 +1,247 @@
+//! Spans from committed journal rows: one for the input (HTTP server, consumer or internal), one a step decided, one
+//! producer a message sent. Ids derive from saga, party and journal position, so that emitting again is harmless.
+//!
+//! A partner's message continues its trace. Everything else (a person, a timer) begins a new trace, linked to the last
+//! one of the application.
+
+use crate::writer::item::Item;
+use domain::Party;
+use organisation::{Input, Organisation, Outcome, Recorded, Refusal};
+use telemetry::{Guard, SpanKind, SpanRecord, Spans, Status, TraceContext, names};
+
+/// A span in W3C terms: `00-<trace id>-<span id>-01`.
+type Context = String;
+
+/// What one journal row will say in spans once it is committed. Plain data, so that a batch that fails drops it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spanned {
+    /// The span of the row itself.
+    pub context: Context,
+    /// Its parent, if it continues a trace.
+    pub parent: Option<Context>,
+    /// What it is linked to: the last span of the application, when a new trace begins.
+    pub link: Option<Context>,
+    /// Saga id; empty if the row concerns no application.
+    pub saga_id: String,
+    /// Journal position.
+    pub position: u64,
+    /// `message`, `command`, `due`, `follow`, `port`.
+    pub kind: &'static str,
+    /// What the input is called.
+    pub name: String,
+    /// Who sent it.
+    pub partner: Option<Party>,
+    /// Code of the refusal, if it was refused.
+    pub refusal: Option<String>,
+    /// Steps decided: step, event, text.
+    pub steps: Vec<(String, &'static str)>,
+    /// Messages sent: type, receiver.
+    pub sent: Vec<(String, Party)>,
+    /// Unix nanoseconds at which deciding began.
+    pub started_ns: u64,
+    /// Unix nanoseconds at which deciding ended.
+    pub decided_ns: u64,
+    party: Party,
+}
+
+impl Spanned {
+    /// Begins the span of the row at `position`.
+    pub fn new<C>(
+        party: Party,
+        saga_id: &str,
+        position: u64,
+        kind: &'static str,
+        input: &Input<C>,
+        parent: Option<Context>,
+        before: Option<Context>,
+        started_ns: u64,
+    ) -> Self {
+        let parent = parent.filter(|context| is_context(context));
+        let trace_id = match &parent {
+            Some(parent) => parent[3..35].to_owned(),
+            // A leg is named by the journal position at which it begins.
+            None => hex::encode(telemetry::trace_id(
+                &format!("{saga_id}/{party}"),
+                u32::try_from(position).unwrap_or(u32::MAX),
+            )),
+        };
+        // A new trace says where the application came from; a continued one has its parent.
+        let link = if parent.is_none() { before } else { None };
+        let (name, partner) = match input {
+            Input::Message(received) => (received.message.kind().name().to_owned(), Some(received.from)),
+            Input::Command { .. } => ("command".to_owned(), None),
+            Input::Due(_) => ("timer".to_owned(), None),
+            Input::Follow(_) => ("look again".to_owned(), None),
+            Input::Port { .. } => ("port answer".to_owned(), None),
+        };
+        Spanned {
+            context: format!("00-{trace_id}-{}-01", span_id(party, position, 0)),
+            parent,
+            link,
+            saga_id: saga_id.to_owned(),
+            position,
+            kind,
+            name,
+            partner,
+            refusal: None,
+            steps: Vec::new(),
+            sent: Vec::new(),
+            started_ns,
+            decided_ns: started_ns,
+            party,
+        }
+    }
+
+    /// The context of the row's own span.
+    pub fn context(&self) -> Context {
+        self.context.clone()
+    }
+
+    /// The context of the producer span of the `n`-th message of this row.
+    pub fn producer(&self, n: usize) -> Context {
+        let index = 1_000 + u32::try_from(n).unwrap_or_default();
+        format!("00-{}-{}-01", &self.context[3..35], span_id(self.party, self.position, index))
+    }
+
+    /// The context of the span of the `n`-th step of this row.
+    pub fn step(&self, n: usize) -> Context {
+        let index = 1 + u32::try_from(n).unwrap_or_default();
+        format!("00-{}-{}-01", &self.context[3..35], span_id(self.party, self.position, index))
+    }
+
+    /// Completes it with what was decided.
+    #[must_use]
+    pub fn finish<O: Organisation>(mut self, outcome: &Outcome<O::Fact>, refusal: Option<&Refusal>) -> Self {
+        for recorded in &outcome.recorded {
+            if let Recorded::Fact(fact) = recorded
+                && let Some(line) = O::line(fact)
+                && !line.step.is_empty()
+            {
+                self.steps.push((line.step, line.event));
+            }
+        }
+        self.sent = outcome
+            .messages
+            .iter()
+            .map(|message| (message.kind().name().to_owned(), message.kind().route().1))
+            .collect();
+        self.refusal = refusal.map(|refusal| refusal.code.clone());
+        self.decided_ns = crate::clock::unix_ns();
+        self
+    }
+}
+
+/// Whether text is a W3C `traceparent` of version 00.
+pub fn is_context(text: &str) -> bool {
+    TraceContext::parse(text).is_ok()
+}
+
+fn span_id(party: Party, position: u64, index: u32) -> String {
+    hex::encode(telemetry::span_id(party.as_str(), position, index))
+}
+
+/// The trace that an input continues: a partner's message, or what the caller of HTTP sent along.
+pub(crate) fn parent_of<O: Organisation>(item: &Item<O>) -> Option<Context> {
+    match item {
+        Item::Message(received) => received.traceparent.clone(),
+        Item::Command(work) => work.caller.clone(),
+        _ => None,
+    }
+}
+
+/// Where spans go; costs nothing when nobody listens.
+#[derive(Clone, Debug)]
+pub struct Exporter {
+    spans: Spans,
+}
+
+/// Starts the exporter of an organisation. A wrong endpoint is logged and nothing is exported: traces never stop a service.
+pub fn exporter(party: &str, endpoint: Option<&str>) -> (Exporter, Option<Guard>) {
+    let service = format!("nuan-{party}");
+    let instance = format!("{party}-{}", std::process::id());
+    match Spans::new(&service, &instance, endpoint).or_else(|error| {
+        tracing::error!(%error, "spans go nowhere");
+        Spans::new(&service, &instance, None)
+    }) {
+        Ok((spans, guard)) => (Exporter { spans }, Some(guard)),
+        Err(_) => (Exporter { spans: Spans::default() }, None),
+    }
+}
+
+impl Exporter {
+    /// Whether anybody listens.
+    pub fn enabled(&self) -> bool {
+        self.spans.enabled()
+    }
+
+    /// Emits what was committed at `committed_ns`.
+    pub fn emit(&self, rows: Vec<Spanned>, committed_ns: u64) {
+        if !rows.is_empty() {
+            self.spans.emit(rows.iter().flat_map(|row| row.records(committed_ns)).collect());
+        }
+    }
+
+    /// How many spans were dropped because nobody took them.
+    pub fn dropped(&self) -> u64 {
+        self.spans.dropped()
+    }
+}
+
+impl Spanned {
+    /// The spans of one committed row.
+    fn records(&self, committed_ns: u64) -> Vec<SpanRecord> {
+        let Ok(context) = TraceContext::parse(&self.context) else { return Vec::new() };
+        let kind = match self.kind {
+            "message" => SpanKind::Consumer,
+            "command" => SpanKind::Server,
+            _ => SpanKind::Internal,
+        };
+        let name = if self.partner.is_some() { format!("process {}", self.name) } else { self.name.clone() };
+        let mut own = self.record(context, name, kind, self.started_ns, committed_ns);
+        own.parent = self.parent.as_deref().and_then(|parent| TraceContext::parse(parent).ok());
+        own.links = self.link.iter().filter_map(|link| TraceContext::parse(link).ok()).collect();
+        if let Some(partner) = self.partner {
+            own = own
+                .with(names::MESSAGING_SYSTEM, names::NATS)
+                .with(names::MESSAGING_OPERATION_NAME, names::PROCESS)
+                .with(names::MESSAGING_OPERATION_TYPE, names::PROCESS)
+                .with(names::MESSAGING_DESTINATION_NAME, crate::nats::subject(partner, self.party))
+                .with(names::MESSAGING_MESSAGE_CONVERSATION_ID, self.saga_id.clone());
+        }
+        if let Some(code) = &self.refusal {
+            own.status = Status::Error(code.clone().into());
+        }
+        let mut records = vec![own];
+        for (n, (step, event)) in self.steps.iter().enumerate() {
+            if let Ok(id) = TraceContext::parse(&self.step(n)) {
+                let mut record =
+                    self.record(id, format!("{step}: {event}"), SpanKind::Internal, self.started_ns, self.decided_ns);
+                record.parent = Some(context);
+                records.push(record.with(names::SAGA_STEP, step.clone()).with(names::SAGA_EVENT, *event));
+            }
+        }
+        for (n, (kind, to)) in self.sent.iter().enumerate() {
+            if let Ok(id) = TraceContext::parse(&self.producer(n)) {
+                let mut record =
+                    self.record(id, format!("send {kind}"), SpanKind::Producer, self.decided_ns, committed_ns);
+                record.parent = Some(context);
+                records.push(
+                    record
+                        .with(names::MESSAGING_SYSTEM, names::NATS)
+                        .with(names::MESSAGING_OPERATION_NAME, names::SEND)
+                        .with(names::MESSAGING_OPERATION_TYPE, names::SEND)
+                        .with(names::MESSAGING_DESTINATION_NAME, crate::nats::subject(self.party, *to))
+                        .with(names::MESSAGING_MESSAGE_CONVERSATION_ID, self.saga_id.clone()),
+                );
+            }
+        }
+        records
+    }
+
+    fn record(&self, context: TraceContext, name: String, kind: SpanKind, from_ns: u64, to_ns: u64) -> SpanRecord {
+        SpanRecord::new(context, name, kind, from_ns, to_ns)
+            .with(names::SAGA_ID, self.saga_id.clone())
+            .with(names::PARTY, self.party.as_str())
+            .with(names::JOURNAL_POSITION, self.position)
+    }
+}

@@ -1,0 +1,359 @@
+//! What people and operators look up. Reads go through connections of their own, see only committed state, and never
+//! hold up the writer.
+
+use super::{StoreError, failed};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
+
+/// Reading connections.
+#[derive(Clone, Debug)]
+pub struct Readers {
+    pool: SqlitePool,
+}
+
+/// One application, as the store keeps it.
+#[derive(Clone, Debug)]
+pub struct StateRow {
+    /// Its key, e.g. `application/NCD-2018-0052`.
+    pub key: String,
+    /// How often it was changed: the `ETag`.
+    pub version: u64,
+    /// State, in words of DOMAIN.md section 4.
+    pub status: String,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Trace context of its last change.
+    pub trace: Option<String>,
+    /// Content as JSON.
+    pub body: String,
+}
+
+/// What a list of applications is filtered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only this state.
+    pub status: Option<String>,
+    /// Only this firm.
+    pub uscc: Option<String>,
+    /// Only those that have (not) ended.
+    pub ended: Option<bool>,
+}
+
+/// One journal row of an application.
+#[derive(Clone, Debug)]
+pub struct JournalRow {
+    /// Position in the journal.
+    pub position: u64,
+    /// Business time, ms.
+    pub at: i64,
+    /// `message`, `command`, `due` …
+    pub kind: String,
+    /// Who: the partner, the person, the clock.
+    pub source: String,
+    /// What was recorded, as JSON.
+    pub recorded: String,
+    /// The refusal, as JSON, if it was refused.
+    pub refusal: Option<String>,
+}
+
+/// A parked or held input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ParkedRow {
+    /// Journal position under which it was parked.
+    pub position: u64,
+    /// The application that stands still behind it.
+    pub application_id: Option<String>,
+    /// Who sent it.
+    pub source: String,
+    /// Why it could not be decided.
+    pub why: String,
+    /// `parked`: the culprit; `held`: waits behind it.
+    pub state: String,
+    /// Business time at which it was parked, ms.
+    pub at: i64,
+}
+
+/// A stored account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountHolder {
+    /// Name of the account.
+    pub account: String,
+    /// The person behind it.
+    pub person: String,
+    /// The roles it holds.
+    pub roles: Vec<String>,
+}
+
+/// A balance, as an auditor reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Balance {
+    /// Account code.
+    pub code: String,
+    /// Balance on its normal side, fen.
+    pub balance_fen: i64,
+}
+
+/// A transfer, as an auditor reads it.
+#[derive(Clone, Debug, Serialize)]
+pub struct TransferRow {
+    /// Idempotency key.
+    pub id: String,
+    /// Journal position of the decision.
+    pub position: u64,
+    /// Debited account.
+    pub debit: String,
+    /// Credited account.
+    pub credit: String,
+    /// Amount, fen.
+    pub amount_fen: i64,
+    /// All of it.
+    pub transfer: Box<RawValue>,
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
+}
+
+impl Readers {
+    pub(super) fn new(pool: SqlitePool) -> Self {
+        Readers { pool }
+    }
+
+    /// One row of the state.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn state(&self, key: &str) -> Result<Option<StateRow>, StoreError> {
+        let row = sqlx::query("SELECT key, version, status, ended, trace, body FROM state WHERE key = ?")
+            .bind(key.to_owned())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("read a row"))?;
+        Ok(row.map(|row| state_row(&row)))
+    }
+
+    /// Applications whose key comes after `after`, in the order of keys, at most `limit`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn list(
+        &self,
+        prefix: &str,
+        filter: &Filter,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<StateRow>, StoreError> {
+        let mut sql = String::from(
+            "SELECT key, version, status, ended, trace, body FROM state WHERE key > ? AND key >= ? AND key < ?",
+        );
+        let end = format!("{prefix}\u{10ffff}");
+        let mut binds = vec![after.to_owned(), prefix.to_owned(), end];
+        for (column, value) in [("status", &filter.status), ("uscc", &filter.uscc)] {
+            if let Some(value) = value {
+                sql.push_str(&format!(" AND {column} = ?"));
+                binds.push(value.clone());
+            }
+        }
+        match filter.ended {
+            Some(true) => sql.push_str(" AND ended = 1"),
+            Some(false) => sql.push_str(" AND ended = 0"),
+            None => {}
+        }
+        sql.push_str(&format!(" ORDER BY key LIMIT {limit}"));
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for value in binds {
+            query = query.bind(value);
+        }
+        let rows = query.fetch_all(&self.pool).await.map_err(failed("list rows"))?;
+        Ok(rows.iter().map(state_row).collect())
+    }
+
+    /// The journal rows of an application, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn journal(&self, application_id: &str) -> Result<Vec<JournalRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT position, at, kind, source, recorded, refusal FROM journal WHERE application_id = ? ORDER BY position",
+        )
+        .bind(application_id.to_owned())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("read the journal"))?;
+        Ok(rows
+            .iter()
+            .map(|row| JournalRow {
+                position: unsigned(row.get(0)),
+                at: row.get(1),
+                kind: row.get(2),
+                source: row.get(3),
+                recorded: row.get(4),
+                refusal: row.get(5),
+            })
+            .collect())
+    }
+
+    /// Open tasks as JSON, of one role or of all, earliest due first, after (`due_at`, `task_id`), at most `limit`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn tasks(
+        &self,
+        role: Option<&str>,
+        application_id: Option<&str>,
+        after: (i64, &str),
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT body FROM task WHERE (?1 IS NULL OR role = ?1) AND (?2 IS NULL OR application_id = ?2) \
+             AND (due_at, task_id) > (?3, ?4) ORDER BY due_at, task_id LIMIT ?5",
+        )
+        .bind(role.map(str::to_owned))
+        .bind(application_id.map(str::to_owned))
+        .bind(after.0)
+        .bind(after.1.to_owned())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("list tasks"))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// One open task as JSON.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn task(&self, task_id: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT body FROM task WHERE task_id = ?")
+            .bind(task_id.to_owned())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("read a task"))?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    /// Incidents as JSON.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn incidents(&self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("SELECT body FROM incident ORDER BY incident_id LIMIT 1000")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("list incidents"))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Parked and held inputs, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT position, application_id, source, why, state, at FROM parked \
+             WHERE state IN ('parked', 'held') ORDER BY position LIMIT 1000",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("list parked inputs"))?;
+        Ok(rows
+            .iter()
+            .map(|row| ParkedRow {
+                position: unsigned(row.get(0)),
+                application_id: row.get(1),
+                source: row.get(2),
+                why: row.get(3),
+                state: row.get(4),
+                at: row.get(5),
+            })
+            .collect())
+    }
+
+    /// Balances of all accounts whose code begins with `prefix`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn balances(&self, prefix: &str) -> Result<Vec<Balance>, StoreError> {
+        let rows =
+            sqlx::query("SELECT code, balance_fen FROM account WHERE code >= ? AND code < ? ORDER BY code LIMIT 10000")
+                .bind(prefix.to_owned())
+                .bind(format!("{prefix}\u{10ffff}"))
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failed("read balances"))?;
+        Ok(rows.iter().map(|row| Balance { code: row.get(0), balance_fen: row.get(1) }).collect())
+    }
+
+    /// Transfers of the ledger in the order of decision, after a journal position, at most `limit`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn transfers(&self, after: u64, limit: u32) -> Result<Vec<TransferRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, position, debit, credit, amount_fen, body FROM transfer WHERE position > ? ORDER BY position, id LIMIT ?",
+        )
+        .bind(super::integer(after))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("read transfers"))?;
+        Ok(rows
+            .iter()
+            .filter_map(|row| {
+                Some(TransferRow {
+                    id: row.get(0),
+                    position: unsigned(row.get(1)),
+                    debit: row.get(2),
+                    credit: row.get(3),
+                    amount_fen: row.get(4),
+                    transfer: RawValue::from_string(row.get(5)).ok()?,
+                })
+            })
+            .collect())
+    }
+
+    /// Who holds the token with this hash.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn account_holder(&self, hash: &[u8; 32]) -> Result<Option<AccountHolder>, StoreError> {
+        let row = sqlx::query("SELECT account, person, roles FROM token WHERE hash = ?")
+            .bind(hash.to_vec())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("look up a token"))?;
+        Ok(row.map(|row| AccountHolder {
+            account: row.get(0),
+            person: row.get(1),
+            roles: row.get::<String, _>(2).split(' ').filter(|role| !role.is_empty()).map(str::to_owned).collect(),
+        }))
+    }
+
+    /// Counts of applications by state.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn counts(&self, prefix: &str) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT status, COUNT(*) FROM state WHERE key >= ? AND key < ? GROUP BY status ORDER BY status",
+        )
+        .bind(prefix.to_owned())
+        .bind(format!("{prefix}\u{10ffff}"))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("count applications"))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+}
+
+fn state_row(row: &sqlx::sqlite::SqliteRow) -> StateRow {
+    StateRow {
+        key: row.get(0),
+        version: unsigned(row.get(1)),
+        status: row.get(2),
+        ended: row.get::<i64, _>(3) == 1,
+        trace: row.get(4),
+        body: row.get(5),
+    }
+}

@@ -1,0 +1,425 @@
+//! One description of each table: its schema and its statements are generated from it.
+//!
+//! SQLite takes rows as multi-row `VALUES`; PostgreSQL will take the same descriptions as `UNNEST`. Times are
+//! milliseconds in BIGINT, hashes and frames are BLOBs, everything an operator may want to read is JSON text.
+
+use std::fmt::Write as _;
+
+/// A value on its way into a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// No value.
+    Null,
+    /// A number: positions, sequences, times in ms, fen.
+    Int(i64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Value::Int(value)
+    }
+}
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Value::Text(value.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Value::Text(value)
+    }
+}
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Value::Blob(value)
+    }
+}
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+/// Type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// 64-bit integer.
+    Int,
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Blob,
+}
+
+/// One column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    name: &'static str,
+    kind: Type,
+    nullable: bool,
+    check: &'static str,
+}
+
+const fn int(name: &'static str) -> Column {
+    Column { name, kind: Type::Int, nullable: false, check: "" }
+}
+const fn text(name: &'static str) -> Column {
+    Column { name, kind: Type::Text, nullable: false, check: "" }
+}
+const fn blob(name: &'static str) -> Column {
+    Column { name, kind: Type::Blob, nullable: false, check: "" }
+}
+impl Column {
+    const fn null(mut self) -> Self {
+        self.nullable = true;
+        self
+    }
+    const fn check(mut self, check: &'static str) -> Self {
+        self.check = check;
+        self
+    }
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Once; a second row under the same key is an error.
+    Insert,
+    /// Overwriting the row under the same key.
+    Upsert,
+}
+
+/// One table.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    columns: &'static [Column],
+    key: &'static [&'static str],
+    /// How rows are written.
+    pub write: Write,
+    indexes: &'static [(&'static str, &'static str)],
+    checks: &'static [&'static str],
+}
+
+/// The one row that fences every commit: who writes, and how far.
+pub static WRITER: Table = Table {
+    name: "writer",
+    // A writer that lost its epoch writes position -1 and so fails the whole transaction.
+    columns: &[
+        int("id").check("id = 1"),
+        int("epoch"),
+        int("position").check("position >= 0"),
+        blob("link"),
+        int("at"),
+    ],
+    key: &["id"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// The tape: every input, when, by whom, what was decided, chained.
+pub static JOURNAL: Table = Table {
+    name: "journal",
+    columns: &[
+        int("position"),
+        int("at"),
+        text("application_id").null(),
+        text("kind"),
+        text("source"),
+        text("input"),
+        text("recorded"),
+        text("refusal").null(),
+        text("sent"),
+        text("trace").null(),
+        blob("states").null(),
+        blob("link"),
+    ],
+    key: &["position"],
+    write: Write::Insert,
+    indexes: &[("journal_by_application", "application_id, position")],
+    checks: &[],
+};
+
+/// The rows of the organisation's state.
+pub static STATE: Table = Table { write: Write::Upsert, ..STATE_TABLE };
+
+/// The same table for rows that must not exist yet.
+pub static STATE_NEW: Table = STATE_TABLE;
+
+const STATE_TABLE: Table = Table {
+    name: "state",
+    columns: &[
+        text("key"),
+        int("version"),
+        text("status"),
+        text("uscc"),
+        int("ended").check("ended IN (0, 1)"),
+        int("wake_at").null(),
+        text("trace").null(),
+        text("body"),
+    ],
+    key: &["key"],
+    write: Write::Insert,
+    indexes: &[("state_by_wake", "wake_at, key) WHERE (wake_at IS NOT NULL")],
+    checks: &[],
+};
+
+/// The accounts of the ledger.
+pub static ACCOUNT: Table = Table {
+    name: "account",
+    columns: &[text("code"), int("version"), int("balance_fen"), text("body")],
+    key: &["code"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// The transfers of the ledger. A posted line is never changed: an id that was used makes the commit fail.
+pub static TRANSFER: Table = TRANSFER_TABLE;
+
+/// The same table when a pending transfer is posted, voided or expired.
+pub static TRANSFER_RESOLVED: Table = Table { write: Write::Upsert, ..TRANSFER_TABLE };
+
+const TRANSFER_TABLE: Table = Table {
+    name: "transfer",
+    columns: &[
+        text("id"),
+        int("version"),
+        int("position"),
+        text("debit"),
+        text("credit"),
+        int("amount_fen").check("amount_fen > 0"),
+        text("body"),
+    ],
+    key: &["id"],
+    write: Write::Insert,
+    indexes: &[],
+    checks: &["debit <> credit"],
+};
+
+/// What waits for a person.
+pub static TASK: Table = Table {
+    name: "task",
+    columns: &[text("task_id"), text("application_id"), text("role"), int("due_at"), text("body")],
+    key: &["task_id"],
+    write: Write::Upsert,
+    indexes: &[("task_by_role", "role, due_at, task_id")],
+    checks: &[],
+};
+
+/// What went wrong and has an owner.
+pub static INCIDENT: Table = Table {
+    name: "incident",
+    columns: &[text("incident_id"), text("application_id"), text("owner"), text("body")],
+    key: &["incident_id"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// Per partner: the heads of both directions.
+pub static CHANNEL: Table = Table {
+    name: "channel",
+    columns: &[text("partner"), text("heads")],
+    key: &["partner"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// Every numbered frame that was sent: the outbox, and for ever after what this organisation signed.
+pub static FRAME_OUT: Table = Table {
+    name: "frame_out",
+    columns: &[text("partner"), int("last_seq"), int("first_seq"), int("position"), blob("bytes")],
+    key: &["partner", "last_seq"],
+    write: Write::Insert,
+    indexes: &[],
+    checks: &["first_seq <= last_seq"],
+};
+
+/// Every numbered frame that was taken: what the partner signed.
+pub static FRAME_IN: Table = Table {
+    name: "frame_in",
+    columns: &[text("partner"), int("last_seq"), int("first_seq"), int("position"), blob("bytes")],
+    key: &["partner", "last_seq"],
+    write: Write::Insert,
+    indexes: &[],
+    checks: &["first_seq <= last_seq"],
+};
+
+/// Inputs that could not be decided, and those that wait behind them.
+pub static PARKED: Table = Table {
+    name: "parked",
+    columns: &[
+        int("position"),
+        text("application_id").null(),
+        text("source"),
+        text("why"),
+        text("input"),
+        int("at"),
+        text("state").check("state IN ('parked', 'held', 'retried', 'dropped')"),
+    ],
+    key: &["position"],
+    write: Write::Upsert,
+    indexes: &[("parked_by_application", "application_id, position) WHERE (state IN ('parked', 'held')")],
+    checks: &[],
+};
+
+/// Answers that were given under an Idempotency-Key; `id` is person, route and key.
+pub static ANSWER: Table = Table {
+    name: "answer",
+    columns: &[text("id"), int("position"), text("body")],
+    key: &["id"],
+    write: Write::Insert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// Orders to ports that are not answered yet.
+pub static PORT_ORDER: Table = Table {
+    name: "port_order",
+    columns: &[text("id"), int("position"), text("body")],
+    key: &["id"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// Personal data, sealed under the key of its application.
+pub static VAULT: Table = Table {
+    name: "vault",
+    columns: &[text("token"), text("application_id"), blob("sealed")],
+    key: &["token"],
+    write: Write::Insert,
+    indexes: &[("vault_by_application", "application_id")],
+    checks: &[],
+};
+
+/// The key of each application's personal data, sealed under the organisation's vault key; deleting it erases the data.
+pub static VAULT_KEY: Table = Table {
+    name: "vault_key",
+    columns: &[text("application_id"), blob("sealed")],
+    key: &["application_id"],
+    write: Write::Insert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// Bearer tokens, hashed.
+pub static TOKEN: Table = Table {
+    name: "token",
+    columns: &[blob("hash"), text("account"), text("person"), text("roles")],
+    key: &["hash"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// Frames that were refused, and pairs of frames that contradict each other: evidence.
+pub static AUDIT: Table = Table {
+    name: "audit",
+    columns: &[int("id").null(), int("at"), text("partner"), text("why"), blob("bytes")],
+    key: &["id"],
+    write: Write::Insert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// Every table.
+pub static TABLES: &[&Table] = &[
+    &WRITER,
+    &JOURNAL,
+    &STATE,
+    &ACCOUNT,
+    &TRANSFER,
+    &TASK,
+    &INCIDENT,
+    &CHANNEL,
+    &FRAME_OUT,
+    &FRAME_IN,
+    &PARKED,
+    &ANSWER,
+    &PORT_ORDER,
+    &VAULT,
+    &VAULT_KEY,
+    &TOKEN,
+    &AUDIT,
+];
+
+impl Table {
+    /// How many values a row has.
+    pub fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// `CREATE TABLE` and its indexes for SQLite.
+    pub fn create_sqlite(&self) -> String {
+        let mut sql = format!("CREATE TABLE {} (", self.name);
+        for column in self.columns {
+            let kind = match column.kind {
+                Type::Int => "INTEGER",
+                Type::Text => "TEXT",
+                Type::Blob => "BLOB",
+            };
+            let _ = write!(sql, "{} {kind}", column.name);
+            if !column.nullable {
+                sql.push_str(" NOT NULL");
+            }
+            if !column.check.is_empty() {
+                let _ = write!(sql, " CHECK ({})", column.check);
+            }
+            sql.push_str(", ");
+        }
+        for check in self.checks {
+            let _ = write!(sql, "CHECK ({check}), ");
+        }
+        let _ = write!(sql, "PRIMARY KEY ({}))", self.key.join(", "));
+        // A single integer key is the rowid itself; everything else is kept in key order without one.
+        let rowid = self.key.len() == 1 && self.columns.iter().any(|c| c.name == self.key[0] && c.kind == Type::Int);
+        sql.push_str(if rowid { ";\n" } else { " WITHOUT ROWID;\n" });
+        for (name, on) in self.indexes {
+            let _ = writeln!(sql, "CREATE INDEX {name} ON {} ({on});", self.name);
+        }
+        sql
+    }
+
+    /// `INSERT` of that many rows for SQLite, with `?` for each value.
+    pub fn insert_sqlite(&self, rows: usize, sql: &mut String) {
+        let _ = write!(sql, "INSERT INTO {} (", self.name);
+        for (at, column) in self.columns.iter().enumerate() {
+            let _ = write!(sql, "{}{}", if at == 0 { "" } else { "," }, column.name);
+        }
+        sql.push_str(") VALUES ");
+        for row in 0..rows {
+            sql.push_str(if row == 0 { "(" } else { ",(" });
+            for at in 0..self.columns.len() {
+                sql.push_str(if at == 0 { "?" } else { ",?" });
+            }
+            sql.push(')');
+        }
+        if self.write == Write::Upsert {
+            let _ = write!(sql, " ON CONFLICT ({}) DO UPDATE SET ", self.key.join(","));
+            let mut first = true;
+            for column in self.columns.iter().filter(|column| !self.key.contains(&column.name)) {
+                let _ = write!(sql, "{}{1}=excluded.{1}", if first { "" } else { "," }, column.name);
+                first = false;
+            }
+        }
+        sql.push(';');
+    }
+
+    /// `DELETE` of that many keys for SQLite; tables with one key column only.
+    pub fn delete_sqlite(&self, keys: usize, sql: &mut String) {
+        let _ = write!(sql, "DELETE FROM {} WHERE {} IN (", self.name, self.key[0]);
+        for at in 0..keys {
+            sql.push_str(if at == 0 { "?" } else { ",?" });
+        }
+        sql.push_str(");");
+    }
+}

@@ -1,0 +1,495 @@
+//! A batch on its way: each input is decided on the working set that the ones before it left behind.
+
+use super::{
+    item::{Item, ParkedInput, application_of, describe},
+    working::{LoadError, Working},
+};
+use crate::{
+    clock::unix_ns,
+    handle::{CommandWork, Reply},
+    journal::Entry,
+    spans::{self, Spanned},
+    store::{
+        Batch, Store, StoreError, integer,
+        tables::{ANSWER, PARKED, PORT_ORDER, VAULT, VAULT_KEY},
+    },
+};
+use contracts::wire::{Envelope, Unreadable, encode};
+use domain::{ApplicationId, Moment, Party};
+use organisation::{Input, Organisation, Outcome, PortAnswer, PortOrder, Refusal, RefusalKind, Stop};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// How often a decision may stop for a row that was not loaded before it counts as a defect.
+const MAX_ROUNDS: usize = 16;
+/// How many inputs one input may cause in its own organisation before it counts as a defect.
+const MAX_FOLLOWING: usize = 10_000;
+
+/// Why a batch could not be prepared.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The database.
+    Store(StoreError),
+    /// This item is to be parked: a defect, in words.
+    Culprit(usize, String),
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Failed::Store(error)
+    }
+}
+
+/// Decides the items of one batch.
+pub(super) struct Deciding<'a, O: Organisation> {
+    pub organisation: &'a O,
+    pub store: &'a mut Store,
+    pub working: Working<O>,
+    /// Business time of the batch.
+    pub at: Moment,
+    /// Journal position of the last entry so far.
+    pub position: u64,
+    /// Per partner: the sequence number of the last message so far.
+    pub sent_seq: BTreeMap<Party, u64>,
+    /// Partners to whom nothing can be said: what would say something to them has to wait.
+    pub frozen: BTreeSet<Party>,
+    /// Applications that stand still behind a parked input, and how many inputs each has parked or held.
+    pub parked: BTreeMap<String, usize>,
+    /// Applications whose parked input was retried in vain in this batch.
+    pub stuck: BTreeSet<String>,
+    pub traced: bool,
+    pub done: Decided,
+}
+
+/// What deciding a batch came to.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    pub entries: Vec<Entry>,
+    /// Per partner: the messages, as bytes, in order.
+    pub messages: BTreeMap<Party, Vec<Vec<u8>>>,
+    /// By item: the reply to its command.
+    pub replies: Vec<(usize, Reply)>,
+    /// Applications that changed.
+    pub changed: BTreeSet<String>,
+    pub orders: Vec<PortOrder>,
+    pub spans: Vec<Spanned>,
+    pub batch: Batch,
+    pub refused: u64,
+    pub parked: u64,
+}
+
+impl<O: Organisation> Deciding<'_, O> {
+    /// Decides every item; those in `culprits` are parked instead, with the reason.
+    pub async fn all(&mut self, items: &[Item<O>], culprits: &BTreeMap<usize, String>) -> Result<(), Failed> {
+        self.prefetch(items).await?;
+        for (at, item) in items.iter().enumerate() {
+            match culprits.get(&at) {
+                Some(why) => self.park(at, item, why),
+                None => self.one(at, item).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads what the items say they need, in as few statements as the rows allow.
+    async fn prefetch(&mut self, items: &[Item<O>]) -> Result<(), Failed> {
+        let answers: BTreeSet<String> = items.iter().filter_map(answer_id).collect();
+        let inputs: Vec<Input<O::Command>> = items.iter().filter_map(Item::input).collect();
+        for _ in 0..MAX_ROUNDS {
+            let mut wanted = BTreeSet::new();
+            for input in &inputs {
+                self.organisation.needs(input, &self.working.rows, &mut wanted);
+            }
+            match self.working.load(self.store, &wanted, &answers).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(LoadError::Store(error)) => return Err(error.into()),
+                // The row's own decision will stumble over it and be parked.
+                Err(LoadError::Body { .. }) => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn one(&mut self, at: usize, item: &Item<O>) -> Result<(), Failed> {
+        let application = item.application_id();
+        match item {
+            Item::Unreadable { from, seq, why } => match (why, &application) {
+                (Unreadable::UnknownType { .. }, Some(_)) => self.park(at, item, &why.to_string()),
+                _ => self.audit_unreadable(*from, *seq, why),
+            },
+            Item::Drop { position, because, application_id } => {
+                self.settle_parked(*position, "dropped", because, application_id.as_deref());
+            }
+            // Behind a retry that failed again everything goes on waiting.
+            Item::Retry { .. } if application.as_ref().is_some_and(|id| self.stuck.contains(id)) => {}
+            Item::Retry { .. } => self.decide(at, item).await?,
+            // Its timer fires again when the application moves again.
+            Item::Due(_) if application.as_ref().is_some_and(|id| self.parked.contains_key(id)) => {}
+            _ if application.as_ref().is_some_and(|id| self.parked.contains_key(id)) => {
+                self.hold(at, item, application)
+            }
+            _ => self.decide(at, item).await?,
+        }
+        Ok(())
+    }
+
+    /// Decides one input and everything that it makes follow.
+    async fn decide(&mut self, at: usize, item: &Item<O>) -> Result<(), Failed> {
+        if let Item::Command(work) = item {
+            if let Some(reply) = self.answered_before(work) {
+                self.done.replies.push((at, reply));
+                return Ok(());
+            }
+            if let Some(refusal) = self.stale(at, work).await? {
+                self.answer(at, work, Err(refusal), false);
+                return Ok(());
+            }
+        }
+        let Some(input) = item.input() else { return Ok(()) };
+        let started_ns = unix_ns();
+        let mut following = VecDeque::new();
+        match self.core(at, &input).await? {
+            Ok(outcome) => {
+                let parent = spans::parent_of(item);
+                let context = self.record(&input, &outcome, None, parent, started_ns);
+                following.extend(outcome.follow.iter().cloned().map(|key| (key, context.clone())));
+                if let Item::Command(work) = item {
+                    self.keep_personal_data(work, outcome.application_id.as_ref());
+                    let created = outcome.answer.as_ref().is_some_and(|answer| answer.created);
+                    let body = outcome.answer.map_or(Value::Null, |answer| answer.body);
+                    self.answer(at, work, Ok(body), created);
+                }
+            }
+            Err(refusal) => {
+                self.done.refused += 1;
+                let outcome = Outcome { application_id: self.known(item), ..Outcome::default() };
+                self.record(&input, &outcome, Some(&refusal), spans::parent_of(item), started_ns);
+                if let Item::Command(work) = item {
+                    self.answer(at, work, Err(refusal), false);
+                }
+            }
+        }
+        if let Item::Retry { position, because, .. } = item {
+            self.settle_parked(*position, "retried", because, item.application_id().as_deref());
+        }
+        let mut count = 0;
+        while let Some((key, cause)) = following.pop_front() {
+            count += 1;
+            if count > MAX_FOLLOWING {
+                return Err(Failed::Culprit(at, format!("it makes more than {MAX_FOLLOWING} inputs follow")));
+            }
+            let input = Input::Follow(key);
+            let started_ns = unix_ns();
+            match self.core(at, &input).await? {
+                Ok(outcome) => {
+                    let context = self.record(&input, &outcome, None, Some(cause), started_ns);
+                    following.extend(outcome.follow.into_iter().map(|key| (key, context.clone())));
+                }
+                Err(refusal) => {
+                    self.record(&input, &Outcome::default(), Some(&refusal), Some(cause), started_ns);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls the core, loading what it misses. `Ok(Err(_))`: a business refusal.
+    async fn core(
+        &mut self,
+        at: usize,
+        input: &Input<O::Command>,
+    ) -> Result<Result<Outcome<O::Fact>, Refusal>, Failed> {
+        for _ in 0..MAX_ROUNDS {
+            let (organisation, rows, moment) = (self.organisation, &mut self.working.rows, self.at);
+            // A panic in a core is a defect of this one input; the rows that it held are loaded anew.
+            let decided = catch_unwind(AssertUnwindSafe(|| organisation::decide(organisation, input, moment, rows)));
+            match decided {
+                Err(panic) => return Err(Failed::Culprit(at, format!("the core panicked: {}", panic_text(&panic)))),
+                Ok(Ok(outcome)) => {
+                    let mut receivers = outcome.messages.iter().map(|message| message.kind().route().1);
+                    return match receivers.find(|to| self.frozen.contains(to)) {
+                        Some(to) => Err(Failed::Culprit(at, format!("the channel to {to} is frozen"))),
+                        None => Ok(Ok(outcome)),
+                    };
+                }
+                Ok(Err(Stop::Refused(refusal))) => return Ok(Err(refusal)),
+                Ok(Err(Stop::Illegal(why))) => return Err(Failed::Culprit(at, why)),
+                Ok(Err(Stop::NotLoaded(missing))) => {
+                    let mut wanted = BTreeSet::from([missing.0]);
+                    self.organisation.needs(input, &self.working.rows, &mut wanted);
+                    match self.working.load(self.store, &wanted, &BTreeSet::new()).await {
+                        Ok(_) => {}
+                        Err(LoadError::Store(error)) => return Err(error.into()),
+                        Err(error) => return Err(Failed::Culprit(at, error.to_string())),
+                    }
+                }
+            }
+        }
+        Err(Failed::Culprit(at, format!("it asks for rows without end, {MAX_ROUNDS} rounds")))
+    }
+
+    /// The journal row of a decision, its messages, orders and spans. Returns the context of its span.
+    fn record(
+        &mut self,
+        input: &Input<O::Command>,
+        outcome: &Outcome<O::Fact>,
+        refusal: Option<&Refusal>,
+        parent: Option<String>,
+        started_ns: u64,
+    ) -> String {
+        self.position += 1;
+        let (kind, source, content) = describe(input);
+        let application_id = outcome.application_id.as_ref().map(ToString::to_string);
+        let saga_id = outcome.application_id.as_ref().map(organisation::saga_id).unwrap_or_default();
+        let before = self.last_trace();
+        let spanned = Spanned::new(O::PARTY, &saga_id, self.position, kind, input, parent, before, started_ns);
+        let mut sent = String::new();
+        for (n, message) in outcome.messages.iter().enumerate() {
+            let to = message.kind().route().1;
+            let seq = self.sent_seq.entry(to).or_default();
+            *seq += 1;
+            let traceparent = spanned.producer(n);
+            let envelope = Envelope { seq: *seq, at: self.at, saga_id: &saga_id, traceparent: Some(&traceparent) };
+            // Every message type writes as JSON; an empty message would be refused by the receiver and audited.
+            let bytes = encode(message, &envelope).unwrap_or_default();
+            self.done.messages.entry(to).or_default().push(bytes);
+            sent.push_str(&format!("{to}:{seq} "));
+        }
+        if let Input::Port { answer: PortAnswer::CoreBanking { key, .. }, .. } = input {
+            self.done.batch.delete(&PORT_ORDER, key.clone());
+        }
+        for order in &outcome.orders {
+            self.done.batch.put(
+                &PORT_ORDER,
+                [
+                    order.key.clone().into(),
+                    integer(self.position).into(),
+                    serde_json::to_string(order).unwrap_or_default().into(),
+                ],
+            );
+            self.done.orders.push(order.clone());
+        }
+        let context = spanned.context();
+        for key in self.working.rows.accepted().to_vec() {
+            if let Some(id) = application_of(&key) {
+                self.done.changed.insert(id);
+                self.working.traces.insert(key, context.clone());
+            }
+        }
+        self.done.entries.push(Entry {
+            at: self.at.millis(),
+            application_id,
+            kind: if refusal.is_some() { "refused" } else { kind },
+            source,
+            input: content,
+            recorded: serde_json::to_string(&outcome.recorded)
+                .unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string()),
+            refusal: refusal.and_then(|refusal| serde_json::to_string(refusal).ok()),
+            sent: sent.trim_end().to_owned(),
+            trace: Some(context.clone()),
+        });
+        if self.traced {
+            self.done.spans.push(spanned.finish::<O>(outcome, refusal));
+        }
+        context
+    }
+
+    /// Trace context of the last change of the application whose row the decision under way has changed.
+    fn last_trace(&self) -> Option<String> {
+        self.working.rows.accepted().iter().find_map(|key| self.working.traces.get(key).cloned())
+    }
+
+    fn known(&self, item: &Item<O>) -> Option<ApplicationId> {
+        let command = match item {
+            Item::Command(work) => work.expected.as_ref().and_then(|(key, _)| application_of(key)),
+            _ => None,
+        };
+        item.application_id().or(command).and_then(|id| ApplicationId::parse(&id).ok())
+    }
+
+    fn answered_before(&self, work: &CommandWork<O::Command>) -> Option<Reply> {
+        let idempotency = work.idempotency.as_ref()?;
+        let stored = self.working.answers.get(&id_of(idempotency))?.as_ref()?;
+        let stored: StoredAnswer = serde_json::from_str(stored).ok()?;
+        if stored.body_hash != hex::encode(idempotency.body_hash) {
+            return Some(Reply::KeyReused);
+        }
+        Some(Reply::Decided { status: stored.status, body: stored.answer, replayed: true })
+    }
+
+    async fn stale(&mut self, at: usize, work: &CommandWork<O::Command>) -> Result<Option<Refusal>, Failed> {
+        let Some((key, version)) = &work.expected else { return Ok(None) };
+        match self.working.load(self.store, &BTreeSet::from([key.clone()]), &BTreeSet::new()).await {
+            Ok(_) => {}
+            Err(LoadError::Store(error)) => return Err(error.into()),
+            Err(error) => return Err(Failed::Culprit(at, error.to_string())),
+        }
+        let now = self.working.rows.version(key);
+        if now == *version || now == 0 {
+            return Ok(None);
+        }
+        let detail = format!("您看到的是第 {version} 版，现在是第 {now} 版。请重新读取后再决定。");
+        Ok(Some(Refusal::new(RefusalKind::Stale, "STALE", "内容已更新", detail)))
+    }
+
+    /// Keeps the answer under its key and replies after the commit.
+    fn answer(&mut self, at: usize, work: &CommandWork<O::Command>, answer: Result<Value, Refusal>, created: bool) {
+        let status = match &answer {
+            Ok(_) if created => 201,
+            Ok(_) => 200,
+            Err(refusal) => match refusal.kind {
+                RefusalKind::Forbidden => 403,
+                RefusalKind::NotFound => 404,
+                RefusalKind::Conflict => 409,
+                RefusalKind::Stale => 412,
+                RefusalKind::Invalid => 422,
+            },
+        };
+        if let Some(idempotency) = &work.idempotency {
+            let stored = StoredAnswer { body_hash: hex::encode(idempotency.body_hash), status, answer: answer.clone() };
+            let body = serde_json::to_string(&stored).unwrap_or_default();
+            let id = id_of(idempotency);
+            // A second request under this key in the same batch finds it as if it were committed: it will be, with this one.
+            self.working.answers.insert(id.clone(), Some(body.clone()));
+            self.done.batch.put(&ANSWER, [id.into(), integer(self.position).into(), body.into()]);
+        }
+        self.done.replies.push((at, Reply::Decided { status, body: answer, replayed: false }));
+    }
+
+    fn keep_personal_data(&mut self, work: &CommandWork<O::Command>, application_id: Option<&ApplicationId>) {
+        if let (Some(sealed), Some(id)) = (&work.sealed, application_id) {
+            let id = id.to_string();
+            self.done.batch.put(&VAULT, [sealed.token.clone().into(), id.clone().into(), sealed.data.clone().into()]);
+            self.done.batch.put(&VAULT_KEY, [id.into(), sealed.key.clone().into()]);
+        }
+    }
+
+    /// A message that no correct partner sends: audited, nothing else changes, the channel goes on.
+    fn audit_unreadable(&mut self, from: Party, seq: u64, why: &Unreadable) {
+        self.position += 1;
+        self.done.refused += 1;
+        self.done.entries.push(Entry {
+            at: self.at.millis(),
+            kind: "refused",
+            source: from.to_string(),
+            input: json!({ "seq": seq }).to_string(),
+            recorded: "[]".into(),
+            refusal: Some(json!({ "code": "UNREADABLE", "detail": why.to_string() }).to_string()),
+            ..Entry::default()
+        });
+    }
+
+    /// Puts an input aside that cannot be decided; its application stands still behind it.
+    fn park(&mut self, at: usize, item: &Item<O>, why: &str) {
+        tracing::error!(why, application_id = item.application_id().unwrap_or_default(), "an input is parked");
+        if let Item::Command(_) = item {
+            // A command changes nothing if it cannot be decided; whoever gave it is told.
+            self.done.replies.push((at, Reply::Parked));
+            return;
+        }
+        if let Item::Retry { .. } = item {
+            self.stuck.extend(item.application_id());
+            return;
+        }
+        self.set_aside(item, why, "parked", item.application_id());
+    }
+
+    fn hold(&mut self, at: usize, item: &Item<O>, application: Option<String>) {
+        if let Item::Command(_) = item {
+            self.done.replies.push((at, Reply::Parked));
+            return;
+        }
+        self.set_aside(item, "waits behind a parked input", "held", application);
+    }
+
+    fn set_aside(&mut self, item: &Item<O>, why: &str, state: &'static str, application: Option<String>) {
+        let Some(parked) = item.parked() else { return };
+        self.position += 1;
+        self.done.parked += 1;
+        let input = serde_json::to_string(&parked).unwrap_or_default();
+        let source = match &parked {
+            ParkedInput::Message { from, .. } => from.to_string(),
+            ParkedInput::Due { .. } => "clock".into(),
+            ParkedInput::Port { .. } => "port".into(),
+            ParkedInput::Follow { .. } => "self".into(),
+        };
+        if let Some(id) = &application {
+            *self.parked.entry(id.clone()).or_default() += 1;
+        }
+        self.done.batch.put(
+            &PARKED,
+            [
+                integer(self.position).into(),
+                application.clone().into(),
+                source.clone().into(),
+                why.into(),
+                input.clone().into(),
+                self.at.millis().into(),
+                state.into(),
+            ],
+        );
+        self.done.entries.push(Entry {
+            at: self.at.millis(),
+            application_id: application,
+            kind: "parked",
+            source,
+            input,
+            recorded: "[]".into(),
+            refusal: Some(json!({ "code": "PARKED", "detail": why }).to_string()),
+            ..Entry::default()
+        });
+    }
+
+    /// A parked input was retried or dropped by an operator; its application moves again when none is left.
+    fn settle_parked(&mut self, position: u64, state: &'static str, because: &str, application: Option<&str>) {
+        self.done.batch.settle_parked(position, state);
+        if let Some(id) = application
+            && let Some(left) = self.parked.get_mut(id)
+        {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.parked.remove(id);
+            }
+        }
+        self.position += 1;
+        self.done.entries.push(Entry {
+            at: self.at.millis(),
+            application_id: application.map(str::to_owned),
+            kind: "repair",
+            source: "operator".into(),
+            input: json!({ "parked": position, "state": state, "because": because }).to_string(),
+            recorded: "[]".into(),
+            ..Entry::default()
+        });
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct StoredAnswer {
+    body_hash: String,
+    status: u16,
+    answer: Result<Value, Refusal>,
+}
+
+fn id_of(idempotency: &crate::handle::Idempotency) -> String {
+    format!("{}\n{}", idempotency.scope, idempotency.key)
+}
+
+fn answer_id<O: Organisation>(item: &Item<O>) -> Option<String> {
+    match item {
+        Item::Command(work) => work.idempotency.as_ref().map(id_of),
+        _ => None,
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no text".into())
+}

@@ -1,0 +1,126 @@
+//! What the writer takes from its queues: one item becomes one journal row, and those it makes follow.
+
+use crate::handle::CommandWork;
+use contracts::wire::{Received, Unreadable};
+use domain::{ApplicationId, Party};
+use organisation::{Input, Key, Organisation, PortAnswer};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// One input on its way to a decision.
+#[derive(Debug)]
+pub(crate) enum Item<O: Organisation> {
+    /// A partner said something that can be read.
+    Message(Box<Received>),
+    /// A partner said something that cannot.
+    Unreadable { from: Party, seq: u64, why: Unreadable },
+    /// A row's time has come.
+    Due(Key),
+    /// A port answered.
+    Port { application_id: ApplicationId, answer: PortAnswer },
+    /// A person wants something.
+    Command(Box<CommandWork<O::Command>>),
+    /// An operator has a parked input decided again.
+    Retry { position: u64, because: String, input: ParkedInput, received: Option<Box<Received>> },
+    /// An operator drops a parked input.
+    Drop { position: u64, because: String, application_id: Option<String> },
+}
+
+/// How a parked input is kept: enough to decide it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "snake_case")]
+pub(crate) enum ParkedInput {
+    /// A message; its bytes stand in `frame_in`.
+    Message { from: Party, seq: u64 },
+    /// A timer.
+    Due { key: String },
+    /// A port's answer.
+    Port { application_id: ApplicationId, answer: PortAnswer },
+    /// A row that was to look again.
+    Follow { key: String },
+}
+
+impl<O: Organisation> Item<O> {
+    /// The application that it concerns, as far as that is known before it is decided.
+    pub fn application_id(&self) -> Option<String> {
+        match self {
+            Item::Message(received) => Some(received.message.about().application_id.to_string()),
+            Item::Unreadable { why: Unreadable::UnknownType { application_id, .. }, .. } => {
+                application_id.as_ref().map(ToString::to_string)
+            }
+            Item::Unreadable { .. } | Item::Command(_) => None,
+            Item::Due(key) => application_of(key),
+            Item::Port { application_id, .. } => Some(application_id.to_string()),
+            Item::Retry { input, received, .. } => match (input, received) {
+                (_, Some(received)) => Some(received.message.about().application_id.to_string()),
+                (ParkedInput::Port { application_id, .. }, _) => Some(application_id.to_string()),
+                (ParkedInput::Due { key } | ParkedInput::Follow { key }, _) => application_of(&Key::Row(key.clone())),
+                (ParkedInput::Message { .. }, None) => None,
+            },
+            Item::Drop { application_id, .. } => application_id.clone(),
+        }
+    }
+
+    /// The input that the core decides; none if there is nothing to decide.
+    pub fn input(&self) -> Option<Input<O::Command>> {
+        match self {
+            Item::Message(received) => Some(Input::Message((**received).clone())),
+            Item::Due(key) => Some(Input::Due(key.clone())),
+            Item::Port { application_id, answer } => {
+                Some(Input::Port { application_id: application_id.clone(), answer: answer.clone() })
+            }
+            Item::Command(work) => Some(Input::Command { actor: work.actor.clone(), command: work.command.clone() }),
+            Item::Retry { input, received, .. } => match (input, received) {
+                (_, Some(received)) => Some(Input::Message((**received).clone())),
+                (ParkedInput::Due { key }, _) => Some(Input::Due(Key::Row(key.clone()))),
+                (ParkedInput::Follow { key }, _) => Some(Input::Follow(Key::Row(key.clone()))),
+                (ParkedInput::Port { application_id, answer }, _) => {
+                    Some(Input::Port { application_id: application_id.clone(), answer: answer.clone() })
+                }
+                (ParkedInput::Message { .. }, None) => None,
+            },
+            Item::Unreadable { .. } | Item::Drop { .. } => None,
+        }
+    }
+
+    /// How it is kept if it has to be parked; commands are answered instead.
+    pub fn parked(&self) -> Option<ParkedInput> {
+        match self {
+            Item::Message(received) => Some(ParkedInput::Message { from: received.from, seq: received.seq }),
+            Item::Unreadable { from, seq, .. } => Some(ParkedInput::Message { from: *from, seq: *seq }),
+            Item::Due(key) => Some(ParkedInput::Due { key: key.to_string() }),
+            Item::Port { application_id, answer } => {
+                Some(ParkedInput::Port { application_id: application_id.clone(), answer: answer.clone() })
+            }
+            Item::Retry { input, .. } => Some(input.clone()),
+            Item::Command(_) | Item::Drop { .. } => None,
+        }
+    }
+}
+
+/// The application behind a row's key: every organisation keys its cases as `<kind>/<application id>`.
+pub(super) fn application_of(key: &Key) -> Option<String> {
+    match key {
+        Key::Row(key) => {
+            key.split_once('/').map(|(_, id)| id).filter(|id| ApplicationId::parse(id).is_ok()).map(str::to_owned)
+        }
+        _ => None,
+    }
+}
+
+/// Kind, source and content of an input as its journal row keeps them. A message is named; its bytes stand in `frame_in`.
+pub(super) fn describe<C: Serialize>(input: &Input<C>) -> (&'static str, String, String) {
+    match input {
+        Input::Message(received) => (
+            "message",
+            received.from.to_string(),
+            json!({ "seq": received.seq, "type": received.message.kind().name() }).to_string(),
+        ),
+        Input::Command { actor, command } => {
+            ("command", actor.person.to_string(), json!({ "actor": actor, "command": command }).to_string())
+        }
+        Input::Due(key) => ("due", "clock".into(), json!({ "key": key.to_string() }).to_string()),
+        Input::Follow(key) => ("follow", "self".into(), json!({ "key": key.to_string() }).to_string()),
+        Input::Port { answer, .. } => ("port", "port".into(), json!({ "answer": answer }).to_string()),
+    }
+}
