@@ -38,7 +38,7 @@ pub struct ReceivedSpan {
     /// `service.name` of the process that sent it.
     pub service: String,
     /// All attributes of that process.
-    pub resource: BTreeMap<String, Value>,
+    pub resource: Arc<BTreeMap<String, Value>>,
     /// Its trace and its id.
     pub context: TraceContext,
     /// Its parent in the same trace.
@@ -155,8 +155,8 @@ impl Receiver {
                 tokio::pin!(arrived);
                 // Listen before looking, so that what arrives between the two is not missed.
                 arrived.as_mut().enable();
-                let spans = self.spans();
-                if enough(&spans) {
+                // Looked at in place: copying everything at every arrival would make long tests slow.
+                if let Some(spans) = self.shared.enough(&enough) {
                     return spans;
                 }
                 arrived.await;
@@ -180,6 +180,11 @@ pub fn dangling(spans: &[ReceivedSpan]) -> Vec<(String, TraceContext)> {
 }
 
 impl Shared {
+    fn enough(&self, enough: impl Fn(&[ReceivedSpan]) -> bool) -> Option<Vec<ReceivedSpan>> {
+        let spans = self.lock();
+        enough(&spans).then(|| spans.clone())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<ReceivedSpan>> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -302,7 +307,8 @@ async fn answer(stream: &TcpStream, status: u16) -> io::Result<()> {
 fn received(request: ExportTraceServiceRequest) -> Option<Vec<ReceivedSpan>> {
     let mut spans = Vec::new();
     for of_resource in request.resource_spans {
-        let resource = attributes(of_resource.resource.map(|resource| resource.attributes).unwrap_or_default());
+        let resource =
+            Arc::new(attributes(of_resource.resource.map(|resource| resource.attributes).unwrap_or_default()));
         let service = match resource.get(names::SERVICE_NAME) {
             Some(Value::Text(name)) => name.to_string(),
             _ => String::new(),
@@ -314,7 +320,7 @@ fn received(request: ExportTraceServiceRequest) -> Option<Vec<ReceivedSpan>> {
     Some(spans)
 }
 
-fn received_span(service: &str, resource: &BTreeMap<String, Value>, span: Span) -> Option<ReceivedSpan> {
+fn received_span(service: &str, resource: &Arc<BTreeMap<String, Value>>, span: Span) -> Option<ReceivedSpan> {
     let parent = match span.parent_span_id.as_slice() {
         [] => None,
         bytes => Some(SpanId::try_from(bytes).ok()?),
@@ -331,7 +337,7 @@ fn received_span(service: &str, resource: &BTreeMap<String, Value>, span: Span) 
     let error = span.status.filter(|status| status.code() == status::StatusCode::Error).map(|status| status.message);
     Some(ReceivedSpan {
         service: service.to_owned(),
-        resource: resource.clone(),
+        resource: Arc::clone(resource),
         context: context(&span.trace_id, &span.span_id)?,
         parent,
         parent_is_remote: span.flags & REMOTE != 0,
