@@ -16,10 +16,12 @@ mod context;
 mod export;
 mod logging;
 pub mod names;
-#[cfg(feature = "receiver")]
+#[cfg(any(test, feature = "receiver"))]
 pub mod receiver;
 mod record;
 mod spans;
+#[cfg(test)]
+mod tests;
 
 pub use context::{SpanId, TraceContext, TraceContextError, TraceId, span_id, trace_id};
 pub use export::EndpointError;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use telemetry::{
+use crate::{
     Guard, Settings, SpanKind, SpanRecord, Spans, Status, TraceContext, Value, names,
     receiver::{ReceivedSpan, Receiver, dangling},
     span_id, trace_id,

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use telemetry::{
+use crate::{
     Settings, SpanKind, SpanRecord, Spans, TraceContext,
     receiver::{ReceivedSpan, Receiver},
     span_id, trace_id,

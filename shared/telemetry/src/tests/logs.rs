@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use crate::{LogFormat, LoggingError, init_logging, json_lines};
 use serde_json::Value;
-use telemetry::{LogFormat, LoggingError, init_logging, json_lines};
 use tracing_subscriber::layer::SubscriberExt;
 
 #[derive(Clone, Default)]
