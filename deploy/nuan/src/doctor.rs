@@ -6,12 +6,12 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use domain::{Calendar, Moment, time::Date};
+use party::config::{ConfigError, read_secret};
 
 use crate::Failure;
 use crate::broker::{binary, wheel};
@@ -168,23 +168,20 @@ fn apart(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|earlier| earlier.duration())
 }
 
+/// Refuses what the service will refuse, by the same code.
 fn key_file(path: &Path) -> Finding {
     const CHECK: &str = "key file";
-    match fs::metadata(path) {
-        Err(error) => Finding::fail(CHECK, format!("{}: {error}", path.display()), "make one with `nuan keys new`"),
-        Ok(file) if !file.is_file() => {
-            Finding::fail(CHECK, format!("{} is no file", path.display()), "name the file that `nuan keys new` made")
-        }
-        Ok(file) if file.permissions().mode() & 0o077 != 0 => Finding::fail(
+    match read_secret(path) {
+        Ok(_) => Finding::ok(CHECK, format!("{} is its owner's alone", path.display())),
+        Err(ConfigError::Exposed { path, mode }) => Finding::fail(
             CHECK,
-            format!(
-                "{} can be read or written by others (mode {:03o})",
-                path.display(),
-                file.permissions().mode() & 0o777
-            ),
+            format!("{} can be read or written by others (mode {mode:03o})", path.display()),
             format!("chmod 600 {}; if others use this machine, replace the key", path.display()),
         ),
-        Ok(_) => Finding::ok(CHECK, format!("{} is its owner's alone", path.display())),
+        Err(ConfigError::Unreadable { path, source }) => {
+            Finding::fail(CHECK, format!("{}: {source}", path.display()), "make one with `nuan keys new`")
+        }
+        Err(other) => Finding::fail(CHECK, other.to_string(), "make one with `nuan keys new`"),
     }
 }
 
@@ -228,6 +225,8 @@ fn calendar(today: Date) -> Finding {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where a step fails")]
+
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 

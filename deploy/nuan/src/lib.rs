@@ -10,6 +10,7 @@ pub mod broker;
 mod check_id;
 pub mod child;
 mod doctor;
+mod keys;
 mod schedule;
 
 use std::ffi::OsString;
@@ -32,6 +33,8 @@ enum Command {
     CheckId(check_id::Arguments),
     /// Look whether this machine can run an organisation's service, and say what to do where it cannot
     Doctor(doctor::Arguments),
+    /// Make secret keys
+    Keys(keys::Arguments),
     /// Compute what is to be paid on a loan, and when
     Schedule(schedule::Arguments),
 }
@@ -82,6 +85,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write)
     match arguments.command {
         Command::CheckId(arguments) => check_id::run(&arguments, out),
         Command::Doctor(arguments) => doctor::run(&arguments, out),
+        Command::Keys(arguments) => keys::run(&arguments, out),
         Command::Schedule(arguments) => schedule::run(&arguments, out),
     }
 }

@@ -1,0 +1,220 @@
+//! The three organisations on one machine, for the demo, the benchmark and the tests: keys, pairing, configuration files,
+//! and the three services as processes of their own.
+//!
+//! It knows nothing of the programme; what a cluster does is driven from outside, over HTTP.
+
+use crate::{
+    broker::{Access, Broker},
+    child::Child,
+};
+use anyhow::{Context, bail};
+use domain::{Moment, Party};
+use party::{keys::new_signing_key, pairing::Pairing};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// How long a service may take to come up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the three have in common, and what differs.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where driven business time starts; none: the system's time.
+    pub driven_from: Option<Moment>,
+    /// Roles that decide by themselves.
+    pub automatic: BTreeMap<Party, BTreeSet<String>>,
+    /// A charter file for all three; none: the programme's.
+    pub charter: Option<PathBuf>,
+    /// Where spans go.
+    pub otlp_endpoint: Option<String>,
+    /// The bank's core-banking system; none: its own ledger.
+    pub core_banking_url: Option<String>,
+}
+
+/// Writes keys, pairing and configuration of the three under `folder` and returns the configuration files. What is there
+/// already is taken up again.
+///
+/// # Errors
+/// A file cannot be read or written, or a key cannot be made.
+pub fn prepare(folder: &Path, broker: &Broker, options: &Options) -> anyhow::Result<BTreeMap<Party, PathBuf>> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let folder = fs::canonicalize(folder)?;
+    let mut publics = BTreeMap::new();
+    for party in Party::ALL {
+        let home = folder.join(party.as_str());
+        let key = home.join(format!("{party}.key"));
+        let public = if key.exists() {
+            party::keys::read_signing_key(&key, party)?.public().clone()
+        } else {
+            new_signing_key(&home, party)?.1
+        };
+        publics.insert(party, public);
+    }
+    let pairing = folder.join("pairing.toml");
+    fs::write(&pairing, Pairing::text(publics.iter().map(|(party, key)| (*party, key))))?;
+    let mut files = BTreeMap::new();
+    for party in Party::ALL {
+        let home = folder.join(party.as_str());
+        let vault = home.join("vault.key");
+        if !vault.exists() {
+            let key: [u8; 32] = rand::random();
+            secret_file(&vault, hex::encode(key).as_bytes())?;
+        }
+        let file = home.join("config.toml");
+        let config = configuration(&home, &pairing, party, broker, options)?;
+        // It holds the seeds of the NATS users.
+        let _ = fs::remove_file(&file);
+        secret_file(&file, config.as_bytes())?;
+        files.insert(party, file);
+    }
+    Ok(files)
+}
+
+fn configuration(
+    home: &Path,
+    pairing: &Path,
+    party: Party,
+    broker: &Broker,
+    options: &Options,
+) -> anyhow::Result<String> {
+    let path = |path: &Path| toml::Value::String(path.display().to_string());
+    let text = |text: &str| toml::Value::String(text.to_owned());
+    let mut table = toml::Table::new();
+    let mut set = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
+    set("party", text(party.as_str()));
+    set("programme", text("warm-venture-loan"));
+    set("environment", text("demo"));
+    set("data_dir", path(&home.join("data")));
+    set("http_listen", text("127.0.0.1:0"));
+    set("nats_url", text(&broker.url()));
+    set("nats_app_seed", text(&broker.seed(party, Access::App)?));
+    set("nats_admin_seed", text(&broker.seed(party, Access::Admin)?));
+    set("signing_key_file", path(&home.join(format!("{party}.key"))));
+    set("pairing_file", path(pairing));
+    set("vault_key_file", path(&home.join("vault.key")));
+    set("operator_token_file", path(&home.join("operator.token")));
+    if let Some(at) = options.driven_from {
+        let driven = toml::Table::from_iter([("driven".to_owned(), toml::Value::Integer(at.millis()))]);
+        set("business_time", toml::Value::Table(driven));
+    }
+    if let Some(roles) = options.automatic.get(&party) {
+        set("automatic", toml::Value::Array(roles.iter().map(|role| text(role)).collect()));
+    }
+    if let Some(charter) = &options.charter {
+        set("charter_file", path(charter));
+    }
+    if let Some(endpoint) = &options.otlp_endpoint {
+        set("otlp_endpoint", text(endpoint));
+    }
+    if let Some(url) = options.core_banking_url.as_ref().filter(|_| party == Party::Bank) {
+        set("core_banking_url", text(url));
+    }
+    Ok(toml::to_string_pretty(&table)?)
+}
+
+fn secret_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot create {}", path.display()))?;
+    file.write_all(bytes)?;
+    Ok(())
+}
+
+/// A running service of the cluster.
+#[derive(Debug)]
+pub struct Service {
+    /// Whose it is.
+    pub party: Party,
+    /// Base address of its HTTP interface, `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// The operator's bearer token.
+    pub operator_token: String,
+    /// Its log.
+    pub log: PathBuf,
+    config: PathBuf,
+    program: PathBuf,
+    child: Child,
+}
+
+impl Service {
+    /// Starts the service with this configuration as a process of its own and waits until it listens. `program` is the
+    /// `nuan` command.
+    ///
+    /// # Errors
+    /// It cannot be started, or ends, or does not listen in time; with the last line of its log.
+    pub fn start(program: &Path, party: Party, config: &Path) -> anyhow::Result<Self> {
+        let home = config.parent().context("a configuration file has a folder")?;
+        let (log, address_file) = (home.join("service.log"), home.join("data/http.addr"));
+        let _ = fs::remove_file(&address_file);
+        let out = File::options().create(true).append(true).open(&log)?;
+        let errors = out.try_clone()?;
+        let mut child = Child::spawn(program, |command| {
+            command.args(["serve", party.as_str(), "--config"]).arg(config).stdout(out).stderr(errors);
+        })
+        .with_context(|| format!("cannot start {}", program.display()))?;
+        let until = Instant::now() + PATIENCE;
+        let address = loop {
+            if let Ok(address) = fs::read_to_string(&address_file)
+                && !address.is_empty()
+            {
+                break address;
+            }
+            if child.ended()?.is_some() || Instant::now() > until {
+                let words = fs::read_to_string(&log).unwrap_or_default();
+                bail!("the {party}'s service did not come up: {}", words.lines().last().unwrap_or("no word"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let operator_token = fs::read_to_string(home.join("operator.token"))?.trim().to_owned();
+        Ok(Service {
+            party,
+            url: format!("http://{address}"),
+            operator_token,
+            log,
+            config: config.to_owned(),
+            program: program.to_owned(),
+            child,
+        })
+    }
+
+    /// Process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it at once, wherever it is.
+    ///
+    /// # Errors
+    /// The process cannot be signalled.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        Ok(())
+    }
+
+    /// Starts it again on the same files. Its address changes.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        *self = Service::start(&self.program, self.party, &self.config)?;
+        Ok(())
+    }
+
+    /// Asks it to stop and waits.
+    ///
+    /// # Errors
+    /// The process cannot be signalled.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.child.terminate(Duration::from_secs(10))?;
+        Ok(())
+    }
+}
