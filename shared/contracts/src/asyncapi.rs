@@ -15,7 +15,8 @@ pub fn document() -> Value {
                 continue;
             }
             let id = format!("{from}_to_{to}");
-            let messages: Map<String, Value> = kinds.iter().map(|kind| (kind.name().to_owned(), message(*kind))).collect();
+            let messages: Map<String, Value> =
+                kinds.iter().map(|kind| (kind.name().to_owned(), message(*kind))).collect();
             let refs: Vec<Value> = kinds
                 .iter()
                 .map(|kind| json!({ "$ref": format!("#/channels/{id}/messages/{}", kind.name()) }))

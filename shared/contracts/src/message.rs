@@ -573,7 +573,13 @@ messages! {
 
 impl Letter {
     /// SHA-256 over the letter's fields but its hash, hex: what issuer and holder compare.
-    pub fn digest(letter_no: &str, amount_fen: Amount, issued_on: Date, valid_until: Date, period_months: u16) -> String {
+    pub fn digest(
+        letter_no: &str,
+        amount_fen: Amount,
+        issued_on: Date,
+        valid_until: Date,
+        period_months: u16,
+    ) -> String {
         use sha2::{Digest, Sha256};
         let text = format!(
             "nuan-letter-1\n{letter_no}\n{}\n{issued_on}\n{valid_until}\n{period_months}\n",
@@ -584,6 +590,7 @@ impl Letter {
 
     /// Whether the hash that the letter carries is the hash of its fields.
     pub fn is_intact(&self) -> bool {
-        self.hash == Letter::digest(&self.letter_no, self.amount_fen, self.issued_on, self.valid_until, self.period_months)
+        self.hash
+            == Letter::digest(&self.letter_no, self.amount_fen, self.issued_on, self.valid_until, self.period_months)
     }
 }

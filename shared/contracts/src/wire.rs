@@ -153,13 +153,17 @@ pub fn encode(message: &Message, envelope: &Envelope<'_>) -> Result<Vec<u8>, ser
 /// # Errors
 /// [`Unreadable`], naming what is wrong.
 pub fn decode(bytes: &[u8], from: Party, to: Party) -> Result<Received, Unreadable> {
-    let event: Event<'_> = serde_json::from_slice(bytes).map_err(|error| Unreadable::NotCloudEvent(error.to_string()))?;
+    let event: Event<'_> =
+        serde_json::from_slice(bytes).map_err(|error| Unreadable::NotCloudEvent(error.to_string()))?;
     let wrong = |attribute, why: String| Unreadable::Attribute { attribute, why };
     if event.specversion != "1.0" {
         return Err(wrong("specversion", format!("`{}`, this build reads 1.0", event.specversion)));
     }
     if event.datacontenttype != "application/json" {
-        return Err(wrong("datacontenttype", format!("`{}`, this build reads application/json", event.datacontenttype)));
+        return Err(wrong(
+            "datacontenttype",
+            format!("`{}`, this build reads application/json", event.datacontenttype),
+        ));
     }
     if event.source != format!("/nuan/{from}") {
         return Err(wrong("source", format!("`{}`, but {from} signed it", event.source)));

@@ -30,7 +30,9 @@ fn firm() -> Firm {
 }
 
 fn wish() -> Wish {
-    Wish { amount_fen: amount(48_000_000), term_months: 18, method: Method::Bullet, purpose: "支付房屋租金".into() }
+    Wish {
+        amount_fen: amount(48_000_000), term_months: 18, method: Method::Bullet, purpose: "支付房屋租金".into()
+    }
 }
 
 fn letter() -> Letter {
@@ -72,13 +74,15 @@ pub fn sample(kind: Kind) -> Message {
         }),
         Kind::GuaranteeAssessed => Message::GuaranteeAssessed(GuaranteeAssessed {
             about: about("assess"),
-            opinion: GuaranteeOpinion::Agreed { amount_fen: amount(48_000_000), conditions: vec!["按季报送报表".into()] },
+            opinion: GuaranteeOpinion::Agreed {
+                amount_fen: amount(48_000_000),
+                conditions: vec!["按季报送报表".into()],
+            },
         }),
         Kind::WithdrawOpinion => Message::WithdrawOpinion(plain("assess")),
-        Kind::GuarantorRefused => Message::GuarantorRefused(AskRefused {
-            about: about("assess"),
-            why: AskRefusal::CharterNotAccepted,
-        }),
+        Kind::GuarantorRefused => {
+            Message::GuarantorRefused(AskRefused { about: about("assess"), why: AskRefusal::CharterNotAccepted })
+        }
         Kind::OpinionWithdrawn => Message::OpinionWithdrawn(undone("assess")),
         Kind::ApproveCredit => Message::ApproveCredit(ApproveCredit {
             about: about("approve"),
@@ -92,9 +96,7 @@ pub fn sample(kind: Kind) -> Message {
             decision: CreditDecision::Declined { reason: CreditDecline::RelatedDebt },
         }),
         Kind::CancelApproval => Message::CancelApproval(plain("approve")),
-        Kind::BankRefused => {
-            Message::BankRefused(AskRefused { about: about("approve"), why: AskRefusal::OutOfOrder })
-        }
+        Kind::BankRefused => Message::BankRefused(AskRefused { about: about("approve"), why: AskRefusal::OutOfOrder }),
         Kind::ApprovalCancelled => Message::ApprovalCancelled(undone("approve")),
         Kind::SignContracts => {
             Message::SignContracts(SignContracts { about: about("contracts"), amount_fen: amount(48_000_000) })
@@ -114,10 +116,9 @@ pub fn sample(kind: Kind) -> Message {
             about: about("letter"),
             refused: Some("已放款，不能撤销".into()),
         }),
-        Kind::AskNotDisbursed => Message::AskNotDisbursed(AskNotDisbursed {
-            about: about("letter"),
-            letter_no: "BH-NCD-2018-0052-1".into(),
-        }),
+        Kind::AskNotDisbursed => {
+            Message::AskNotDisbursed(AskNotDisbursed { about: about("letter"), letter_no: "BH-NCD-2018-0052-1".into() })
+        }
         Kind::NotDisbursedStated => Message::NotDisbursedStated(NotDisbursedStated {
             about: about("letter"),
             letter_no: "BH-NCD-2018-0052-1".into(),
@@ -153,10 +154,9 @@ pub fn sample(kind: Kind) -> Message {
             letter_no: "BH-NCD-2018-0052-1".into(),
             receipt: receipt(),
         }),
-        Kind::ActivateLetter => Message::ActivateLetter(ActivateLetter {
-            about: about("activate"),
-            letter_no: "BH-NCD-2018-0052-1".into(),
-        }),
+        Kind::ActivateLetter => {
+            Message::ActivateLetter(ActivateLetter { about: about("activate"), letter_no: "BH-NCD-2018-0052-1".into() })
+        }
         Kind::LetterActivated => Message::LetterActivated(confirmed("activate")),
     }
 }
