@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use channel::PublicKey;
+use channel::{KeyId, PublicKey};
 use domain::Party;
 use serde::{Deserialize, Serialize};
 
@@ -75,14 +75,14 @@ pub enum PairingError {
         found: [String; 2],
     },
     /// The partners have been given another key of ours than the one that would sign.
-    #[error("the pairing has the key {pinned} for the {own}, but the signing key file is for {signing}")]
+    #[error("the pairing has a key with id {pinned} for the {own}, but the signing key file is for {signing}")]
     OtherOwnKey {
         /// Whose.
         own: Party,
-        /// The public key in the pairing.
-        pinned: PublicKey,
-        /// The public half of the signing key.
-        signing: PublicKey,
+        /// The id of the key in the pairing.
+        pinned: KeyId,
+        /// The id of the signing key.
+        signing: KeyId,
     },
 }
 
@@ -147,7 +147,7 @@ impl Pairing {
         }
         match self.key(own) {
             Some(pinned) if pinned == *signing => Ok(()),
-            Some(pinned) => Err(PairingError::OtherOwnKey { own, pinned, signing: *signing }),
+            Some(pinned) => Err(PairingError::OtherOwnKey { own, pinned: pinned.id(), signing: signing.id() }),
             None => Err(PairingError::Missing(own)),
         }
     }
