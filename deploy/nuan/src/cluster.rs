@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use domain::{Moment, Party};
-use party::{keys::new_signing_key, pairing::Pairing};
+use party::{keys::{new_signing_key, new_vault_key}, pairing::Pairing};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
@@ -19,6 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+const PROGRAMME: &str = "warm-venture-loan";
+const ENVIRONMENT: &str = "local";
 /// How long a service may take to come up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -52,19 +54,19 @@ pub fn prepare(folder: &Path, broker: &Broker, options: &Options) -> anyhow::Res
         let public = if key.exists() {
             party::keys::read_signing_key(&key, party)?.public().clone()
         } else {
-            new_signing_key(&home, party)?.1
+            fs::create_dir_all(&home)?;
+            new_signing_key(&key, party)?.public().clone()
         };
         publics.insert(party, public);
     }
     let pairing = folder.join("pairing.toml");
-    fs::write(&pairing, Pairing::text(publics.iter().map(|(party, key)| (*party, key))))?;
+    fs::write(&pairing, Pairing::new(PROGRAMME.into(), ENVIRONMENT.into(), publics)?.to_toml()?)?;
     let mut files = BTreeMap::new();
     for party in Party::ALL {
         let home = folder.join(party.as_str());
         let vault = home.join("vault.key");
         if !vault.exists() {
-            let key: [u8; 32] = rand::random();
-            secret_file(&vault, hex::encode(key).as_bytes())?;
+            new_vault_key(&vault)?;
         }
         let file = home.join("config.toml");
         let config = configuration(&home, &pairing, party, broker, options)?;
@@ -88,8 +90,8 @@ fn configuration(
     let mut table = toml::Table::new();
     let mut set = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
     set("party", text(party.as_str()));
-    set("programme", text("warm-venture-loan"));
-    set("environment", text("demo"));
+    set("programme", text(PROGRAMME));
+    set("environment", text(ENVIRONMENT));
     set("data_dir", path(&home.join("data")));
     set("http_listen", text("127.0.0.1:0"));
     set("nats_url", text(&broker.url()));

@@ -9,6 +9,7 @@
 pub mod broker;
 mod check_id;
 pub mod child;
+pub mod cluster;
 mod doctor;
 mod keys;
 mod schedule;

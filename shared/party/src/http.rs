@@ -15,8 +15,10 @@ pub mod writing;
 #[cfg(test)]
 mod tests;
 
+pub use applications::Nothing;
 pub use holders::Caller;
 pub use policy::{APPLICANT, AUDITOR, OFFICER, OPERATOR, Route, Who};
+pub use technical::{Because, because};
 pub use writing::Writing;
 
 use crate::{

@@ -114,6 +114,7 @@ pub async fn run<O: Organisation>(
 ) -> Result<(), RunError> {
     let pairing = Pairing::read(&config.pairing_file)?;
     let key = read_signing_key(&config.signing_key_file, O::PARTY)?;
+    pairing.check(&config.programme, &config.environment, O::PARTY, key.public())?;
     let vault = Arc::new(Vault::new(read_vault_key(&config.vault_key_file)?));
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| RunError::Write { path: config.data_dir.clone(), source })?;

@@ -208,4 +208,4 @@ pub(super) async fn timeline<O: Organisation>(
 /// A query without parameters.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+pub struct Nothing {}

@@ -1,0 +1,252 @@
+//! The house that the tests live in: broker, three organisations, and hands to operate them.
+
+use domain::{Amount, ApplicationId, Charters, Date, Fen, Moment, Party, Uscc, schedule::Method};
+use nuan::{broker::Broker, cluster};
+use organisation::{Actor, Organisation, Person};
+use party::{
+    config::Config,
+    handle::{CommandWork, Handle, Reply},
+};
+use serde_json::Value;
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use tokio::{sync::oneshot, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use union_core::command::{Form, MemberEntry};
+
+/// How long anything may take that has no reason to wait.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One running organisation.
+pub struct Running<O: Organisation> {
+    pub handle: Handle<O>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl<O: Organisation> Running<O> {
+    pub async fn start(organisation: O, config: &Path) -> Self {
+        let config = Config::load(config, std::iter::empty()).unwrap();
+        let stop = CancellationToken::new();
+        let (out, handle) = oneshot::channel();
+        let token = stop.clone();
+        let task = tokio::spawn(async move {
+            let app = move |handle, _| {
+                assert!(out.send(handle).is_ok());
+                axum::Router::new()
+            };
+            party::run::run(organisation, &config, app, token).await.unwrap();
+        });
+        let mut handle = tokio::time::timeout(PATIENCE, handle).await.unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, handle.ready.wait_for(|ready| *ready)).await.unwrap().unwrap();
+        Running { handle, stop, task }
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
+    }
+
+    /// Gives a command as this person and returns the answer.
+    pub async fn tell(&self, person: &str, roles: &[&str], command: O::Command) -> Result<Value, String> {
+        let (reply, answer) = oneshot::channel();
+        let work = CommandWork {
+            actor: Actor {
+                person: Person::new(person),
+                roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            },
+            command,
+            expected: None,
+            idempotency: None,
+            sealed: None,
+            caller: None,
+            arrived_ns: 0,
+            reply,
+        };
+        self.handle.commands.send(work).await.unwrap();
+        match tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap() {
+            Reply::Decided { body: Ok(body), .. } => Ok(body),
+            Reply::Decided { body: Err(refusal), .. } => Err(refusal.code),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    /// Waits until a row is in this state.
+    pub async fn until(&self, key: &str, status: &str) -> Value {
+        let id = key.split_once('/').unwrap().1;
+        let mut last = String::new();
+        let waited = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let mut change = self.handle.changes.watch(id);
+                if let Some(row) = self.handle.readers.state(key).await.unwrap() {
+                    last.clone_from(&row.status);
+                    if row.status == status {
+                        return serde_json::from_str(&row.body).unwrap();
+                    }
+                }
+                // The watch is only a hint; a missed one costs a moment.
+                let _ = tokio::time::timeout(Duration::from_millis(200), change.changed()).await;
+            }
+        })
+        .await;
+        waited.unwrap_or_else(|_| panic!("{key} is {last}, not {status}"))
+    }
+
+    pub async fn balance(&self, code: &str) -> i64 {
+        let all = self.handle.readers.balances(code).await.unwrap();
+        all.iter().map(|balance| balance.balance_fen).sum()
+    }
+
+    /// Waits until nothing is under way here.
+    pub async fn idle(&self) {
+        let mut backlog = self.handle.backlog.clone();
+        let quiet = backlog.wait_for(|backlog| backlog.queued == 0 && backlog.unreceipted == 0);
+        tokio::time::timeout(PATIENCE, quiet).await.unwrap().unwrap();
+    }
+}
+
+/// The three and their broker.
+pub struct House {
+    pub union: Running<union_core::Union>,
+    pub guarantor: Running<guarantor_core::Guarantor>,
+    pub bank: Running<bank_core::Bank>,
+    pub broker: Broker,
+    pub files: BTreeMap<Party, std::path::PathBuf>,
+    _folder: tempfile::TempDir,
+}
+
+pub fn charters() -> Arc<Charters> {
+    let mut charters = Charters::default();
+    charters.accept(domain::Charter::programme_2017()).unwrap();
+    Arc::new(charters)
+}
+
+pub fn union() -> union_core::Union {
+    union_core::Union { charters: charters(), automatic: union_core::Role::ALL.iter().copied().collect() }
+}
+
+pub fn guarantor() -> guarantor_core::Guarantor {
+    guarantor_core::Guarantor {
+        charters: charters(),
+        automatic: guarantor_core::Role::ALL.iter().copied().collect(),
+        net_assets_fen: Fen::new(100_000_000_000),
+    }
+}
+
+pub fn bank() -> bank_core::Bank {
+    bank_core::Bank {
+        charters: charters(),
+        automatic: bank_core::Role::ALL.iter().copied().collect(),
+        core_banking: bank_core::CoreBanking::OwnLedger,
+    }
+}
+
+/// The day on which the tests begin.
+pub fn first_day() -> Date {
+    Date::constant(2018, 8, 1)
+}
+
+impl House {
+    pub async fn open() -> House {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Broker::start(&folder.path().join("broker")).unwrap();
+        let options = cluster::Options {
+            driven_from: Some(Moment::start_of(first_day()).plus_hours(9)),
+            ..cluster::Options::default()
+        };
+        let files = cluster::prepare(folder.path(), &broker, &options).unwrap();
+        let (union, guarantor, bank) = tokio::join!(
+            Running::start(union(), &files[&Party::Union]),
+            Running::start(guarantor(), &files[&Party::Guarantor]),
+            Running::start(bank(), &files[&Party::Bank]),
+        );
+        let house = House { union, guarantor, bank, broker, files, _folder: folder };
+        let operator = ["operator"];
+        let deposit_fen = Fen::new(900_000_000);
+        house.union.tell("op", &operator, union_core::Command::OpenBooks { deposit_fen }).await.unwrap_err_or_ok();
+        house.bank.tell("op", &operator, bank_core::Command::OpenBooks { deposit_fen }).await.unwrap_err_or_ok();
+        let capital_fen = Fen::new(10_000_000_000);
+        house.guarantor.tell("op", &operator, guarantor_core::Command::OpenBooks { capital_fen }).await.unwrap_err_or_ok();
+        let members = (0..100).map(|n| MemberEntry { member: member(n), from: first_day(), to: None }).collect();
+        house.union.tell("op", &operator, union_core::Command::LoadMembers { members }).await.unwrap_err_or_ok();
+        house
+    }
+
+    /// Files an application for the `n`-th firm and returns its number.
+    pub async fn file(&self, n: u32, amount_fen: i64, debt_fen: i64) -> Result<ApplicationId, String> {
+        let form = form(n, amount_fen, debt_fen);
+        let answer = self.union.tell("applicant", &["applicant"], union_core::Command::Submit(Box::new(form))).await?;
+        Ok(ApplicationId::parse(answer["application_id"].as_str().unwrap()).unwrap())
+    }
+
+    pub async fn idle(&self) {
+        self.union.idle().await;
+        self.guarantor.idle().await;
+        self.bank.idle().await;
+    }
+
+    pub async fn close(self) {
+        let House { union, guarantor, bank, broker, _folder, .. } = self;
+        tokio::join!(union.stop(), guarantor.stop(), bank.stop());
+        drop(broker);
+    }
+}
+
+/// Commands that answer nothing answer null.
+trait Fine {
+    fn unwrap_err_or_ok(self);
+}
+
+impl Fine for Result<Value, String> {
+    fn unwrap_err_or_ok(self) {
+        if let Err(code) = self {
+            panic!("refused: {code}");
+        }
+    }
+}
+
+pub fn member(n: u32) -> String {
+    format!("member-{n}")
+}
+
+/// The code of the `n`-th firm of the tests, with its check characters.
+pub fn uscc(n: u32) -> Uscc {
+    for organisation_check in "0123456789X".chars() {
+        for check in "0123456789ABCDEFGHJKLMNPQRTUWXY".chars() {
+            let text = format!("91119900X{n:07}{organisation_check}{check}");
+            if let Ok(uscc) = Uscc::parse(&text) {
+                return uscc;
+            }
+        }
+    }
+    panic!("no check characters fit")
+}
+
+pub fn form(n: u32, amount_fen: i64, debt_fen: i64) -> Form {
+    Form {
+        intake_channel: "APP".into(),
+        firm: contracts::Firm {
+            enterprise_name: format!("北京样例{n:04}号有限公司"),
+            uscc: uscc(n),
+            industry_code: "I65".into(),
+            district: "海淀".into(),
+            registered_on: Date::constant(2015, 1, 28),
+            employees: 12,
+            turnover_fen: Fen::new(218_000_000),
+            tax_fen: Fen::new(4_360_000),
+            debt_fen: Fen::new(debt_fen),
+        },
+        wish: contracts::Wish {
+            amount_fen: Amount::new(Fen::new(amount_fen)).unwrap(),
+            term_months: 12,
+            method: Method::Bullet,
+            purpose: "支付房屋租金".into(),
+        },
+        licence_valid_to: None,
+        legal_rep_age: 40,
+        in_beijing: true,
+        member: member(n),
+        vault_token: format!("token-{n}"),
+        credit_query_consent: "2018-1".into(),
+    }
+}

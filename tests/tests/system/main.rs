@@ -1,0 +1,6 @@
+//! The three organisations on a real nats-server and real databases, in this process: their writers, channels and cores
+//! as the services run them, without HTTP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod house;
+mod journey;
