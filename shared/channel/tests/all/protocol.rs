@@ -575,3 +575,98 @@ fn a_partner_signing_a_receipt_for_nothing_we_sent_cannot_be_mistaken_for_progre
     assert!(matches!(verdict, Verdict::Froze(Freeze::WeWereRestored { .. })), "{verdict:?}");
     assert_eq!(a.store.heads.receipted.seq, 0);
 }
+
+#[test]
+fn a_receipt_whose_hash_nobody_can_compare_is_no_progress() {
+    let (mut a, b) = pair(Settings::default());
+    a.batch(&[], &[b"one".to_vec(), b"two".to_vec()], Fault::None, 10);
+    // Within a frame: no hash of ours is stored there, and no honest partner stops there.
+    let mut header = a.open(&b.empty(Empty::Receipt)).preamble().header;
+    header.receipt.seq = 1;
+    let none: [&[u8]; 0] = [];
+    let odd = seal(&header, &none, &key_of(PARTNER)).unwrap().bytes;
+    assert_eq!(a.channel.needs(&a.open(&odd)).outbound_seq, Some(1));
+    assert_eq!(a.hear(&odd, 20), Verdict::Nothing);
+    assert_eq!(a.store.heads.receipted.seq, 0);
+}
+
+#[test]
+fn a_replayed_request_is_answered_once_an_interval() {
+    let (mut a, b) = pair(Settings::default());
+    a.say("one", 10);
+    let request = b.empty(Empty::Request { wanted: 1 });
+    sent(&mut a);
+    for (now, resent) in [(20, 1), (30, 0), (900, 0), (1_020, 1)] {
+        a.hear(&request, now);
+        assert_eq!(sent(&mut a).len(), resent, "at {now}");
+    }
+}
+
+#[test]
+fn a_sign_of_life_after_long_silence_brings_the_resend_forward_and_a_receipt_ends_the_back_off() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("one", 0);
+    let mut now = 0;
+    while now < 1_200_000 {
+        now = a.channel.next_wake();
+        a.tick(now);
+    }
+    sent(&mut a);
+    let heartbeat = b.empty(Empty::Receipt);
+    a.hear(&heartbeat, now + 5_000);
+    assert_eq!(a.channel.next_wake(), now + 5_000);
+    a.tick(now + 5_000);
+    run(&mut a, &mut b, now + 5_000, now + 6_000);
+    assert!(a.channel.is_settled());
+    a.say("two", now + 7_000);
+    assert_eq!(a.channel.next_wake(), now + 9_000, "the next loss is found after two seconds again");
+}
+
+#[test]
+fn a_frozen_side_remembers_the_most_that_the_partner_shows() {
+    let (mut a, b) = pair(Settings::default());
+    let mut header = a.open(&b.empty(Empty::Receipt)).preamble().header;
+    let none: [&[u8]; 0] = [];
+    for (receipt, acknowledged) in [(4, 1), (6, 3), (5, 2)] {
+        header.receipt.seq = receipt;
+        header.acknowledged = acknowledged;
+        let frame = seal(&header, &none, &key_of(PARTNER)).unwrap().bytes;
+        a.hear(&frame, 10);
+    }
+    assert!(
+        matches!(a.frozen(), Some(Freeze::WeWereRestored { their_receipt, acknowledged: 3 }) if their_receipt.seq == 6),
+        "{:?}",
+        a.frozen()
+    );
+}
+
+#[test]
+fn a_receipt_that_rode_on_a_frame_does_not_go_out_again() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("assess", 10);
+    let question = sent(&mut a).remove(0);
+    b.batch(&[question], &[b"approved".to_vec()], Fault::None, 20);
+    sent(&mut b);
+    assert_eq!(b.channel.next_wake(), 2_020, "the resend, and no receipt before it");
+}
+
+#[test]
+fn a_frame_resent_with_an_old_receipt_does_not_pass_for_the_new_one() {
+    let (mut a, mut b) = pair(Settings::default());
+    b.say("built before", 0);
+    sent(&mut b);
+    a.say("assess", 1_950);
+    let question = sent(&mut a).remove(0);
+    b.hear(&question, 1_950);
+    b.tick(2_000);
+    assert_eq!(sent(&mut b).len(), 1, "the resend");
+    assert_eq!(b.channel.next_wake(), 2_050, "the receipt is still due");
+}
+
+#[test]
+fn a_message_sent_is_a_sign_of_life_too() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("one", 20_000);
+    run(&mut a, &mut b, 20_000, 21_000);
+    assert_eq!(a.channel.next_wake(), 50_000);
+}
