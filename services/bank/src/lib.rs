@@ -1,1 +1,75 @@
-//! To be written.
+//! The bank's service: its core behind the common HTTP edge, with the routes that only the bank has.
+//!
+//! It decides nothing and moves no money: payments leave through the core's orders to the core-banking system. Start
+//! reading at [`router`]; what officers decide is in [`decisions`].
+
+pub mod decisions;
+mod routes;
+
+use axum::Router;
+use bank_core::{Bank, CoreBanking, Role, Row};
+use domain::Party;
+use party::{
+    config::{Config, ConfigError},
+    handle::Handle,
+    http::{self, Edge},
+    run::RunError,
+    vault::Vault,
+};
+use serde_json::Value;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// Runs the bank's service until `shutdown`.
+///
+/// # Errors
+/// The configuration is wrong, or something fails for good.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
+    party::run::run(organisation(&config)?, &config, router, shutdown).await
+}
+
+fn organisation(config: &Config) -> Result<Bank, RunError> {
+    if config.party != Party::Bank {
+        let wrong = format!("party is {}, but this is the bank's service", config.party);
+        return Err(ConfigError::Wrong(wrong).into());
+    }
+    let charters = Arc::new(party::run::charters(config)?);
+    let core_banking = if config.core_banking_url.is_some() { CoreBanking::Port } else { CoreBanking::OwnLedger };
+    Ok(Bank { charters, automatic: automatic(&config.automatic)?, core_banking })
+}
+
+/// The roles that decide by themselves, as they are configured.
+fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
+    let role = |name: &String| {
+        let role = Role::ALL.iter().find(|role| role.code() == name && **role != Role::Operator);
+        role.copied().ok_or_else(|| ConfigError::Wrong(format!("automatic: the bank has no deciding role `{name}`")))
+    };
+    names.iter().map(role).collect()
+}
+
+/// The bank's HTTP interface.
+pub fn router(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
+    http::router(handle, vault, edge(), routes::router())
+}
+
+/// How the bank looks from outside.
+pub fn edge() -> Edge<Bank> {
+    Edge {
+        title: "暖·创贷 银行",
+        kind: "case",
+        officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
+        applicants: false,
+        summary,
+        decide: decisions::decide,
+        decisions: decisions::schema(),
+        routes: routes::table(),
+    }
+}
+
+/// A case as people see it.
+fn summary(row: &Row) -> Value {
+    match row {
+        Row::Case(case) => http::view_of::<Bank>(row, &case.id, &["requests", "statements"]),
+        Row::Loan(_) => Value::Null,
+    }
+}

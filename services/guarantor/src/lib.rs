@@ -1,1 +1,89 @@
-//! To be written.
+//! The guarantor's service: its core behind the common HTTP edge, with the routes that only the guarantor has.
+//!
+//! It decides nothing. Start reading at [`router`]; what officers decide is in [`decisions`].
+
+pub mod decisions;
+mod routes;
+
+use axum::{Extension, Router};
+use domain::{Charters, Fen, Party};
+use guarantor_core::{Guarantor, Role, Row};
+use party::{
+    config::{Config, ConfigError},
+    handle::Handle,
+    http::{self, Edge},
+    run::RunError,
+    vault::Vault,
+};
+use serde_json::Value;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// What the guarantor may guarantee by: its charters and its own net assets.
+#[derive(Clone, Debug)]
+pub struct Measures {
+    /// The charters it has accepted.
+    pub charters: Arc<Charters>,
+    /// Its own net assets, fen.
+    pub net_assets_fen: Fen,
+}
+
+/// Runs the guarantor's service until `shutdown`.
+///
+/// # Errors
+/// The configuration is wrong, or something fails for good.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
+    let guarantor = organisation(&config)?;
+    let measures = Measures { charters: Arc::clone(&guarantor.charters), net_assets_fen: guarantor.net_assets_fen };
+    party::run::run(guarantor, &config, move |handle, vault| router(handle, vault, measures), shutdown).await
+}
+
+fn organisation(config: &Config) -> Result<Guarantor, RunError> {
+    if config.party != Party::Guarantor {
+        let wrong = format!("party is {}, but this is the guarantor's service", config.party);
+        return Err(ConfigError::Wrong(wrong).into());
+    }
+    let Some(net_assets_fen) = config.net_assets_fen.filter(|fen| *fen > 0) else {
+        return Err(ConfigError::Wrong("the guarantor needs net_assets_fen above zero".into()).into());
+    };
+    let charters = Arc::new(party::run::charters(config)?);
+    let automatic = automatic(&config.automatic)?;
+    Ok(Guarantor { charters, automatic, net_assets_fen: Fen::new(net_assets_fen) })
+}
+
+/// The roles that decide by themselves, as they are configured.
+fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
+    let role = |name: &String| {
+        let role = Role::ALL.iter().find(|role| role.code() == name && **role != Role::Operator);
+        role.copied()
+            .ok_or_else(|| ConfigError::Wrong(format!("automatic: the guarantor has no deciding role `{name}`")))
+    };
+    names.iter().map(role).collect()
+}
+
+/// The guarantor's HTTP interface.
+pub fn router(handle: Handle<Guarantor>, vault: Arc<Vault>, measures: Measures) -> Router {
+    http::router(handle, vault, edge(), routes::router().layer(Extension(measures)))
+}
+
+/// How the guarantor looks from outside.
+pub fn edge() -> Edge<Guarantor> {
+    Edge {
+        title: "暖·创贷 担保公司",
+        kind: "case",
+        officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
+        applicants: false,
+        summary,
+        decide: decisions::decide,
+        decisions: decisions::schema(),
+        routes: routes::table(),
+    }
+}
+
+/// A case as people see it.
+fn summary(row: &Row) -> Value {
+    match row {
+        Row::Case(case) => http::view_of::<Guarantor>(row, &case.id, &["requests"]),
+        Row::Limits(_) | Row::Client(_) => Value::Null,
+    }
+}

@@ -1,1 +1,82 @@
-//! To be written.
+//! The union's service: its core behind the common HTTP edge, with the routes that only the union has.
+//!
+//! It decides nothing: forms are validated and personal data sealed here, then the core decides. Start reading at
+//! [`router`]; the form of an application is in [`submission`], what officers decide in [`decisions`].
+
+pub mod decisions;
+pub mod identifiers;
+pub mod members;
+mod routes;
+pub mod submission;
+
+use axum::{Extension, Router};
+use domain::{Charters, Party};
+use party::{
+    config::{Config, ConfigError},
+    handle::Handle,
+    http::{self, Edge},
+    run::RunError,
+    vault::Vault,
+};
+use serde_json::Value;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio_util::sync::CancellationToken;
+use union_core::{Role, Row, Union};
+
+/// Runs the union's service until `shutdown`.
+///
+/// # Errors
+/// The configuration is wrong, or something fails for good.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
+    let union = organisation(&config)?;
+    let charters = Arc::clone(&union.charters);
+    party::run::run(union, &config, move |handle, vault| router(handle, vault, charters), shutdown).await
+}
+
+fn organisation(config: &Config) -> Result<Union, RunError> {
+    if config.party != Party::Union {
+        let wrong = format!("party is {}, but this is the union's service", config.party);
+        return Err(ConfigError::Wrong(wrong).into());
+    }
+    let charters = Arc::new(party::run::charters(config)?);
+    Ok(Union { charters, automatic: automatic(&config.automatic)? })
+}
+
+/// The roles that decide by themselves, as they are configured.
+fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
+    let role = |name: &String| {
+        let role = Role::ALL.iter().find(|role| role.code() == name && **role != Role::Operator);
+        role.copied().ok_or_else(|| ConfigError::Wrong(format!("automatic: the union has no deciding role `{name}`")))
+    };
+    names.iter().map(role).collect()
+}
+
+/// The union's HTTP interface.
+pub fn router(handle: Handle<Union>, vault: Arc<Vault>, charters: Arc<Charters>) -> Router {
+    http::router(handle, vault, edge(), routes::router().layer(Extension(charters)))
+}
+
+/// How the union looks from outside.
+pub fn edge() -> Edge<Union> {
+    Edge {
+        title: "暖·创贷 工会",
+        kind: "application",
+        officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
+        applicants: true,
+        summary,
+        decide: decisions::decide,
+        decisions: decisions::schema(),
+        routes: routes::table(),
+    }
+}
+
+/// An application as people see it. The pseudonym and the vault's token lead nowhere without the vault, and still are
+/// nobody's business.
+fn summary(row: &Row) -> Value {
+    match row {
+        Row::Application(application) => {
+            http::view_of::<Union>(row, &application.id, &["member", "vault_token", "run"])
+        }
+        _ => Value::Null,
+    }
+}

@@ -29,7 +29,7 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderValue, Response, StatusCode, Uri, header},
     middleware::from_fn_with_state,
     routing,
 };
@@ -243,11 +243,46 @@ pub fn unreadable(error: &StoreError) -> Problem {
 
 /// A page of a list.
 #[derive(Debug, Serialize)]
-pub(crate) struct Page<T> {
+pub struct Page<T> {
+    /// What is on it.
     pub items: Vec<T>,
     /// Where the next page begins; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The only page of a short list.
+    pub const fn whole(items: Vec<T>) -> Self {
+        Page { items, next_cursor: None }
+    }
+
+    /// The first `limit` of items that were read one more than that, if there are more.
+    pub fn cut(mut items: Vec<T>, limit: u32, place: impl Fn(&T) -> String) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = items.last().filter(|_| has_more).map(|last| web::encode_cursor(&place(last)));
+        Page { items, next_cursor }
+    }
+
+    /// The same page with its items in another form.
+    pub fn with<U>(self, items: Vec<U>) -> Page<U> {
+        Page { items, next_cursor: self.next_cursor }
+    }
+}
+
+impl<T: Serialize> Page<T> {
+    /// The answer, with a link to the next page of the request.
+    ///
+    /// # Errors
+    /// 500: an item does not write as JSON.
+    pub fn respond(&self, uri: &Uri) -> Result<Response<Body>, Problem> {
+        let link = self.next_cursor.as_ref().and_then(|cursor| web::next_link(uri, cursor));
+        let mut response = ok(self)?;
+        response.headers_mut().extend(link.map(|link| (header::LINK, link)));
+        Ok(response)
+    }
 }
 
 /// Most items of a page.
@@ -255,7 +290,10 @@ const MAX_LIMIT: u32 = 200;
 const DEFAULT_LIMIT: u32 = 50;
 
 /// The number of items that a page may have.
-pub(crate) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
+///
+/// # Errors
+/// 400: none, or more than 200.
+pub fn page_limit(asked: Option<u32>) -> Result<u32, Problem> {
     match asked.unwrap_or(DEFAULT_LIMIT) {
         limit @ 1..=MAX_LIMIT => Ok(limit),
         _ => Err(Problem::bad_request("INVALID_QUERY", format!("limit 应为 1 至 {MAX_LIMIT} 的整数。"))),

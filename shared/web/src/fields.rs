@@ -154,6 +154,29 @@ impl Fields {
         number
     }
 
+    /// A required object, read by `read`.
+    pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields) -> Option<T>) -> Option<T> {
+        let Value::Object(object) = self.required(name)? else {
+            self.wrong(name, "OBJECT", "应为 JSON 对象。");
+            return None;
+        };
+        self.inner(format!("{}/{}", self.at, json::escape(name)), object, read)
+    }
+
+    fn inner<T>(
+        &mut self,
+        at: String,
+        object: Map<String, Value>,
+        read: impl FnOnce(&mut Fields) -> Option<T>,
+    ) -> Option<T> {
+        let mut fields = Fields::of(at, object);
+        let read = read(&mut fields);
+        fields.refuse_unknown();
+        let is_whole = fields.errors.is_empty();
+        fields.errors.into_iter().for_each(|error| self.push(error));
+        read.filter(|_| is_whole)
+    }
+
     /// A required list of objects, each read by `read`. The list counts as read only if every object was.
     pub fn objects<T>(
         &mut self,
@@ -178,13 +201,8 @@ impl Fields {
                 all = None;
                 continue;
             };
-            let mut fields = Fields::of(at, object);
-            let read = read(&mut fields);
-            fields.refuse_unknown();
-            let is_whole = fields.errors.is_empty();
-            fields.errors.into_iter().for_each(|error| self.push(error));
-            match (read, &mut all) {
-                (Some(read), Some(all)) if is_whole => all.push(read),
+            match (self.inner(at, object, &read), &mut all) {
+                (Some(read), Some(all)) => all.push(read),
                 _ => all = None,
             }
         }

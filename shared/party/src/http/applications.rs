@@ -1,6 +1,6 @@
 //! Applications as people look them up: one, many, and what happened to it.
 
-use super::{App, Caller, Page, application_id, limit, ok, unreadable};
+use super::{App, Caller, Page, application_id, ok, page_limit, unreadable};
 use crate::store::read::{Filter, StateRow};
 use axum::{
     extract::{Path, State},
@@ -36,7 +36,7 @@ pub(super) async fn list<O: Organisation>(
     uri: Uri,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    let limit = limit(query.limit)?;
+    let limit = page_limit(query.limit)?;
     let uscc = query.uscc.map(|uscc| Uscc::parse(&uscc)).transpose();
     let uscc = uscc.map_err(|error| Problem::bad_request("INVALID_QUERY", format!("uscc：{error}")))?;
     let applicant = app.is_applicant_only(&caller);
@@ -49,24 +49,18 @@ pub(super) async fn list<O: Organisation>(
         Some(cursor) => format!("{prefix}{}", web::decode_cursor(&cursor)?),
         None => String::new(),
     };
-    let mut rows =
+    let rows =
         app.handle.readers.list(&prefix, &filter, &after, limit + 1).await.map_err(|error| unreadable(&error))?;
-    let has_more = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if has_more {
-        rows.pop();
-    }
-    let next_cursor = rows.last().filter(|_| has_more).map(|row| web::encode_cursor(&row.key[prefix.len()..]));
-    let mut items = Vec::with_capacity(rows.len());
-    for row in &rows {
+    let page = Page::cut(rows, limit, |row| row.key[prefix.len()..].to_owned());
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in &page.items {
         let id = application_id(&row.key[prefix.len()..])?;
-        if !applicant || app.may_see(&caller, &id).await.is_ok() {
+        // A page of an applicant's may be shorter than its limit: what is not theirs is left out.
+        if !applicant || app.owner(&id).await?.is_some_and(|owner| owner == caller.person) {
             items.push(app.view(row)?);
         }
     }
-    let link = next_cursor.as_ref().and_then(|cursor| web::next_link(&uri, cursor));
-    let mut response = ok(&Page { items, next_cursor })?;
-    response.headers_mut().extend(link.map(|link| (header::LINK, link)));
-    Ok(response)
+    page.with(items).respond(&uri)
 }
 
 /// How long to wait, and for what.
@@ -202,7 +196,7 @@ pub(super) async fn timeline<O: Organisation>(
             items.push(entry(String::new(), "refused", format!("{}（{}）", said("title"), said("code"))));
         }
     }
-    ok(&Page { items, next_cursor: None })
+    ok(&Page::whole(items))
 }
 
 /// A query without parameters.

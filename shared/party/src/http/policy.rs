@@ -272,7 +272,7 @@ pub fn application() -> Described {
 }
 
 /// The schema of a list of these.
-fn list_of(name: &str, item: &Described) -> Option<Described> {
+pub fn list_of(name: &str, item: &Described) -> Option<Described> {
     use web::utoipa::openapi::{ArrayBuilder, Type, schema::SchemaType};
     let list = ObjectBuilder::new()
         .property("items", ArrayBuilder::new().items(item.reference()))

@@ -1,9 +1,9 @@
 //! What waits for a person, and what the person decides.
 
-use super::{AUDITOR, App, Caller, OPERATOR, Page, Writing, application_id, limit, ok, unreadable};
+use super::{AUDITOR, App, Caller, OPERATOR, Page, Writing, application_id, page_limit, unreadable};
 use axum::{
     extract::{Path, State},
-    http::{Uri, header},
+    http::Uri,
     response::Response,
 };
 use domain::Moment;
@@ -30,7 +30,7 @@ pub(super) async fn list<O: Organisation>(
     uri: Uri,
     Query(query): Query<TasksQuery>,
 ) -> Result<Response, Problem> {
-    let limit = limit(query.limit)?;
+    let limit = page_limit(query.limit)?;
     let application = query.application_id.as_deref().map(application_id).transpose()?.map(|id| id.to_string());
     let after = query.cursor.as_deref().map(place).transpose()?.unwrap_or((i64::MIN, String::new()));
     let mut found = Vec::new();
@@ -46,16 +46,9 @@ pub(super) async fn list<O: Organisation>(
         }
     }
     found.sort_by(|a, b| (a.due_at, &a.task_id).cmp(&(b.due_at, &b.task_id)));
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next_cursor =
-        found.last().filter(|_| has_more).map(|last| web::encode_cursor(&format!("{} {}", last.due_at, last.task_id)));
-    let link = next_cursor.as_ref().and_then(|cursor| web::next_link(&uri, cursor));
-    let items: Vec<Value> = found.into_iter().map(|task| task.view).collect();
-    let mut response = ok(&Page { items, next_cursor })?;
-    response.headers_mut().extend(link.map(|link| (header::LINK, link)));
-    Ok(response)
+    let page = Page::cut(found, limit, |last| format!("{} {}", last.due_at, last.task_id));
+    let items: Vec<Value> = page.items.iter().map(|task| task.view.clone()).collect();
+    page.with(items).respond(&uri)
 }
 
 /// The roles whose tasks are wanted, `None` for every role: an officer's own, or any for whoever oversees them.

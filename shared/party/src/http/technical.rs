@@ -1,6 +1,6 @@
 //! What operators and auditors look at: incidents, parked inputs, books, queues, the clock, accounts, health.
 
-use super::{APPLICANT, AUDITOR, App, OPERATOR, Page, Writing, applications::Nothing, limit, ok, unreadable};
+use super::{APPLICANT, AUDITOR, App, OPERATOR, Page, Writing, applications::Nothing, ok, page_limit, unreadable};
 use crate::{clock::DriveError, handle::Maintenance, store::read::TransferRow};
 use axum::{
     extract::{Path, State},
@@ -22,7 +22,7 @@ pub(super) async fn incidents<O: Organisation>(
 ) -> Result<Response, Problem> {
     let bodies = app.handle.readers.incidents().await.map_err(|error| unreadable(&error))?;
     let items: Result<Vec<Box<RawValue>>, _> = bodies.into_iter().map(RawValue::from_string).collect();
-    ok(&Page { items: items.map_err(|error| Problem::internal(&error))?, next_cursor: None })
+    ok(&Page::whole(items.map_err(|error| Problem::internal(&error))?))
 }
 
 /// `GET /api/v1/parked`.
@@ -44,7 +44,7 @@ pub(super) async fn parked<O: Organisation>(
             })
         })
         .collect();
-    ok(&Page { items, next_cursor: None })
+    ok(&Page::whole(items))
 }
 
 /// Why somebody does something.
@@ -115,7 +115,7 @@ pub(super) async fn balances<O: Organisation>(
     Query(query): Query<BalancesQuery>,
 ) -> Result<Response, Problem> {
     let items = app.handle.readers.balances(&query.prefix).await.map_err(|error| unreadable(&error))?;
-    ok(&Page { items, next_cursor: None })
+    ok(&Page::whole(items))
 }
 
 /// Which page.
@@ -135,7 +135,7 @@ pub(super) async fn transfers<O: Organisation>(
     uri: Uri,
     Query(query): Query<TransfersQuery>,
 ) -> Result<Response, Problem> {
-    let limit = usize::try_from(limit(query.limit)?).unwrap_or(usize::MAX);
+    let limit = usize::try_from(page_limit(query.limit)?).unwrap_or(usize::MAX);
     let after = match query.cursor.as_deref().map(web::decode_cursor).transpose()? {
         None => 0,
         Some(place) => {
@@ -146,10 +146,7 @@ pub(super) async fn transfers<O: Organisation>(
     let is_all = items.len() < usize::try_from(TRANSFERS_READ).unwrap_or(usize::MAX);
     let (items, last) = whole_decisions(items, limit, is_all);
     let next_cursor = last.map(|position| web::encode_cursor(&position.to_string()));
-    let link = next_cursor.as_ref().and_then(|cursor| web::next_link(&uri, cursor));
-    let mut response = ok(&Page { items, next_cursor })?;
-    response.headers_mut().extend(link.map(|link| (header::LINK, link)));
-    Ok(response)
+    Page { items, next_cursor }.respond(&uri)
 }
 
 /// Cuts a list behind the decision that reaches `limit`. With what follows, the position of the last that is left.

@@ -1,0 +1,144 @@
+//! What the bank's officers decide, as bodies of `POST /api/v1/tasks/{task_id}/decision`.
+
+use bank_core::{
+    Bank, Command,
+    command::{CreditVerdict, Finding, PaymentCheck},
+};
+use contracts::CreditDecline;
+use domain::{Amount, ApplicationId, Method, Ppm};
+use party::{http::Decision, vault::Vault};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web::{
+    Problem,
+    openapi::{Described, described, one_of},
+};
+
+/// Task `investigate`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "finding", rename_all = "snake_case", deny_unknown_fields)]
+enum InvestigationReport {
+    /// 建议放贷
+    Recommend {
+        /// 本金，分，不高于申请金额
+        #[schema(value_type = i64)]
+        amount_fen: Amount,
+        /// 合同利率，百万分之一每年，不高于当日上限
+        #[schema(value_type = u32)]
+        rate_ppm: Ppm,
+        /// BULLET、EQUAL_PAYMENT、EQUAL_PRINCIPAL
+        #[schema(value_type = String)]
+        method: Method,
+    },
+    /// 建议拒绝
+    Advise {
+        /// CREDIT_RECORD、REPAYMENT_SOURCE、RELATED_DEBT
+        #[schema(value_type = String)]
+        decline: CreditDecline,
+    },
+}
+
+/// Task `decide-credit`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum CreditDecisionBody {
+    /// 批准
+    Approve {
+        /// 本金，分，不高于建议金额
+        #[schema(value_type = i64)]
+        amount_fen: Amount,
+        /// 合同利率，百万分之一每年，不高于当日上限
+        #[schema(value_type = u32)]
+        rate_ppm: Ppm,
+        /// BULLET、EQUAL_PAYMENT、EQUAL_PRINCIPAL
+        #[schema(value_type = String)]
+        method: Method,
+    },
+    /// 拒绝
+    Decline {
+        /// CREDIT_RECORD、REPAYMENT_SOURCE、RELATED_DEBT
+        #[schema(value_type = String)]
+        reason: CreditDecline,
+    },
+    /// 退回调查
+    Return {
+        /// 理由
+        because: String,
+    },
+}
+
+/// Tasks `sign-loan-contract` and `prepare-payment`: nothing but that it is done.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Done {}
+
+/// Task `check-payment`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum PaymentDecision {
+    /// 放款
+    Release {},
+    /// 退回经办
+    Return {
+        /// 理由
+        because: String,
+    },
+}
+
+/// The schema of a decision's body.
+pub fn schema() -> Described {
+    one_of(
+        "Decision",
+        [
+            described::<InvestigationReport>(),
+            described::<CreditDecisionBody>(),
+            described::<Done>(),
+            described::<PaymentDecision>(),
+        ],
+    )
+}
+
+/// The command that a decision on a task is.
+///
+/// # Errors
+/// 404: the bank has no such task. 400 or 422: the body is none of its decisions.
+pub fn decide(_: &Vault, task: &str, application_id: ApplicationId, body: &[u8]) -> Result<Decision<Bank>, Problem> {
+    let command = match task {
+        "investigate" => {
+            let finding = match web::from_slice(body)? {
+                InvestigationReport::Recommend { amount_fen, rate_ppm, method } => {
+                    Finding::Recommend { amount_fen, rate_ppm, method }
+                }
+                InvestigationReport::Advise { decline } => Finding::Advise { decline },
+            };
+            Command::Investigate { application_id, finding }
+        }
+        "decide-credit" => {
+            let verdict = match web::from_slice(body)? {
+                CreditDecisionBody::Approve { amount_fen, rate_ppm, method } => {
+                    CreditVerdict::Approve { amount_fen, rate_ppm, method }
+                }
+                CreditDecisionBody::Decline { reason } => CreditVerdict::Decline { reason },
+                CreditDecisionBody::Return { because } => CreditVerdict::Return { because },
+            };
+            Command::DecideCredit { application_id, verdict }
+        }
+        "sign-loan-contract" => {
+            let Done {} = web::from_slice(body)?;
+            Command::SignLoanContract { application_id }
+        }
+        "prepare-payment" => {
+            let Done {} = web::from_slice(body)?;
+            Command::PreparePayment { application_id }
+        }
+        "check-payment" => {
+            let verdict = match web::from_slice(body)? {
+                PaymentDecision::Release {} => PaymentCheck::Release,
+                PaymentDecision::Return { because } => PaymentCheck::Return { because },
+            };
+            Command::CheckPayment { application_id, verdict }
+        }
+        _ => return Err(Problem::not_found("银行没有这种任务，任务编号见 GET /api/v1/tasks。")),
+    };
+    Ok(Decision { command, sealed: None })
+}

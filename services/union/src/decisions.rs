@@ -1,0 +1,54 @@
+//! What the union's officers decide, as bodies of `POST /api/v1/tasks/{task_id}/decision`.
+
+use domain::ApplicationId;
+use party::{http::Decision, vault::Vault};
+use serde::Deserialize;
+use union_core::{Command, Union, command::EligibilityVerdict, vocabulary::IntakeRejection};
+use utoipa::ToSchema;
+use web::{
+    Problem,
+    openapi::{Described, described},
+};
+
+/// Task `check-eligibility`.
+// Variants without content have braces: only then does serde refuse what is beside the verdict.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum EligibilityDecision {
+    /// 符合条件
+    Approve {},
+    /// 不符合条件
+    Reject {
+        /// MEMBERSHIP、GROUP_NOT_PROVEN、NOT_OPERATING、PURPOSE_UNSUPPORTED、DOCUMENTS_INCONSISTENT
+        #[schema(value_type = String)]
+        reason: IntakeRejection,
+    },
+    /// 材料不全，通知补充
+    AskForPapers {},
+    /// 材料已补齐
+    PapersSupplied {},
+}
+
+/// The schema of a decision's body.
+pub fn schema() -> Described {
+    described::<EligibilityDecision>()
+}
+
+/// The command that a decision on a task is.
+///
+/// # Errors
+/// 404: the union has no such task. 400 or 422: the body is none of its decisions.
+pub fn decide(_: &Vault, task: &str, application_id: ApplicationId, body: &[u8]) -> Result<Decision<Union>, Problem> {
+    match task {
+        "check-eligibility" => {
+            let verdict = match web::from_slice(body)? {
+                EligibilityDecision::Approve {} => EligibilityVerdict::Approve,
+                EligibilityDecision::Reject { reason } => EligibilityVerdict::Reject { reason },
+                EligibilityDecision::AskForPapers {} => EligibilityVerdict::AskForPapers,
+                EligibilityDecision::PapersSupplied {} => EligibilityVerdict::PapersSupplied,
+            };
+            Ok(Decision { command: Command::DecideEligibility { application_id, verdict }, sealed: None })
+        }
+        _ => Err(Problem::not_found("工会没有这种任务，任务编号见 GET /api/v1/tasks。")),
+    }
+}

@@ -1,0 +1,213 @@
+//! The routes that only the union has: filing, withdrawing, repairing, the register, the books, the fund.
+
+use crate::{members, submission};
+use axum::{
+    Extension, Router,
+    extract::{DefaultBodyLimit, Path, State},
+    response::Response,
+    routing::{get, post},
+};
+use domain::{Charters, Fen};
+use organisation::Key;
+use party::http::{
+    APPLICANT, AUDITOR, App, Nothing, OFFICER, OPERATOR, Route, Who, Writing, application_id, json, policy, unreadable,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use union_core::{
+    Command, Role, Row, Union,
+    command::Repair,
+    fund::{COMMITTED, DEPOSIT, HELD},
+    rows,
+    vocabulary::Withdrawal,
+};
+use utoipa::ToSchema;
+use web::{
+    Problem, Query,
+    openapi::{described, named},
+    utoipa::openapi::ObjectBuilder,
+};
+
+/// Bytes that a load of the register may have.
+const REGISTER_LIMIT: usize = 4 * 1024 * 1024;
+
+type Shared = State<Arc<App<Union>>>;
+
+pub(crate) fn router() -> Router<Arc<App<Union>>> {
+    Router::new()
+        .route("/api/v1/applications", post(submit))
+        .route("/api/v1/applications/{id}/withdrawal", post(withdraw))
+        .route("/api/v1/applications/{id}/repair", post(repair))
+        .route("/api/v1/members", post(load_members).layer(DefaultBodyLimit::max(REGISTER_LIMIT)))
+        .route("/api/v1/books", post(open_books))
+        .route("/api/v1/fund", get(fund))
+}
+
+pub(crate) fn table() -> Vec<Route> {
+    const FILING: Who = Who::Roles(&[APPLICANT, Role::IntakeOfficer.code()]);
+    const REPAIR: Who = Who::Roles(&[OPERATOR]);
+    const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
+    vec![
+        Route::post("/api/v1/applications", FILING, "提交申请", described::<submission::Submission>()).answers(
+            201,
+            "已受理，Location 为其地址",
+            Some(policy::application()),
+        ),
+        Route::post("/api/v1/applications/{id}/withdrawal", FILING, "撤回申请", described::<WithdrawalBody>()).answers(
+            200,
+            "撤回后的申请",
+            Some(policy::application()),
+        ),
+        Route::post("/api/v1/applications/{id}/repair", REPAIR, "处理停滞的步骤", described::<RepairBody>()).answers(
+            200,
+            "处理后的申请",
+            Some(policy::application()),
+        ),
+        Route::post("/api/v1/members", REPAIR, "载入会员登记册", described::<members::Members>())
+            .or_body("text/csv", named("MembersCsv", ObjectBuilder::new()))
+            .answers(204, "已载入", None),
+        Route::post("/api/v1/books", REPAIR, "启用账簿", described::<BooksBody>()).answers(204, "已启用", None),
+        Route::get("/api/v1/fund", BOOKS, "担保金", Some(described::<Fund>())),
+    ]
+}
+
+async fn submit(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    let today = app.handle.clock.now().date();
+    let (form, sealed) = submission::read(writing.json_bytes()?, &app.vault, today)?;
+    app.command(writing, Command::Submit(Box::new(form)), None, Some(sealed)).await
+}
+
+/// Why an application is withdrawn.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Withdrawal)]
+struct WithdrawalBody {
+    /// OTHER_FUNDS、NO_NEED、TERMS
+    #[schema(value_type = String)]
+    reason: Withdrawal,
+}
+
+async fn withdraw(State(app): Shared, Path(id): Path<String>, writing: Writing) -> Result<Response, Problem> {
+    let application_id = application_id(&id)?;
+    app.may_see(&writing.caller, &application_id).await?;
+    let WithdrawalBody { reason } = writing.json()?;
+    app.command(writing, Command::Withdraw { application_id, reason }, None, None).await
+}
+
+/// What an operator does about a stuck step.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Repair)]
+struct RepairBody {
+    /// 步骤，用定义中的名称，例如 assess guarantee
+    step: String,
+    /// RETRY_UNDO、RESOLVE_UNDO、RETRY_ASK、RESOLVE
+    action: RepairAction,
+    /// 理由：RESOLVE 与 RESOLVE_UNDO 必填，其余不得填写
+    because: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum RepairAction {
+    RetryUndo,
+    ResolveUndo,
+    RetryAsk,
+    Resolve,
+}
+
+async fn repair(State(app): Shared, Path(id): Path<String>, writing: Writing) -> Result<Response, Problem> {
+    let application_id = application_id(&id)?;
+    let RepairBody { step, action, because } = writing.json()?;
+    let wrong = |detail: &str| {
+        let error = web::FieldError { pointer: "/because".into(), code: "REASON".into(), detail: detail.into() };
+        Problem::invalid(vec![error])
+    };
+    let because = because.map(|because| because.trim().to_owned()).filter(|because| !because.is_empty());
+    let action = match (action, because) {
+        (RepairAction::RetryUndo, None) => Repair::RetryUndo,
+        (RepairAction::RetryAsk, None) => Repair::RetryAsk,
+        (RepairAction::ResolveUndo, Some(because)) => Repair::ResolveUndo { because },
+        (RepairAction::Resolve, Some(because)) => Repair::Resolve { because },
+        (RepairAction::ResolveUndo | RepairAction::Resolve, None) => return Err(wrong("人工了结必须说明理由。")),
+        // The core records no reason for a retry; taking one would only look as if it did.
+        (RepairAction::RetryUndo | RepairAction::RetryAsk, Some(_)) => return Err(wrong("重试不需要理由。")),
+    };
+    app.command(writing, Command::Repair { application_id, step, action }, None, None).await
+}
+
+async fn load_members(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    let members = if writing.is("text/csv") {
+        members::from_csv(&writing.body, &app.vault)?
+    } else if writing.is("application/json") {
+        members::from_json(&writing.body, &app.vault)?
+    } else {
+        return Err(Problem::unsupported_media_type("application/json、text/csv"));
+    };
+    app.command(writing, Command::LoadMembers { members }, None, None).await
+}
+
+/// With which deposit the books are opened.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Books)]
+struct BooksBody {
+    /// 担保金，分
+    #[schema(value_type = i64)]
+    deposit_fen: Fen,
+}
+
+async fn open_books(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    let BooksBody { deposit_fen } = writing.json()?;
+    app.command(writing, Command::OpenBooks { deposit_fen }, None, None).await
+}
+
+/// The guarantee fund (DOMAIN.md section 3, I3 and I4).
+#[derive(Serialize, ToSchema)]
+struct Fund {
+    /// 担保金存款，分
+    deposit_fen: i64,
+    /// 为在办申请预留，分
+    held_fen: i64,
+    /// 已转为在保，分
+    committed_fen: i64,
+    /// 在保与预留所担保的本金合计，分
+    guaranteed_fen: i64,
+    /// 担保能力：存款 × 放大倍数，分
+    capacity_fen: Option<i64>,
+    /// 排队的申请，先到先得
+    queue: Vec<String>,
+}
+
+async fn fund(
+    State(app): Shared,
+    Extension(charters): Extension<Arc<Charters>>,
+    Query(Nothing {}): Query<Nothing>,
+) -> Result<Response, Problem> {
+    let readers = &app.handle.readers;
+    let balances = readers.balances("U").await.map_err(|error| unreadable(&error))?;
+    let balance = |code: &str| balances.iter().find(|balance| balance.code == code).map(|balance| balance.balance_fen);
+    let Some(deposit_fen) = balance(DEPOSIT.as_str()) else {
+        return Err(Problem::conflict("BOOKS_NOT_OPEN", "账簿尚未启用，请先由运维启用（POST /api/v1/books）。"));
+    };
+    let Key::Row(key) = rows::fund() else { return Err(Problem::internal(&"the fund has no row of its own")) };
+    let row = readers.state(&key).await.map_err(|error| unreadable(&error))?;
+    let row = row.map(|row| serde_json::from_str::<Row>(&row.body)).transpose();
+    let fund = match row.map_err(|error| Problem::internal(&error))? {
+        Some(Row::Fund(fund)) => fund,
+        _ => rows::FundRow::default(),
+    };
+    let charter = charters.in_force_on(app.handle.clock.now().date());
+    let capacity = charter.and_then(|charter| Fen::new(deposit_fen).checked_mul(i64::from(charter.leverage_multiple)));
+    json(
+        axum::http::StatusCode::OK,
+        &Fund {
+            deposit_fen,
+            held_fen: balance(HELD.as_str()).unwrap_or_default(),
+            committed_fen: balance(COMMITTED.as_str()).unwrap_or_default(),
+            guaranteed_fen: fund.guaranteed_fen.get(),
+            capacity_fen: capacity.map(Fen::get),
+            queue: fund.queue.iter().map(ToString::to_string).collect(),
+        },
+    )
+}
