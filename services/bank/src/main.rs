@@ -1,13 +1,9 @@
 //! The bank's service as a process of its own: `bank CONFIG.toml [--print-config]`.
 
-use party::config::Config;
+use party::{config::Config, process};
 use std::path::PathBuf;
-use tokio_util::sync::CancellationToken;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    // Before anything speaks TLS; a second installation would be a defect of this file.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let path = arguments.iter().find(|argument| !argument.starts_with('-')).map(PathBuf::from);
     let path = path.or_else(|| std::env::var_os("NUAN_CONFIG").map(PathBuf::from));
@@ -17,19 +13,5 @@ async fn main() -> anyhow::Result<()> {
         println!("{}", config.print()?);
         return Ok(());
     }
-    let shutdown = CancellationToken::new();
-    tokio::spawn(stop_on_signal(shutdown.clone()));
-    Ok(bank_service::run(config, shutdown).await?)
-}
-
-async fn stop_on_signal(shutdown: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
-    shutdown.cancel();
+    Ok(process::serve(config, bank_service::run)?)
 }

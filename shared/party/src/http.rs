@@ -10,6 +10,7 @@ pub mod holders;
 pub mod policy;
 pub mod tasks;
 pub mod technical;
+pub mod testing;
 pub mod writing;
 
 #[cfg(test)]

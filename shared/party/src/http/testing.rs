@@ -1,0 +1,46 @@
+//! A router without a writer behind it: whoever holds the other ends of its queues says what the writer would.
+//!
+//! For tests of edges; it decides nothing and commits nothing.
+
+use crate::{
+    clock::BusinessClock,
+    handle::{Backlog, Changes, CommandWork, Handle, Maintenance},
+    metrics::Metrics,
+    store::read::Readers,
+};
+use organisation::Organisation;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// The ends of a handle that the writer would hold.
+pub struct Ends<O: Organisation> {
+    /// Commands of people.
+    pub commands: mpsc::Receiver<CommandWork<O::Command>>,
+    /// What operators tell the shell.
+    pub maintenance: mpsc::Receiver<Maintenance>,
+    /// Whether the writer is up.
+    pub ready: watch::Sender<bool>,
+    /// What is still under way.
+    pub backlog: watch::Sender<Backlog>,
+}
+
+/// A handle on this database whose queue takes `queue` commands.
+pub fn handle<O: Organisation>(readers: Readers, clock: BusinessClock, queue: usize) -> (Handle<O>, Ends<O>) {
+    let (commands, command_end) = mpsc::channel(queue);
+    let (maintenance, maintenance_end) = mpsc::channel(queue);
+    let (ports, _) = mpsc::channel(1);
+    let (ready_end, ready) = watch::channel(false);
+    let (backlog_end, backlog) = watch::channel(Backlog::default());
+    let handle = Handle {
+        commands,
+        ports,
+        maintenance,
+        readers,
+        changes: Arc::new(Changes::default()),
+        clock,
+        metrics: Arc::new(Metrics::default()),
+        ready,
+        backlog,
+    };
+    (handle, Ends { commands: command_end, maintenance: maintenance_end, ready: ready_end, backlog: backlog_end })
+}
