@@ -8,19 +8,24 @@ use party::{
     handle::{CommandWork, Handle, Reply},
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use union_core::command::{Form, MemberEntry};
 
 /// How long anything may take that has no reason to wait.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One running organisation.
 pub struct Running<O: Organisation> {
     pub handle: Handle<O>,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: Option<JoinHandle<()>>,
 }
 
 impl<O: Organisation> Running<O> {
@@ -38,22 +43,22 @@ impl<O: Organisation> Running<O> {
         });
         let mut handle = tokio::time::timeout(PATIENCE, handle).await.unwrap().unwrap();
         tokio::time::timeout(PATIENCE, handle.ready.wait_for(|ready| *ready)).await.unwrap().unwrap();
-        Running { handle, stop, task }
+        Running { handle, stop, task: Some(task) }
     }
 
-    pub async fn stop(self) {
+    /// Stops it as a service stops, and waits until it is gone. One that is stopped stays so.
+    pub async fn stop(&mut self) {
         self.stop.cancel();
-        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
+        if let Some(task) = self.task.take() {
+            tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap();
+        }
     }
 
     /// Gives a command as this person and returns the answer.
     pub async fn tell(&self, person: &str, roles: &[&str], command: O::Command) -> Result<Value, String> {
         let (reply, answer) = oneshot::channel();
         let work = CommandWork {
-            actor: Actor {
-                person: Person::new(person),
-                roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-            },
+            actor: Actor { person: Person::new(person), roles: roles.iter().map(|role| (*role).to_owned()).collect() },
             command,
             expected: None,
             idempotency: None,
@@ -91,6 +96,11 @@ impl<O: Organisation> Running<O> {
         waited.unwrap_or_else(|_| panic!("{key} is {last}, not {status}"))
     }
 
+    /// The state of a row now; empty if there is none.
+    pub async fn status(&self, key: &str) -> String {
+        self.handle.readers.state(key).await.unwrap().map(|row| row.status).unwrap_or_default()
+    }
+
     pub async fn balance(&self, code: &str) -> i64 {
         let all = self.handle.readers.balances(code).await.unwrap();
         all.iter().map(|balance| balance.balance_fen).sum()
@@ -110,33 +120,56 @@ pub struct House {
     pub guarantor: Running<guarantor_core::Guarantor>,
     pub bank: Running<bank_core::Bank>,
     pub broker: Broker,
-    pub files: BTreeMap<Party, std::path::PathBuf>,
+    pub files: BTreeMap<Party, PathBuf>,
+    pub setup: Setup,
     _folder: tempfile::TempDir,
 }
 
-pub fn charters() -> Arc<Charters> {
-    let mut charters = Charters::default();
-    charters.accept(domain::Charter::programme_2017()).unwrap();
-    Arc::new(charters)
+/// What a test begins with. By default everything is decided by rule and nobody is short of anything.
+#[derive(Clone)]
+pub struct Setup {
+    pub union: union_core::Union,
+    pub guarantor: guarantor_core::Guarantor,
+    pub bank: bank_core::Bank,
+    /// The union's deposit.
+    pub deposit_fen: i64,
 }
 
-pub fn union() -> union_core::Union {
-    union_core::Union { charters: charters(), automatic: union_core::Role::ALL.iter().copied().collect() }
-}
-
-pub fn guarantor() -> guarantor_core::Guarantor {
-    guarantor_core::Guarantor {
-        charters: charters(),
-        automatic: guarantor_core::Role::ALL.iter().copied().collect(),
-        net_assets_fen: Fen::new(100_000_000_000),
+impl Default for Setup {
+    fn default() -> Self {
+        Setup::under(domain::Charter::programme_2017())
     }
 }
 
-pub fn bank() -> bank_core::Bank {
-    bank_core::Bank {
-        charters: charters(),
-        automatic: bank_core::Role::ALL.iter().copied().collect(),
-        core_banking: bank_core::CoreBanking::OwnLedger,
+impl Setup {
+    /// The three under this charter.
+    pub fn under(charter: domain::Charter) -> Self {
+        let mut charters = Charters::default();
+        charters.accept(charter).unwrap();
+        let charters = Arc::new(charters);
+        Setup {
+            union: union_core::Union {
+                charters: Arc::clone(&charters),
+                automatic: union_core::Role::ALL.iter().copied().collect(),
+            },
+            guarantor: guarantor_core::Guarantor {
+                charters: Arc::clone(&charters),
+                automatic: guarantor_core::Role::ALL.iter().copied().collect(),
+                net_assets_fen: Fen::new(100_000_000_000),
+            },
+            bank: bank_core::Bank {
+                charters,
+                automatic: bank_core::Role::ALL.iter().copied().collect(),
+                core_banking: bank_core::CoreBanking::OwnLedger,
+            },
+            deposit_fen: 900_000_000,
+        }
+    }
+
+    /// A person decides what this role of the guarantor owes.
+    pub fn by_hand(mut self, role: guarantor_core::Role) -> Self {
+        self.guarantor.automatic.remove(&role);
+        self
     }
 }
 
@@ -147,6 +180,10 @@ pub fn first_day() -> Date {
 
 impl House {
     pub async fn open() -> House {
+        House::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> House {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let broker = Broker::start(&folder.path().join("broker")).unwrap();
@@ -156,25 +193,48 @@ impl House {
         };
         let files = cluster::prepare(folder.path(), &broker, &options).unwrap();
         let (union, guarantor, bank) = tokio::join!(
-            Running::start(union(), &files[&Party::Union]),
-            Running::start(guarantor(), &files[&Party::Guarantor]),
-            Running::start(bank(), &files[&Party::Bank]),
+            Running::start(setup.union.clone(), &files[&Party::Union]),
+            Running::start(setup.guarantor.clone(), &files[&Party::Guarantor]),
+            Running::start(setup.bank.clone(), &files[&Party::Bank]),
         );
-        let house = House { union, guarantor, bank, broker, files, _folder: folder };
+        let deposit_fen = Fen::new(setup.deposit_fen);
+        let house = House { union, guarantor, bank, broker, files, setup, _folder: folder };
         let operator = ["operator"];
-        let deposit_fen = Fen::new(900_000_000);
-        house.union.tell("op", &operator, union_core::Command::OpenBooks { deposit_fen }).await.unwrap_err_or_ok();
-        house.bank.tell("op", &operator, bank_core::Command::OpenBooks { deposit_fen }).await.unwrap_err_or_ok();
+        house.union.tell("op", &operator, union_core::Command::OpenBooks { deposit_fen }).await.unwrap();
+        house.bank.tell("op", &operator, bank_core::Command::OpenBooks { deposit_fen }).await.unwrap();
         let capital_fen = Fen::new(10_000_000_000);
-        house.guarantor.tell("op", &operator, guarantor_core::Command::OpenBooks { capital_fen }).await.unwrap_err_or_ok();
+        house.guarantor.tell("op", &operator, guarantor_core::Command::OpenBooks { capital_fen }).await.unwrap();
         let members = (0..100).map(|n| MemberEntry { member: member(n), from: first_day(), to: None }).collect();
-        house.union.tell("op", &operator, union_core::Command::LoadMembers { members }).await.unwrap_err_or_ok();
+        house.union.tell("op", &operator, union_core::Command::LoadMembers { members }).await.unwrap();
         house
+    }
+
+    pub async fn start_union(&mut self) {
+        self.union = Running::start(self.setup.union.clone(), &self.files[&Party::Union]).await;
+    }
+
+    pub async fn start_guarantor(&mut self) {
+        self.guarantor = Running::start(self.setup.guarantor.clone(), &self.files[&Party::Guarantor]).await;
+    }
+
+    pub async fn start_bank(&mut self) {
+        self.bank = Running::start(self.setup.bank.clone(), &self.files[&Party::Bank]).await;
+    }
+
+    /// Drives the business time of all three on.
+    pub fn drive(&self, to: Moment) {
+        for clock in [&self.union.handle.clock, &self.guarantor.handle.clock, &self.bank.handle.clock] {
+            clock.drive(to).unwrap();
+        }
     }
 
     /// Files an application for the `n`-th firm and returns its number.
     pub async fn file(&self, n: u32, amount_fen: i64, debt_fen: i64) -> Result<ApplicationId, String> {
-        let form = form(n, amount_fen, debt_fen);
+        self.submit(form(n, amount_fen, debt_fen)).await
+    }
+
+    /// Files this form and returns the application's number.
+    pub async fn submit(&self, form: Form) -> Result<ApplicationId, String> {
         let answer = self.union.tell("applicant", &["applicant"], union_core::Command::Submit(Box::new(form))).await?;
         Ok(ApplicationId::parse(answer["application_id"].as_str().unwrap()).unwrap())
     }
@@ -185,23 +245,8 @@ impl House {
         self.bank.idle().await;
     }
 
-    pub async fn close(self) {
-        let House { union, guarantor, bank, broker, _folder, .. } = self;
-        tokio::join!(union.stop(), guarantor.stop(), bank.stop());
-        drop(broker);
-    }
-}
-
-/// Commands that answer nothing answer null.
-trait Fine {
-    fn unwrap_err_or_ok(self);
-}
-
-impl Fine for Result<Value, String> {
-    fn unwrap_err_or_ok(self) {
-        if let Err(code) = self {
-            panic!("refused: {code}");
-        }
+    pub async fn close(mut self) {
+        tokio::join!(self.union.stop(), self.guarantor.stop(), self.bank.stop());
     }
 }
 
