@@ -7,6 +7,8 @@
     reason = "a test may stop at the first surprise, and its numbers are small"
 )]
 
+#[path = "all/freezing.rs"]
+mod freezing;
 #[path = "all/keys.rs"]
 mod keys;
 #[path = "all/network.rs"]

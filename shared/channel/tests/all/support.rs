@@ -235,3 +235,13 @@ pub fn pair(settings: Settings) -> (Side, Side) {
     exchange(&mut a, &mut b, 0);
     (a, b)
 }
+
+/// Takes what a side has put on the network.
+pub fn sent(side: &mut Side) -> Vec<Vec<u8>> {
+    std::mem::take(&mut side.out)
+}
+
+/// What was delivered to a side, as text.
+pub fn contents(side: &Side) -> Vec<String> {
+    side.store.delivered.iter().map(|(_, content)| String::from_utf8(content.clone()).unwrap()).collect()
+}
