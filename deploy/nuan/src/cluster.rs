@@ -9,7 +9,10 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use domain::{Moment, Party};
-use party::{keys::{new_signing_key, new_vault_key}, pairing::Pairing};
+use party::{
+    keys::{new_signing_key, new_vault_key},
+    pairing::Pairing,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
@@ -21,6 +24,8 @@ use std::{
 
 const PROGRAMME: &str = "warm-venture-loan";
 const ENVIRONMENT: &str = "local";
+/// The guarantor's net assets here: a billion yuan, so that its limits do not bind a demo or a benchmark.
+const NET_ASSETS_FEN: i64 = 100_000_000_000;
 /// How long a service may take to come up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -116,6 +121,9 @@ fn configuration(
     }
     if let Some(url) = options.core_banking_url.as_ref().filter(|_| party == Party::Bank) {
         set("core_banking_url", text(url));
+    }
+    if party == Party::Guarantor {
+        set("net_assets_fen", toml::Value::Integer(NET_ASSETS_FEN));
     }
     Ok(toml::to_string_pretty(&table)?)
 }

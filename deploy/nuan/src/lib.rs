@@ -6,13 +6,17 @@
 //! Exit codes: 0 done; 1 the answer is no, or the command failed; 2 it was called wrongly. What went wrong is one line on
 //! standard error, results are on standard output.
 
+pub mod api;
+mod bench;
 pub mod broker;
 mod check_id;
 pub mod child;
 pub mod cluster;
+mod demo;
 mod doctor;
 mod keys;
 mod schedule;
+mod serve;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -30,14 +34,20 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure how many applications a second three services and a broker carry to their end
+    Bench(bench::Arguments),
     /// Say whether an identifier is well formed: exit 0, or 1 with the reason
     CheckId(check_id::Arguments),
+    /// Run the three organisations on this machine and drive real applications through them
+    Demo(demo::Arguments),
     /// Look whether this machine can run an organisation's service, and say what to do where it cannot
     Doctor(doctor::Arguments),
     /// Make secret keys
     Keys(keys::Arguments),
     /// Compute what is to be paid on a loan, and when
     Schedule(schedule::Arguments),
+    /// Run the service of one organisation until it is asked to stop
+    Serve(serve::Arguments),
 }
 
 /// Why a command did not do what was asked: its exit code and one line for standard error.
@@ -84,10 +94,13 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write)
         Err(error) => return Err(Failure::Usage(one_line(&error))),
     };
     match arguments.command {
+        Command::Bench(arguments) => bench::run(&arguments, out),
         Command::CheckId(arguments) => check_id::run(&arguments, out),
+        Command::Demo(arguments) => demo::run(&arguments, out),
         Command::Doctor(arguments) => doctor::run(&arguments, out),
         Command::Keys(arguments) => keys::run(&arguments, out),
         Command::Schedule(arguments) => schedule::run(&arguments, out),
+        Command::Serve(arguments) => serve::run(&arguments, out),
     }
 }
 

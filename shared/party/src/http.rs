@@ -61,12 +61,15 @@ pub struct Edge<O: Organisation> {
     pub summary: fn(&O::Row) -> Value,
     /// The command that a decision on a task is: the task's name within its application, and the body. Personal data in
     /// the body are sealed into the vault and go beside the command.
-    pub decide: fn(&Vault, &str, ApplicationId, &[u8]) -> Result<Decision<O>, Problem>,
+    pub decide: Decide<O>,
     /// The bodies that decisions have.
     pub decisions: Described,
     /// Routes that only this organisation has.
     pub routes: Vec<Route>,
 }
+
+/// Reads a decision: the vault, the task's name, the application, the body.
+pub type Decide<O> = fn(&Vault, &str, ApplicationId, &[u8]) -> Result<Decision<O>, Problem>;
 
 /// A person's decision on a task.
 pub struct Decision<O: Organisation> {

@@ -6,12 +6,14 @@
 pub mod clock;
 pub mod config;
 pub mod handle;
+pub mod http;
 pub mod journal;
 pub mod keys;
 pub mod metrics;
 pub mod nats;
 pub mod pairing;
 pub mod ports;
+pub mod process;
 pub mod run;
 pub mod spans;
 pub mod store;

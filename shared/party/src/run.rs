@@ -77,6 +77,9 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+    /// The runtime.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(std::io::Error),
     /// The writer gave up.
     #[error(transparent)]
     Writer(#[from] WriterError),

@@ -18,6 +18,7 @@ pub mod vocabulary;
 pub use command::Command;
 pub use fact::Fact;
 pub use rows::Row;
+pub use view::summary;
 pub use vocabulary::{Reason, Role};
 
 use domain::{Charters, Party};

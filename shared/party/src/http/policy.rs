@@ -4,9 +4,8 @@
 //! eyes by person; this table only keeps out whoever has no business at a route at all.
 
 use super::{App, Edge};
-use axum::extract::FromRequestParts;
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{FromRequestParts, MatchedPath, Request, State},
     http::{HeaderValue, Method, header},
     middleware::Next,
     response::Response,
@@ -307,7 +306,7 @@ impl Policy {
                     OFFICER => self.officers.iter().any(|officer| caller.has(officer)),
                     role => caller.has(role),
                 };
-                roles.iter().any(|role| holds(role))
+                roles.iter().any(holds)
             }
         }
     }

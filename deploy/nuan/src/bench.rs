@@ -1,0 +1,407 @@
+//! `nuan bench`: three services and a broker as separate processes, clients that file over HTTP and wait for the end.
+//!
+//! Every decision is automatic, every firm another; one applicant in so many owes more than the bank allows and is declined
+//! after the guarantor has agreed, so that everything is undone. CPU, memory and disk are those of services and broker,
+//! read from the system; the clients' own CPU is given beside them.
+#![allow(clippy::float_arithmetic, reason = "measured figures, no money")]
+
+use crate::{
+    Failure,
+    api::Api,
+    broker::Broker,
+    cluster::{self, Options, Service},
+};
+use anyhow::{Context, bail};
+use domain::{Charter, Date, Fen, Moment, Party, ResidentId, Uscc};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Write,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{sync::Mutex, task::JoinSet};
+
+/// Debt above which the bank's rule declines; declined applicants owe twice as much.
+const DEBT_LIMIT_FEN: i64 = 100_000_000;
+/// Everything happens on this working day.
+const DAY: Date = Date::constant(2019, 6, 3);
+/// Members loaded by one request.
+const CHUNK: u32 = 5_000;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// How many applications are filed
+    #[arg(long, default_value_t = 2_000)]
+    applications: u32,
+    /// How many clients file at once, each waiting for the end of one before it files the next
+    #[arg(long, default_value_t = 64)]
+    clients: u32,
+    /// How many in a hundred the bank declines after the guarantor agreed
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=100))]
+    decline_percent: u32,
+    /// Applications a second at most; without it as fast as it goes
+    #[arg(long)]
+    rate: Option<u32>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured.
+struct Figures {
+    applications: u32,
+    declined: u32,
+    wall: Duration,
+    latencies: Vec<Duration>,
+    cpu_ms: u64,
+    client_cpu_ms: u64,
+    rss_kib: u64,
+    disk_bytes: u64,
+    inputs: u64,
+    commits: u64,
+    messages: u64,
+    frames: u64,
+}
+
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
+    if arguments.applications == 0 || arguments.clients == 0 || arguments.rate == Some(0) {
+        return Err(Failure::Usage("--applications, --clients and --rate have to be at least 1".into()));
+    }
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(error.to_string()))?;
+    let figures = runtime.block_on(bench(arguments)).map_err(|error| Failure::Failed(format!("bench: {error:#}")))?;
+    let fields = figures.fields();
+    if arguments.json {
+        writeln!(out, "{:#}", fields)?;
+    } else if let Value::Object(fields) = fields {
+        for (name, value) in fields {
+            writeln!(out, "{name:<22} {value}")?;
+        }
+    }
+    Ok(())
+}
+
+async fn bench(arguments: &Arguments) -> anyhow::Result<Figures> {
+    let folder = tempfile::tempdir()?;
+    let broker = Broker::start(&folder.path().join("broker"))?;
+    let options = Options {
+        driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
+        automatic: everybody(),
+        charter: Some(charter(folder.path())?),
+        ..Options::default()
+    };
+    let files = cluster::prepare(folder.path(), &broker, &options)?;
+    let program = std::env::current_exe()?;
+    let mut services = BTreeMap::new();
+    for party in Party::ALL {
+        services.insert(party, Service::start(&program, party, &files[&party])?);
+    }
+    let union = Api::new(&services[&Party::Union].url, &services[&Party::Union].operator_token)?;
+    let applicant = prepare(&services, &union, arguments.applications).await?;
+
+    let processes: Vec<u32> =
+        services.values().map(Service::id).chain(broker.process_id()).chain([std::process::id()]).collect();
+    let before = measure(&processes)?;
+    let counters_before = counters(&services).await?;
+    let disk_before = disk(folder.path())?;
+    let started = Instant::now();
+    let (latencies, declined) = file_all(arguments, &applicant).await?;
+    let wall = started.elapsed();
+    let after = measure(&processes)?;
+    let counters_after = counters(&services).await?;
+    let rss_kib = after.iter().take(processes.len() - 1).map(|process| process.1).sum();
+    let spent: Vec<u64> = after.iter().zip(&before).map(|(after, before)| after.0 - before.0).collect();
+    let client_cpu_ms = spent.last().copied().unwrap_or_default();
+    let difference =
+        |name: &str| counters_after.get(name).copied().unwrap_or(0) - counters_before.get(name).copied().unwrap_or(0);
+    let figures = Figures {
+        applications: arguments.applications,
+        declined,
+        wall,
+        latencies,
+        cpu_ms: spent.iter().sum::<u64>() - client_cpu_ms,
+        client_cpu_ms,
+        rss_kib,
+        disk_bytes: disk(folder.path())?.saturating_sub(disk_before),
+        inputs: difference("nuan_inputs_total"),
+        commits: difference("nuan_commits_total"),
+        messages: difference("nuan_messages_sent_total"),
+        frames: difference("nuan_frames_sent_total"),
+    };
+    for service in services.values_mut() {
+        service.stop()?;
+    }
+    Ok(figures)
+}
+
+impl Figures {
+    fn fields(&self) -> Value {
+        let mut latencies = self.latencies.clone();
+        latencies.sort_unstable();
+        let percentile = |percent: usize| {
+            let at = (latencies.len() * percent).div_ceil(100).saturating_sub(1);
+            latencies.get(at).map_or(0.0, |latency| rounded(latency.as_secs_f64() * 1000.0))
+        };
+        let per = |total: u64, count: u64| rounded(float(total) / float(count.max(1)));
+        let sagas = u64::from(self.applications);
+        json!({
+            "applications": self.applications,
+            "declined": self.declined,
+            "wall_s": rounded(self.wall.as_secs_f64()),
+            "sagas_per_s": rounded(float(sagas) / self.wall.as_secs_f64()),
+            "cpu_ms_per_saga": per(self.cpu_ms, sagas),
+            "client_cpu_ms_per_saga": per(self.client_cpu_ms, sagas),
+            "p50_ms": percentile(50),
+            "p99_ms": percentile(99),
+            "rss_mib": rounded(float(self.rss_kib) / 1024.0),
+            "disk_bytes_per_saga": self.disk_bytes / sagas.max(1),
+            "inputs_per_commit": per(self.inputs, self.commits),
+            "messages_per_frame": per(self.messages, self.frames),
+        })
+    }
+}
+
+fn float(number: u64) -> f64 {
+    // Counts of a benchmark are far below 2^32.
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
+}
+
+fn everybody() -> BTreeMap<Party, BTreeSet<String>> {
+    let union = union_core::Role::ALL.iter().filter(|role| **role == union_core::Role::IntakeOfficer);
+    let guarantor = guarantor_core::Role::ALL.iter().filter(|role| **role != guarantor_core::Role::Operator);
+    let bank = bank_core::Role::ALL.iter().filter(|role| **role != bank_core::Role::Operator);
+    BTreeMap::from([
+        (Party::Union, union.map(ToString::to_string).collect()),
+        (Party::Guarantor, guarantor.map(ToString::to_string).collect()),
+        (Party::Bank, bank.map(ToString::to_string).collect()),
+    ])
+}
+
+/// The programme's charter with a deposit that suffices and a debt limit at the bank.
+fn charter(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let mut charter = Charter::programme_2017();
+    charter.deposit_fen = Fen::new(100_000_000_000_000);
+    charter.automatic.max_amount_fen = charter.amount_max_fen;
+    charter.automatic.credit_max_debt_fen = Some(Fen::new(DEBT_LIMIT_FEN));
+    let path = folder.join("charter.json");
+    fs::write(&path, serde_json::to_string(&charter)?)?;
+    Ok(path)
+}
+
+/// Opens the books, loads the register, makes the applicants' account.
+async fn prepare(services: &BTreeMap<Party, Service>, union: &Api, applications: u32) -> anyhow::Result<Api> {
+    let until = Instant::now() + Duration::from_secs(30);
+    // Commands wait until the partners have greeted; the first one tells that they have.
+    while union.get("backlog").await?["position"] == json!(0) {
+        if Instant::now() > until {
+            bail!("the services do not greet each other");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let deposit = json!({ "deposit_fen": 100_000_000_000_000_i64 });
+    union.post("books", &deposit).await?;
+    let bank = &services[&Party::Bank];
+    Api::new(&bank.url, &bank.operator_token)?.post("books", &deposit).await?;
+    let guarantor = &services[&Party::Guarantor];
+    let capital = json!({ "capital_fen": 10_000_000_000_i64 });
+    Api::new(&guarantor.url, &guarantor.operator_token)?.post("books", &capital).await?;
+    let mut first = 0;
+    while first < applications {
+        let last = (first + CHUNK).min(applications);
+        let members: Vec<Value> = (first..last).map(member).collect::<anyhow::Result<_>>()?;
+        union.post("members", &json!({ "members": members })).await?;
+        first = last;
+    }
+    let account = json!({ "account": "applicants", "person": "person:applicants", "roles": ["applicant"] });
+    let made = union.post("tokens", &account).await?;
+    Ok(union.with_token(made["token"].as_str().context("no token")?))
+}
+
+async fn file_all(arguments: &Arguments, applicant: &Api) -> anyhow::Result<(Vec<Duration>, u32)> {
+    let next = Arc::new(AtomicU32::new(0));
+    let pace = Arc::new(Mutex::new(tokio::time::interval(match arguments.rate {
+        Some(rate) => Duration::from_secs(1) / rate,
+        None => Duration::from_nanos(1),
+    })));
+    let mut clients = JoinSet::new();
+    for _ in 0..arguments.clients {
+        let (next, pace) = (Arc::clone(&next), Arc::clone(&pace));
+        let (applications, percent, paced) =
+            (arguments.applications, arguments.decline_percent, arguments.rate.is_some());
+        // A client of its own, so that each has its own connection.
+        let api = Api::new(&applicant.url, &applicant.token)?;
+        clients.spawn(async move {
+            let (mut latencies, mut declined) = (Vec::new(), 0_u32);
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= applications {
+                    return anyhow::Ok((latencies, declined));
+                }
+                if paced {
+                    pace.lock().await.tick().await;
+                }
+                let owes_too_much = n % 100 < percent;
+                let form = form(n, if owes_too_much { 2 * DEBT_LIMIT_FEN } else { 0 })?;
+                let begun = Instant::now();
+                let filed = api.post("applications", &form).await?;
+                let id = filed["application_id"].as_str().context("no number")?;
+                let end = api.get(&format!("applications/{id}?until=end&wait_ms=60000")).await?;
+                latencies.push(begun.elapsed());
+                let expected = if owes_too_much { "CREDIT_DECLINED" } else { "DISBURSED" };
+                if end["state"] != json!(expected) {
+                    bail!("{id} ended as {} and not as {expected}", end["state"]);
+                }
+                declined += u32::from(owes_too_much);
+            }
+        });
+    }
+    let (mut latencies, mut declined) = (Vec::new(), 0);
+    while let Some(client) = clients.join_next().await {
+        let (client_latencies, client_declined) = client??;
+        latencies.extend(client_latencies);
+        declined += client_declined;
+    }
+    Ok((latencies, declined))
+}
+
+fn resident_id(n: u32) -> anyhow::Result<String> {
+    let stem = format!("119900{}{:02}{:02}{:03}", 1970 + n / 336_000, 1 + n / 28_000 % 12, 1 + n / 1000 % 28, n % 1000);
+    "0123456789X"
+        .chars()
+        .map(|check| format!("{stem}{check}"))
+        .find(|id| ResidentId::parse(id).is_ok())
+        .with_context(|| format!("no resident id for {n}"))
+}
+
+fn uscc(n: u32) -> anyhow::Result<String> {
+    // The organisation code is 8 characters and its check, then comes the code's own check.
+    let stem = format!("91119900X{n:07}");
+    let checks = "0123456789X".chars().flat_map(|a| "0123456789ABCDEFGHJKLMNPQRTUWXY".chars().map(move |b| (a, b)));
+    checks
+        .map(|(a, b)| format!("{stem}{a}{b}"))
+        .find(|code| Uscc::parse(code).is_ok())
+        .with_context(|| format!("no credit code for {n}"))
+}
+
+fn member(n: u32) -> anyhow::Result<Value> {
+    Ok(json!({
+        "member_no": format!("{:012}", 199_000_000_000_u64 + u64::from(n)),
+        "name": "样例",
+        "legal_rep_id": resident_id(n)?,
+        "union_org_id": format!("GH{n:06}"),
+        "union_name": format!("样例{n}号工会委员会"),
+        "valid_from": "2015-01-01",
+        "valid_to": null,
+    }))
+}
+
+fn form(n: u32, debt_fen: i64) -> anyhow::Result<Value> {
+    let member = member(n)?;
+    let consents = [
+        "PERSONAL_DATA_UNION",
+        "PERSONAL_DATA_GUARANTOR",
+        "PERSONAL_DATA_BANK",
+        "CREDIT_QUERY",
+        "CREDIT_REPORTING",
+        "SHARING",
+        "SMS",
+    ];
+    let consents: Vec<Value> = consents
+        .iter()
+        .map(|kind| json!({ "type": kind, "text_version": "2019-1", "given_at": "2019-06-03T08:00:00+08:00" }))
+        .collect();
+    Ok(json!({
+        "enterprise_name": format!("北京样例{n}号有限公司"),
+        "uscc": uscc(n)?,
+        "registered_on": "2015-01-28",
+        "licence_valid_to": null,
+        "industry_code": "I65",
+        "district": "海淀",
+        "address": format!("北京市海淀区样例路{n}号"),
+        "size_class": "MICRO",
+        "employees": 9,
+        "turnover_fen": 100_000_000,
+        "tax_fen": 2_000_000,
+        "debt_fen": debt_fen,
+        "jobs_kept": 9,
+        "jobs_created": 1,
+        "legal_rep_name": member["name"],
+        "legal_rep_id": member["legal_rep_id"],
+        "mobile": format!("199{n:08}"),
+        "settle_account": settle_account(n)?,
+        "union_org_id": member["union_org_id"],
+        "union_name": member["union_name"],
+        "member_no": member["member_no"],
+        "beneficiary_group": "GRADUATE",
+        "amount_fen": 5_000_000,
+        "term_months": 12,
+        "method": "BULLET",
+        "purpose": "采购原材料",
+        "intake_channel": "APP",
+        "channel": "STANDARD",
+        "consents": consents,
+    }))
+}
+
+fn settle_account(n: u32) -> anyhow::Result<String> {
+    ('0'..='9')
+        .map(|check| format!("991199{n:012}{check}"))
+        .find(|number| domain::CardNumber::parse(number).is_ok())
+        .with_context(|| format!("no account number for {n}"))
+}
+
+/// CPU in ms and resident memory in KiB of each process.
+fn measure(processes: &[u32]) -> anyhow::Result<Vec<(u64, u64)>> {
+    processes.iter().map(|id| process(*id).with_context(|| format!("cannot measure process {id}"))).collect()
+}
+
+fn process(id: u32) -> anyhow::Result<(u64, u64)> {
+    // Fields 14 and 15 of stat, counted behind the name in parentheses, in ticks of 10 ms.
+    let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit_once(')').context("stat has no name")?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).context("stat is short");
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("status has no VmRSS")?;
+    let kib = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(((ticks(11)? + ticks(12)?) * 10, kib))
+}
+
+/// Sums of the services' counters.
+async fn counters(services: &BTreeMap<Party, Service>) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for service in services.values() {
+        let text = reqwest::get(format!("{}/metrics", service.url)).await?.text().await?;
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            if let Some((name, value)) = line.split_once(' ')
+                && let Ok(value) = value.parse::<u64>()
+            {
+                *sums.entry(name.to_owned()).or_default() += value;
+            }
+        }
+    }
+    Ok(sums)
+}
+
+/// Bytes of the three databases.
+fn disk(folder: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for party in Party::ALL {
+        for entry in fs::read_dir(folder.join(party.as_str()).join("data"))? {
+            bytes += entry?.metadata()?.len();
+        }
+    }
+    Ok(bytes)
+}
