@@ -2,7 +2,10 @@
 //! as the services run them, without HTTP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod defective;
 mod faults;
+mod forge;
+mod hostile;
 mod house;
 mod journey;
 mod journeys;
