@@ -24,8 +24,8 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// What is kept of a frame that was refused.
-const EVIDENCE_BYTES: usize = 4096;
+/// What is kept of a frame that was refused: it proves nothing. Frames that contradict each other are kept whole.
+const REFUSED_BYTES: usize = 4096;
 
 /// The channels to all partners. A round works on a clone that takes its place after the commit.
 #[derive(Clone)]
@@ -155,7 +155,7 @@ impl Links {
             Err(refusal) => {
                 self.metrics.frames_refused.inc();
                 tracing::warn!(partner = %from, %refusal, "a frame is refused");
-                evidence(batch, at, from, &refusal.to_string(), bytes);
+                evidence(batch, at, from, &refusal.to_string(), &bytes[..bytes.len().min(REFUSED_BYTES)]);
                 return Ok(Taken { must_commit: true, ..Taken::default() });
             }
         };
@@ -352,8 +352,7 @@ fn frame_row(partner: Party, first: u64, last: u64, position: u64, bytes: Vec<u8
 }
 
 fn evidence(batch: &mut Batch, at: i64, partner: Party, why: &str, bytes: &[u8]) {
-    let kept = bytes[..bytes.len().min(EVIDENCE_BYTES)].to_vec();
-    batch.put(&AUDIT, [Value::Null, at.into(), partner.to_string().into(), why.into(), kept.into()]);
+    batch.put(&AUDIT, [Value::Null, at.into(), partner.to_string().into(), why.into(), bytes.to_vec().into()]);
 }
 
 fn incident(batch: &mut Batch, partner: Party, what: &str) {
