@@ -308,3 +308,19 @@ fn derive(form: Validated, vault: &Vault, today: Date) -> Result<(Form, Sealed),
     };
     Ok((form, sealed))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use web::openapi::described;
+
+    #[test]
+    fn the_document_names_exactly_the_fields_that_are_read() {
+        let mut fields = Fields::parse(b"{}").unwrap();
+        assert!(validate(&mut fields, Date::constant(2018, 8, 13)).is_none());
+        let read: BTreeSet<String> = fields.known().map(str::to_owned).collect();
+        let described: BTreeSet<String> = described::<Submission>().properties().into_iter().collect();
+        assert_eq!(read, described);
+    }
+}

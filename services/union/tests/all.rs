@@ -7,5 +7,5 @@ mod filing;
 mod interface;
 #[path = "all/register.rs"]
 mod register;
-#[path = "all/service.rs"]
+#[path = "../../../shared/party/tests/support/service.rs"]
 mod service;

@@ -236,7 +236,21 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
         Route::get("/readyz", Who::Public, "是否可以办理业务", None),
     ];
     routes.extend(edge.routes.iter().cloned());
+    for route in &mut routes {
+        route.operation.description = match route.who {
+            Who::Public => "无需访问令牌。".to_owned(),
+            Who::Account => "任何账户。".to_owned(),
+            Who::Roles(roles) => format!("角色：{}。", names(roles, &edge.officers)),
+        };
+    }
     routes
+}
+
+/// The roles of a line, written out.
+fn names(roles: &[&'static str], officers: &[&'static str]) -> String {
+    let names: Vec<&str> =
+        roles.iter().flat_map(|role| if *role == OFFICER { officers.to_vec() } else { vec![*role] }).collect();
+    names.join("、")
 }
 
 fn decision<O: Organisation>(edge: &Edge<O>) -> Route {
@@ -313,9 +327,7 @@ impl Policy {
 
     fn refusal(&self, who: Who) -> Problem {
         let Who::Roles(roles) = who else { return Problem::forbidden("此操作不对外开放。") };
-        let names: Vec<&str> =
-            roles.iter().flat_map(|role| if *role == OFFICER { self.officers.clone() } else { vec![*role] }).collect();
-        Problem::forbidden(format!("此操作需要以下角色之一：{}。", names.join("、")))
+        Problem::forbidden(format!("此操作需要以下角色之一：{}。", names(roles, &self.officers)))
     }
 }
 

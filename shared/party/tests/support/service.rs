@@ -1,4 +1,5 @@
 //! A service's router on a database of its own; the core itself stands in for the writer.
+#![allow(dead_code, reason = "each service uses its part of it")]
 
 use axum::{
     Router,
@@ -18,9 +19,12 @@ use party::{
     vault::Vault,
 };
 use serde_json::Value;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 use tower::ServiceExt;
 use web::BearerToken;
@@ -158,6 +162,11 @@ impl<O: Organisation> Service<O> {
 
     fn decide(&mut self, work: &CommandWork<O::Command>) -> Reply {
         let input = Input::Command { actor: work.actor.clone(), command: work.command.clone() };
+        let mut wanted = BTreeSet::new();
+        self.organisation.needs(&input, &self.rows, &mut wanted);
+        for key in wanted.into_iter().filter(|key| !self.rows.is_loaded(key)).collect::<Vec<_>>() {
+            self.rows.load(key, None, 0);
+        }
         loop {
             match organisation::decide(&self.organisation, &input, self.at, &mut self.rows) {
                 Ok(outcome) => {

@@ -1,0 +1,126 @@
+//! The guarantor's interface: its document, its table, its own routes, its configuration.
+
+use crate::service::{Service, check_document};
+use domain::{Charter, Charters, Fen};
+use guarantor_core::{Command, Guarantor, Row, rows::ExposureRow};
+use guarantor_service::Measures;
+use party::config::Config;
+use serde_json::json;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+const ROLES: [&str; 6] = ["risk_manager", "contract_officer", "letter_maker", "letter_checker", "operator", "auditor"];
+
+pub async fn start() -> Service<Guarantor> {
+    let mut charters = Charters::default();
+    charters.accept(Charter::programme_2017()).unwrap();
+    let measures = Measures { charters: Arc::new(charters), net_assets_fen: Fen::new(10_000_000_000) };
+    let guarantor = Guarantor {
+        charters: Arc::clone(&measures.charters),
+        automatic: BTreeSet::new(),
+        net_assets_fen: measures.net_assets_fen,
+    };
+    let router = |handle, vault| guarantor_service::router(handle, vault, measures);
+    Service::start(guarantor, "2018-08-13T10:00:00+08:00", &ROLES, router).await
+}
+
+#[test]
+fn the_committed_document_is_the_generated_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    check_document(path, "guarantor-service", &party::http::document(&guarantor_service::edge()));
+}
+
+#[tokio::test]
+async fn own_routes_let_in_exactly_their_roles() {
+    let mut service = start().await;
+    let officers = &ROLES[..4];
+    for role in ROLES {
+        let allowed = |answer: crate::service::Answer| answer.status != 403;
+        assert_eq!(allowed(service.post(role, "/api/v1/books", &json!({})).await), role == "operator", "{role}");
+        let limits = allowed(service.get(role, "/api/v1/limits").await);
+        assert_eq!(limits, officers.contains(&role) || role == "auditor", "{role}");
+        let path = "/api/v1/applications/NCD-2018-0001/incidents/1/resolution";
+        let resolution = allowed(service.post(role, path, &json!({})).await);
+        assert_eq!(resolution, officers.contains(&role) || role == "operator", "{role}");
+    }
+    // Applicants have no accounts here.
+    let account = json!({ "account": "a", "person": "p", "roles": ["applicant"] });
+    service.post("operator", "/api/v1/tokens", &account).await.is(422, "INVALID");
+}
+
+#[tokio::test]
+async fn the_books_are_opened_once_with_the_capital() {
+    let mut service = start().await;
+    let open = json!({ "capital_fen": 10_000_000_000_i64 });
+    assert_eq!(service.post("operator", "/api/v1/books", &open).await.status, 204);
+    service.post("operator", "/api/v1/books", &open).await.is(409, "BOOKS_OPEN");
+    service.post("operator", "/api/v1/books", &json!({ "deposit_fen": 1 })).await.is(422, "INVALID");
+}
+
+#[tokio::test]
+async fn limits_show_what_is_taken_of_them() {
+    let mut service = start().await;
+    let answer = service.get("auditor", "/api/v1/limits").await;
+    let charter = Charter::programme_2017();
+    let expected = json!({
+        "net_assets_fen": 10_000_000_000_i64,
+        "liability_limit_fen": 10_000_000_000_i64 * i64::from(charter.guarantor_net_assets_multiple),
+        "exposure_fen": 0,
+        "one_client_limit_fen": Fen::new(10_000_000_000).floor_share(charter.guarantor_one_client).unwrap().get(),
+    });
+    assert_eq!(answer.body, expected);
+
+    service.row("limits", &Row::Limits(ExposureRow { exposure_fen: Fen::new(68_000_000) })).await;
+    service.row("client/91119900XN0000012A", &Row::Client(ExposureRow { exposure_fen: Fen::new(48_000_000) })).await;
+    let answer = service.get("auditor", "/api/v1/limits?uscc=91119900xn0000012a").await;
+    assert_eq!(
+        (&answer.body["exposure_fen"], &answer.body["client_exposure_fen"]),
+        (&json!(68_000_000), &json!(48_000_000))
+    );
+    service.get("auditor", "/api/v1/limits?uscc=1").await.is(400, "INVALID_QUERY");
+}
+
+#[tokio::test]
+async fn an_incident_is_resolved_with_a_reason() {
+    let mut service = start().await;
+    let path = "/api/v1/applications/NCD-2018-0001/incidents/2/resolution";
+    let body = json!({ "because": "已与银行核对" }).to_string();
+    let (answer, work) = service.post_as("operator", path, "application/json", body).await;
+    answer.is(404, "NOT_FOUND");
+    let Command::ResolveIncident { number, because, .. } = work.unwrap().command else { panic!() };
+    assert_eq!((number, because.as_str()), (2, "已与银行核对"));
+    service.post("operator", path, &json!({ "because": "" })).await.is(422, "INVALID");
+    let path = "/api/v1/applications/NCD-2018-0001/incidents/x/resolution";
+    service.post("operator", path, &json!({ "because": "已与银行核对" })).await.is(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_is_refused_before_anything_is_opened() {
+    for (party, more, says) in [
+        ("union", "net_assets_fen = 1", "party is union"),
+        ("guarantor", "", "net_assets_fen"),
+        ("guarantor", "net_assets_fen = 0", "net_assets_fen"),
+        ("guarantor", "net_assets_fen = 1\nautomatic = [\"intake_officer\"]", "no deciding role `intake_officer`"),
+    ] {
+        let table = format!(
+            r#"
+            party = "{party}"
+            programme = "warm-venture"
+            environment = "test"
+            data_dir = "/nowhere"
+            http_listen = "127.0.0.1:0"
+            nats_url = "nats://127.0.0.1:1"
+            nats_app_seed = "SU"
+            nats_admin_seed = "SU"
+            signing_key_file = "/nowhere/key"
+            pairing_file = "/nowhere/pairing"
+            vault_key_file = "/nowhere/vault"
+            operator_token_file = "/nowhere/token"
+            {more}
+            "#
+        );
+        let config = Config::from_table(table.parse().unwrap(), std::iter::empty()).unwrap();
+        let error = guarantor_service::run(config, CancellationToken::new()).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
