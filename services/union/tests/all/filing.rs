@@ -90,6 +90,24 @@ async fn a_form_is_filed_and_its_personal_data_leave_only_sealed() {
 }
 
 #[tokio::test]
+async fn an_application_is_read_as_its_filing_was_answered() {
+    let mut service = with_books().await;
+    let mut filed = service.post("applicant", PATH, &form()).await.body;
+    let id = filed["application_id"].as_str().unwrap().parse().unwrap();
+    let key = union_core::rows::application(&id);
+    let row = service.kept(&key);
+    service.row(&key.to_string(), &row).await;
+    let read = service.get("applicant", "/api/v1/applications/NCD-2018-0001").await;
+    assert_eq!(read.headers["etag"], "\"1\"");
+    filed["version"] = json!(1);
+    assert_eq!(read.body, filed);
+    for field in ["legal_rep_name", "legal_rep_id", "mobile", "settle_account", "member_no", "vault_token"] {
+        let value = form()[field].as_str().unwrap_or("vault_token").to_owned();
+        assert!(!read.body.to_string().contains(&value), "{field} is shown");
+    }
+}
+
+#[tokio::test]
 async fn an_eligible_member_is_known_to_the_register_by_the_same_pseudonym() {
     for (change, expected) in [
         (json!({}), (200, "")),

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, Request},
 };
 use domain::Moment;
-use organisation::{Input, Organisation, Rows, Stop};
+use organisation::{Input, Key, Organisation, Rows, Stop};
 use party::{
     clock::BusinessClock,
     handle::{CommandWork, Handle, Reply},
@@ -93,6 +93,11 @@ impl<O: Organisation> Service<O> {
         let mut batch = Batch::default();
         batch.put(table, row);
         self.store.put(batch, &self.tip).await.unwrap();
+    }
+
+    /// A row as the core has left it.
+    pub fn kept(&self, key: &Key) -> O::Row {
+        self.rows.own(key).unwrap().unwrap().clone()
     }
 
     /// Writes a row as the writer would.
