@@ -180,14 +180,13 @@ impl<O: Organisation> App<O> {
 
     /// The person who filed an application: the source of its first journal row.
     async fn owner(&self, id: &ApplicationId) -> Result<Option<String>, Problem> {
-        let id = id.to_string();
-        if let Some(owner) = self.owners.get(&id) {
+        if let Some(owner) = self.owners.get(id) {
             return Ok(Some(owner));
         }
-        let rows = self.handle.readers.journal(&id).await.map_err(|error| unreadable(&error))?;
+        let rows = self.handle.readers.journal(&id.to_string()).await.map_err(|error| unreadable(&error))?;
         let owner = rows.into_iter().next().filter(|row| row.kind == "command").map(|row| row.source);
         if let Some(owner) = &owner {
-            self.owners.put(id, owner.clone());
+            self.owners.put(id.clone(), owner.clone());
         }
         Ok(owner)
     }

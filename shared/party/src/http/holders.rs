@@ -2,6 +2,7 @@
 
 use crate::store::read::{AccountHolder, Readers};
 use axum::{extract::FromRequestParts, http::request::Parts};
+use domain::ApplicationId;
 use organisation::{Actor, Person};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -90,24 +91,44 @@ impl Holders {
 /// Who filed which application; that never changes.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    known: Mutex<BTreeMap<String, String>>,
+    known: Mutex<BTreeMap<ApplicationId, String>>,
 }
 
 impl Owners {
-    pub fn get(&self, application_id: &str) -> Option<String> {
-        self.lock().get(application_id).cloned()
+    pub fn get(&self, id: &ApplicationId) -> Option<String> {
+        self.lock().get(id).cloned()
     }
 
-    pub fn put(&self, application_id: String, person: String) {
+    pub fn put(&self, id: ApplicationId, person: String) {
         let mut known = self.lock();
         if known.len() >= MOST {
             // Numbers rise, so the oldest application goes first.
             known.pop_first();
         }
-        known.insert(application_id, person);
+        known.insert(id, person);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ApplicationId, String>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn of_many_owners_the_latest_are_remembered() {
+        let owners = Owners::default();
+        let id = |number: usize| ApplicationId::new(2020, u32::try_from(number).unwrap()).unwrap();
+        // Across 9999, where numbers grow a digit and no longer sort as text.
+        for number in 8_000..8_000 + MOST + 10 {
+            owners.put(id(number), format!("person:{number}"));
+        }
+        assert_eq!(owners.lock().len(), MOST);
+        assert_eq!(owners.get(&id(8_009)), None);
+        assert_eq!(owners.get(&id(8_010)), Some("person:8010".into()));
+        assert_eq!(owners.get(&id(8_009 + MOST)), Some(format!("person:{}", 8_009 + MOST)));
     }
 }

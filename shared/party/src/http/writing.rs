@@ -13,6 +13,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use domain::ApplicationId;
 use organisation::{Key, Organisation, Refusal, RefusalKind};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -131,11 +132,11 @@ impl<O: Organisation> App<O> {
                 let mut response =
                     if body.is_null() { StatusCode::NO_CONTENT.into_response() } else { super::json(status, &body)? };
                 if status == StatusCode::CREATED
-                    && let Some(id) = body["application_id"].as_str()
+                    && let Some(id) = body["application_id"].as_str().and_then(|id| ApplicationId::parse(id).ok())
                 {
-                    self.owners.put(id.to_owned(), person);
                     let location = HeaderValue::from_str(&format!("/api/v1/applications/{id}"));
                     response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
+                    self.owners.put(id, person);
                 }
                 mark(&mut response, replayed);
                 Ok(response)
