@@ -397,6 +397,7 @@ impl<O: Organisation> Writer<O> {
                     round.items.push(Item::Retry {
                         position: row.position,
                         because,
+                        application_id: row.application_id,
                         input,
                         received: received.map(Box::new),
                     });

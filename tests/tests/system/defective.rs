@@ -10,6 +10,8 @@ use contracts::{
     wire::{Envelope, encode},
 };
 use domain::{Amount, ApplicationId, Date, Fen, Moment, Party};
+use party::handle::Maintenance;
+use tokio::sync::oneshot;
 
 const ASKED_FEN: i64 = 48_000_000;
 
@@ -115,5 +117,45 @@ async fn bad_messages_signed_by_the_union_are_refused_or_parked_and_the_channel_
     house.union.until(&format!("application/{second}"), "DISBURSED").await;
     house.idle().await;
     assert_eq!(house.bank.balance("B1301").await, 2 * ASKED_FEN);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_waits_behind_a_parked_message_goes_on_once_an_operator_drops_it_and_unasked_answers_are_refused() {
+    let mut house = House::open().await;
+    let first = house.file(1, ASKED_FEN, 0).await.unwrap();
+    house.union.until(&format!("application/{first}"), "DISBURSED").await;
+    house.idle().await;
+    let start = heads(&house, Party::Union, Party::Bank).await.sent.seq;
+    let unknown = spoil(&approve(&house, 901, start + 1), ".v1\"", ".v99\"");
+    let messages = [unknown.into_bytes(), approve(&house, 901, start + 2).into_bytes()];
+    union_says(&mut house, Party::Bank, &messages).await;
+    house.idle().await;
+    let parked = house.bank.handle.readers.parked().await.unwrap();
+    assert_eq!(parked.len(), 2, "{parked:?}");
+
+    // To decide an unknown type again is to find it unknown again.
+    let (culprit, held) = (parked[0].position, parked[1].position);
+    let because = || "程序版本不识别此消息".to_owned();
+    let maintain = async |work: Maintenance, answer: oneshot::Receiver<bool>| {
+        house.bank.handle.maintenance.send(work).await.unwrap();
+        assert!(answer.await.unwrap());
+    };
+    let (reply, answer) = oneshot::channel();
+    maintain(Maintenance::Retry { position: culprit, because: because(), reply }, answer).await;
+    assert_eq!(house.bank.handle.readers.parked().await.unwrap(), parked);
+    let (reply, answer) = oneshot::channel();
+    maintain(Maintenance::Drop { position: culprit, because: because(), reply }, answer).await;
+    let (reply, answer) = oneshot::channel();
+    maintain(Maintenance::Retry { position: held, because: because(), reply }, answer).await;
+    house.bank.until("case/NCD-2018-0901", "CONTRACTING").await;
+    assert!(house.bank.handle.readers.parked().await.unwrap().is_empty());
+
+    // The bank's answer is about an application that the union never filed.
+    house.idle().await;
+    let sql = "SELECT refusal FROM journal WHERE source = 'bank' AND refusal IS NOT NULL";
+    let refused = texts(&house, Party::Union, sql).await;
+    assert!(refused.len() == 1 && refused[0].contains("NOT_FOUND"), "{refused:?}");
+    assert_eq!(house.union.status("application/NCD-2018-0901").await, "");
     house.close().await;
 }

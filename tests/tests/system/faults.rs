@@ -1,9 +1,10 @@
 //! What may fail under a running programme and must cost nobody a fen: the broker killed, the broker's whole disk lost, a
 //! partner absent, each service stopped and started in mid-run. Every application ends, and money moves once.
 
-use crate::house::{House, Setup};
-use domain::{Amount, ApplicationId, Fen};
+use crate::house::{House, PATIENCE, Setup};
+use domain::{Amount, ApplicationId, Fen, Party};
 use guarantor_core::{Role, command::Assessment};
+use std::{fs, path::Path};
 
 const ASKED_FEN: i64 = 40_000_000;
 
@@ -126,5 +127,49 @@ async fn each_service_stopped_and_started_in_mid_run_goes_on_where_it_was() {
     house.bank.stop().await;
     house.start_bank().await;
     all_are_paid_out_once(&house, &ids).await;
+    house.close().await;
+}
+
+/// Makes `to` hold what `from` holds of a database, and nothing else of it.
+fn copy_database(from: &Path, to: &Path) {
+    for name in ["bank.db", "bank.db-wal", "bank.db-shm"] {
+        let _ = fs::remove_file(to.join(name));
+        if from.join(name).exists() {
+            fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn bank_restored_from_an_old_copy_notices_and_says_nothing_new_under_used_numbers() {
+    let mut house = House::open().await;
+    let first = file(&house, 1..2).await;
+    all_are_paid_out_once(&house, &first).await;
+    let data = house.files[&Party::Bank].parent().unwrap().join("data");
+    let backup = tempfile::tempdir().unwrap();
+    house.bank.stop().await;
+    copy_database(&data, backup.path());
+    house.start_bank().await;
+    let second = file(&house, 2..3).await;
+    all_are_paid_out_once(&house, &[first, second.clone()].concat()).await;
+
+    house.bank.stop().await;
+    copy_database(backup.path(), &data);
+    house.start_bank().await;
+    let mut backlog = house.bank.handle.backlog.clone();
+    tokio::time::timeout(PATIENCE, backlog.wait_for(|backlog| backlog.frozen == 2)).await.unwrap().unwrap();
+    let incidents = house.bank.handle.readers.incidents().await.unwrap();
+    assert!(incidents.len() == 2 && incidents.iter().all(|what| what.contains("restored")), "{incidents:?}");
+    // The copy does not know of the second loan; nothing makes the bank pay it, or a third one, on that ground.
+    let third = file(&house, 3..4).await;
+    house.guarantor.until(&format!("case/{}", third[0]), "CREDIT_REVIEW").await;
+    house.guarantor.idle().await;
+    let parked = house.union.handle.readers.parked().await.unwrap();
+    assert!(parked.len() == 1 && parked[0].why == "the channel to bank is frozen", "{parked:?}");
+    assert_eq!(parked[0].application_id, Some(third[0].to_string()));
+    for id in [&second[0], &third[0]] {
+        assert_eq!(house.bank.status(&format!("case/{id}")).await, "", "{id}");
+    }
+    assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
     house.close().await;
 }

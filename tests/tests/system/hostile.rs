@@ -114,7 +114,7 @@ async fn other_content_under_a_used_number_freezes_the_channel_with_both_frames_
     let mut setup = Setup::default();
     // Room for 400,000 yuan a client: what the guarantor declines ends without the bank.
     setup.guarantor.net_assets_fen = Fen::new(ASKED_FEN * 10);
-    let house = House::with(setup).await;
+    let mut house = House::with(setup).await;
     disbursed(&house, 1).await;
     let attacker = Attacker::of(&house).await;
     let union = key(&house, Party::Union);
@@ -144,7 +144,12 @@ async fn other_content_under_a_used_number_freezes_the_channel_with_both_frames_
     let ends = house.file(3, ASKED_FEN + 1_000_000, 0).await.unwrap();
     house.union.until(&format!("application/{ends}"), "GUARANTEE_DECLINED").await;
     house.union.until(&format!("application/{waits}"), "CREDIT_REVIEW").await;
+    // A restart melts nothing, and the union's repeated asks pass no more than before.
+    house.bank.stop().await;
+    house.start_bank().await;
+    assert_eq!(house.bank.handle.backlog.borrow().frozen, 1);
     tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(house.bank.handle.backlog.borrow().frozen, 1);
     assert_eq!(house.bank.status(&format!("case/{waits}")).await, "", "nothing passes a frozen channel");
     assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
     house.close().await;

@@ -149,7 +149,11 @@ impl<O: Organisation> Deciding<'_, O> {
                 return Ok(());
             }
         }
-        let Some(input) = item.input() else { return Ok(()) };
+        let Some(input) = item.input() else {
+            // A message that this build still cannot read: what is held behind it goes on waiting.
+            self.stuck.extend(item.application_id());
+            return Ok(());
+        };
         let started_ns = unix_ns();
         let mut following = VecDeque::new();
         match self.core(at, &input).await? {

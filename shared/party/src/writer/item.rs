@@ -21,7 +21,14 @@ pub(crate) enum Item<O: Organisation> {
     /// A person wants something.
     Command(Box<CommandWork<O::Command>>),
     /// An operator has a parked input decided again.
-    Retry { position: u64, because: String, input: ParkedInput, received: Option<Box<Received>> },
+    Retry {
+        position: u64,
+        because: String,
+        application_id: Option<String>,
+        input: ParkedInput,
+        /// The parked message; none if this build still cannot read it.
+        received: Option<Box<Received>>,
+    },
     /// An operator drops a parked input.
     Drop { position: u64, because: String, application_id: Option<String> },
 }
@@ -51,13 +58,7 @@ impl<O: Organisation> Item<O> {
             Item::Unreadable { .. } | Item::Command(_) => None,
             Item::Due(key) => application_of(key),
             Item::Port { application_id, .. } => Some(application_id.to_string()),
-            Item::Retry { input, received, .. } => match (input, received) {
-                (_, Some(received)) => Some(received.message.about().application_id.to_string()),
-                (ParkedInput::Port { application_id, .. }, _) => Some(application_id.to_string()),
-                (ParkedInput::Due { key } | ParkedInput::Follow { key }, _) => application_of(&Key::Row(key.clone())),
-                (ParkedInput::Message { .. }, None) => None,
-            },
-            Item::Drop { application_id, .. } => application_id.clone(),
+            Item::Retry { application_id, .. } | Item::Drop { application_id, .. } => application_id.clone(),
         }
     }
 
