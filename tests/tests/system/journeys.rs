@@ -2,6 +2,7 @@
 //! for the fund. Each time nothing of it is left behind in any ledger, and the firm may file again.
 
 use crate::house::{House, Setup, first_day, form};
+use bank_core::command::PaymentCheck;
 use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Charter, Date, Fen, Moment};
 use guarantor_core::command::Assessment;
@@ -183,6 +184,68 @@ async fn who_waits_for_the_fund_goes_on_as_soon_as_the_one_before_is_declined() 
     house.union.until(&application(&second), "DISBURSED").await;
     house.idle().await;
     assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
+    assert_eq!((house.union.balance("U9001").await, house.union.balance("U9002").await), (0, ASKED_FEN / 5));
+    house.close().await;
+}
+
+async fn withdraw(house: &House, id: &ApplicationId) -> Result<Value, String> {
+    let command = union_core::Command::Withdraw { application_id: id.clone(), reason: Withdrawal::Terms };
+    house.union.tell("applicant", &["applicant"], command).await
+}
+
+#[tokio::test]
+async fn withdrawal_before_the_loan_contract_revokes_the_letter_on_the_banks_word_and_undoes_every_step() {
+    let mut setup = Setup::default();
+    setup.bank.automatic.remove(&bank_core::Role::Operations);
+    let house = House::with(setup).await;
+    let id = house.file(1, ASKED_FEN, 0).await.unwrap();
+    house.guarantor.until(&case(&id), "ISSUED").await;
+    house.idle().await;
+    assert_eq!(house.bank.handle.readers.tasks(Some("operations"), None, (0, ""), 10).await.unwrap().len(), 1);
+    withdraw(&house, &id).await.unwrap();
+    let row = house.union.until(&application(&id), "WITHDRAWN").await;
+    assert!(ending(&row).contains("TERMS"), "{}", ending(&row));
+    nothing_is_left(&house).await;
+    let row = house.guarantor.until(&case(&id), "WITHDRAWN").await;
+    assert_eq!(row["case"]["letter"]["state"], "REVOKED", "{row:#}");
+    assert_eq!(house.bank.status(&case(&id)).await, "CANCELLED");
+    assert!(house.bank.handle.readers.tasks(None, None, (0, ""), 10).await.unwrap().is_empty());
+    // The guarantor asked the bank itself, and the bank told the guarantor itself.
+    let heard = house.guarantor.handle.readers.journal(&id.to_string()).await.unwrap();
+    assert_eq!(heard.iter().filter(|row| row.source == "bank").count(), 1);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn withdrawal_that_races_with_the_pay_out_is_decided_by_the_bank() {
+    let mut setup = Setup::default();
+    setup.bank.automatic.remove(&bank_core::Role::PaymentChecker);
+    let house = House::with(setup).await;
+    let release = async |id: &ApplicationId| {
+        let command = bank_core::Command::CheckPayment { application_id: id.clone(), verdict: PaymentCheck::Release };
+        house.bank.tell("checker", &["payment_checker"], command).await
+    };
+    let prepared = async |n| {
+        let id = house.file(n, ASKED_FEN, 0).await.unwrap();
+        house.bank.until(&case(&id), "DISBURSING").await;
+        house.union.until(&application(&id), "DISBURSING").await;
+        house.idle().await;
+        id
+    };
+    // Not released yet: the bank closes the key, and a later release finds nothing to release.
+    let first = prepared(1).await;
+    withdraw(&house, &first).await.unwrap();
+    house.union.until(&application(&first), "WITHDRAWN").await;
+    assert_eq!(release(&first).await, Err("NO_TASK".to_owned()));
+    nothing_is_left(&house).await;
+    // Released: the money has left, and the applicant is told so.
+    let second = prepared(2).await;
+    release(&second).await.unwrap();
+    house.union.until(&application(&second), "DISBURSED").await;
+    house.idle().await;
+    assert_eq!(withdraw(&house, &second).await, Err("ENDED".to_owned()));
+    assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
+    assert_eq!(house.guarantor.balance("G9001").await, ASKED_FEN);
     assert_eq!((house.union.balance("U9001").await, house.union.balance("U9002").await), (0, ASKED_FEN / 5));
     house.close().await;
 }
