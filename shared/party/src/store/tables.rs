@@ -380,9 +380,8 @@ impl Table {
             let _ = write!(sql, "CHECK ({check}), ");
         }
         let _ = write!(sql, "PRIMARY KEY ({}))", self.key.join(", "));
-        // A single integer key is the rowid itself; everything else is kept in key order without one.
-        let rowid = self.key.len() == 1 && self.columns.iter().any(|c| c.name == self.key[0] && c.kind == Type::Int);
-        sql.push_str(if rowid { ";\n" } else { " WITHOUT ROWID;\n" });
+        // Not WITHOUT ROWID: most rows carry a body of kilobytes, and such rows would fill the inner pages of the tree.
+        sql.push_str(";\n");
         for (name, on) in self.indexes {
             let _ = writeln!(sql, "CREATE INDEX {name} ON {} ({on});", self.name);
         }
