@@ -57,10 +57,10 @@ pub fn prepare(folder: &Path, broker: &Broker, options: &Options) -> anyhow::Res
         let home = folder.join(party.as_str());
         let key = home.join(format!("{party}.key"));
         let public = if key.exists() {
-            party::keys::read_signing_key(&key, party)?.public().clone()
+            *party::keys::read_signing_key(&key, party)?.public()
         } else {
             fs::create_dir_all(&home)?;
-            new_signing_key(&key, party)?.public().clone()
+            *new_signing_key(&key, party)?.public()
         };
         publics.insert(party, public);
     }

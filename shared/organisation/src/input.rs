@@ -5,13 +5,13 @@ use contracts::wire::Received;
 use domain::ApplicationId;
 use saga::Person;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// One input of an organisation. Each is journaled with the business time at which it was decided.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input<C> {
     /// A partner said something, verified by the channel and readable by `contracts`.
-    Message(Received),
+    Message(Arc<Received>),
     /// A person, or an operator, wants something.
     Command {
         /// Who.

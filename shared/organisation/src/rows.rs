@@ -145,9 +145,7 @@ impl<R: Clone> Rows<R> {
         let Some(slot) = self.slots.get_mut(&key) else {
             return Err(NotLoaded(key));
         };
-        if !self.before.contains_key(&key) {
-            self.before.insert(key, slot.clone());
-        }
+        self.before.entry(key).or_insert_with(|| slot.clone());
         slot.row = Some(Arc::new(row));
         slot.changed = true;
         Ok(())
@@ -158,9 +156,7 @@ impl<R: Clone> Rows<R> {
     pub fn create(&mut self, key: Key, row: Row<R>) {
         let slot =
             self.slots.entry(key.clone()).or_insert(Slot { row: None, version: 0, stored: false, changed: false });
-        if !self.before.contains_key(&key) {
-            self.before.insert(key, slot.clone());
-        }
+        self.before.entry(key).or_insert_with(|| slot.clone());
         slot.row = Some(Arc::new(row));
         slot.changed = true;
     }

@@ -46,6 +46,7 @@ pub struct Spanned {
 
 impl Spanned {
     /// Begins the span of the row at `position`.
+    #[allow(clippy::too_many_arguments, reason = "one row with where it comes from, used once")]
     pub fn new<C>(
         party: Party,
         saga_id: &str,

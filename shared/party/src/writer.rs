@@ -259,7 +259,7 @@ impl<O: Organisation> Writer<O> {
         };
         tokio::select! {
             biased;
-            Some(incoming) = queues.frames.recv() => First::Frame(incoming),
+            Some(incoming) = queues.frames.recv() => First::Frame(Box::new(incoming)),
             Some(maintenance) = queues.maintenance.recv() => First::Maintenance(maintenance),
             // Until the partners have shown their heads nothing new may be said, so nothing that says something is taken.
             Some((id, answer)) = queues.ports.recv(), if open => First::Port(id, answer),
@@ -316,7 +316,7 @@ impl<O: Organisation> Writer<O> {
         };
         let mut command = None;
         match first {
-            First::Frame(incoming) => self.take_frame(&mut round, incoming, now_ms).await?,
+            First::Frame(incoming) => self.take_frame(&mut round, *incoming, now_ms).await?,
             First::Port(application_id, answer) => round.items.push(Item::Port { application_id, answer }),
             First::Maintenance(maintenance) => self.take_maintenance(&mut round, maintenance).await?,
             First::Command(work) => command = Some(work),
@@ -365,7 +365,7 @@ impl<O: Organisation> Writer<O> {
         let taken = round.links.take(from, &bytes, now_ms, at, position, &mut self.store, &mut round.batch).await?;
         round.must_commit |= taken.must_commit;
         round.items.extend(taken.messages.into_iter().map(|(seq, message)| match message {
-            Ok(received) => Item::Message(Box::new(received)),
+            Ok(received) => Item::Message(received.into()),
             Err(why) => Item::Unreadable { from, seq, why },
         }));
         // Acknowledging the last frame acknowledges all before it.
@@ -399,7 +399,7 @@ impl<O: Organisation> Writer<O> {
                         because,
                         application_id: row.application_id,
                         input,
-                        received: received.map(Box::new),
+                        received: received.map(Into::into),
                     });
                 }
                 self.answer_later(round, reply, known);
@@ -619,7 +619,7 @@ impl<O: Organisation> Writer<O> {
 
 /// What came first.
 enum First<O: Organisation> {
-    Frame(Incoming),
+    Frame(Box<Incoming>),
     Port(ApplicationId, PortAnswer),
     Maintenance(Maintenance),
     Timer,

@@ -84,23 +84,23 @@ pub(super) struct Decided {
 impl<O: Organisation> Deciding<'_, O> {
     /// Decides every item; those in `culprits` are parked instead, with the reason.
     pub async fn all(&mut self, items: &[Item<O>], culprits: &BTreeMap<usize, String>) -> Result<(), Failed> {
-        self.prefetch(items).await?;
-        for (at, item) in items.iter().enumerate() {
+        let inputs: Vec<Option<Input<O::Command>>> = items.iter().map(Item::input).collect();
+        self.prefetch(items, &inputs).await?;
+        for (at, (item, input)) in items.iter().zip(&inputs).enumerate() {
             match culprits.get(&at) {
                 Some(why) => self.park(at, item, why),
-                None => self.one(at, item).await?,
+                None => self.one(at, item, input.as_ref()).await?,
             }
         }
         Ok(())
     }
 
     /// Loads what the items say they need, in as few statements as the rows allow.
-    async fn prefetch(&mut self, items: &[Item<O>]) -> Result<(), Failed> {
+    async fn prefetch(&mut self, items: &[Item<O>], inputs: &[Option<Input<O::Command>>]) -> Result<(), Failed> {
         let answers: BTreeSet<String> = items.iter().filter_map(answer_id).collect();
-        let inputs: Vec<Input<O::Command>> = items.iter().filter_map(Item::input).collect();
         for _ in 0..MAX_ROUNDS {
             let mut wanted = BTreeSet::new();
-            for input in &inputs {
+            for input in inputs.iter().flatten() {
                 self.organisation.needs(input, &self.working.rows, &mut wanted);
             }
             match self.working.load(self.store, &wanted, &answers).await {
@@ -114,7 +114,7 @@ impl<O: Organisation> Deciding<'_, O> {
         Ok(())
     }
 
-    async fn one(&mut self, at: usize, item: &Item<O>) -> Result<(), Failed> {
+    async fn one(&mut self, at: usize, item: &Item<O>, input: Option<&Input<O::Command>>) -> Result<(), Failed> {
         let application = item.application_id();
         match item {
             Item::Unreadable { from, seq, why } => match (why, &application) {
@@ -126,40 +126,44 @@ impl<O: Organisation> Deciding<'_, O> {
             }
             // Behind a retry that failed again everything goes on waiting.
             Item::Retry { .. } if application.as_ref().is_some_and(|id| self.stuck.contains(id)) => {}
-            Item::Retry { .. } => self.decide(at, item).await?,
+            Item::Retry { .. } => self.decide(at, item, input).await?,
             // Its timer fires again when the application moves again.
             Item::Due(_) if application.as_ref().is_some_and(|id| self.parked.contains_key(id)) => {}
             _ if application.as_ref().is_some_and(|id| self.parked.contains_key(id)) => {
                 self.hold(at, item, application)
             }
-            _ => self.decide(at, item).await?,
+            _ => self.decide(at, item, input).await?,
         }
         Ok(())
     }
 
     /// Decides one input and everything that it makes follow.
-    async fn decide(&mut self, at: usize, item: &Item<O>) -> Result<(), Failed> {
-        if let Item::Command(work) = item {
-            if let Some(reply) = self.answered_before(work) {
-                self.done.replies.push((at, reply));
-                return Ok(());
-            }
-            if let Some(refusal) = self.stale(at, work).await? {
-                self.answer(at, work, Err(refusal), false);
-                return Ok(());
-            }
+    async fn decide(&mut self, at: usize, item: &Item<O>, input: Option<&Input<O::Command>>) -> Result<(), Failed> {
+        if let Item::Command(work) = item
+            && let Some(reply) = self.answered_before(work)
+        {
+            self.done.replies.push((at, reply));
+            return Ok(());
         }
-        let Some(input) = item.input() else {
+        let Some(input) = input else {
             // A message that this build still cannot read: what is held behind it goes on waiting.
             self.stuck.extend(item.application_id());
             return Ok(());
         };
         let started_ns = unix_ns();
         let mut following = VecDeque::new();
-        match self.core(at, &input).await? {
+        let stale = match item {
+            Item::Command(work) => self.stale(at, work).await?,
+            _ => None,
+        };
+        let decided = match stale {
+            Some(refusal) => Err(refusal),
+            None => self.core(at, input).await?,
+        };
+        match decided {
             Ok(outcome) => {
                 let parent = spans::parent_of(item);
-                let context = self.record(&input, &outcome, None, parent, started_ns);
+                let context = self.record(input, &outcome, None, parent, started_ns);
                 following.extend(outcome.follow.iter().cloned().map(|key| (key, context.clone())));
                 if let Item::Command(work) = item {
                     self.keep_personal_data(work, outcome.application_id.as_ref());
@@ -171,7 +175,7 @@ impl<O: Organisation> Deciding<'_, O> {
             Err(refusal) => {
                 self.done.refused += 1;
                 let outcome = Outcome { application_id: self.known(item), ..Outcome::default() };
-                self.record(&input, &outcome, Some(&refusal), spans::parent_of(item), started_ns);
+                self.record(input, &outcome, Some(&refusal), spans::parent_of(item), started_ns);
                 if let Item::Command(work) = item {
                     self.answer(at, work, Err(refusal), false);
                 }

@@ -6,12 +6,13 @@ use domain::{ApplicationId, Party};
 use organisation::{Input, Key, Organisation, PortAnswer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::sync::Arc;
 
 /// One input on its way to a decision.
 #[derive(Debug)]
 pub(crate) enum Item<O: Organisation> {
     /// A partner said something that can be read.
-    Message(Box<Received>),
+    Message(Arc<Received>),
     /// A partner said something that cannot.
     Unreadable { from: Party, seq: u64, why: Unreadable },
     /// A row's time has come.
@@ -27,7 +28,7 @@ pub(crate) enum Item<O: Organisation> {
         application_id: Option<String>,
         input: ParkedInput,
         /// The parked message; none if this build still cannot read it.
-        received: Option<Box<Received>>,
+        received: Option<Arc<Received>>,
     },
     /// An operator drops a parked input.
     Drop { position: u64, because: String, application_id: Option<String> },
@@ -65,14 +66,14 @@ impl<O: Organisation> Item<O> {
     /// The input that the core decides; none if there is nothing to decide.
     pub fn input(&self) -> Option<Input<O::Command>> {
         match self {
-            Item::Message(received) => Some(Input::Message((**received).clone())),
+            Item::Message(received) => Some(Input::Message(Arc::clone(received))),
             Item::Due(key) => Some(Input::Due(key.clone())),
             Item::Port { application_id, answer } => {
                 Some(Input::Port { application_id: application_id.clone(), answer: answer.clone() })
             }
             Item::Command(work) => Some(Input::Command { actor: work.actor.clone(), command: work.command.clone() }),
             Item::Retry { input, received, .. } => match (input, received) {
-                (_, Some(received)) => Some(Input::Message((**received).clone())),
+                (_, Some(received)) => Some(Input::Message(Arc::clone(received))),
                 (ParkedInput::Due { key }, _) => Some(Input::Due(Key::Row(key.clone()))),
                 (ParkedInput::Follow { key }, _) => Some(Input::Follow(Key::Row(key.clone()))),
                 (ParkedInput::Port { application_id, answer }, _) => {

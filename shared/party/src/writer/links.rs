@@ -69,7 +69,7 @@ impl Links {
         config: &Config,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StoreError> {
-        let own_ring = Arc::new(KeyRing::new(key.public().clone()));
+        let own_ring = Arc::new(KeyRing::new(*key.public()));
         let mut links = Links { own, key: Arc::new(key), own_ring, each: BTreeMap::new(), metrics };
         for (partner, publisher) in publishers {
             let Some(partner_key) = pairing.key(partner) else { continue };

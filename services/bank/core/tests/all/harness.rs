@@ -119,7 +119,7 @@ impl House {
         let (from, _) = message.kind().route();
         let received =
             Received { from, seq: 1, at: self.at, saga_id: organisation::saga_id(&id()), traceparent: None, message };
-        self.take(&Input::Message(received))
+        self.take(&Input::Message(received.into()))
     }
 
     pub fn command(&mut self, person: &str, command: Command) -> Result<Outcome<Fact>, Stop> {

@@ -131,7 +131,7 @@ impl Office {
     pub fn hear(&mut self, message: Message) -> Result<Outcome<Fact>, Stop> {
         let (from, _) = message.kind().route();
         let received = Received { from, seq: 1, at: self.at, saga_id: "saga".into(), traceparent: None, message };
-        self.decide(&Input::Message(received))
+        self.decide(&Input::Message(received.into()))
     }
 
     /// What is said in answer to a message that is taken in.
