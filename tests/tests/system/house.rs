@@ -133,6 +133,8 @@ pub struct Setup {
     pub bank: bank_core::Bank,
     /// The union's deposit.
     pub deposit_fen: i64,
+    /// Where spans go.
+    pub otlp_endpoint: Option<String>,
 }
 
 impl Default for Setup {
@@ -163,6 +165,7 @@ impl Setup {
                 core_banking: bank_core::CoreBanking::OwnLedger,
             },
             deposit_fen: 900_000_000,
+            otlp_endpoint: None,
         }
     }
 
@@ -189,6 +192,7 @@ impl House {
         let broker = Broker::start(&folder.path().join("broker")).unwrap();
         let options = cluster::Options {
             driven_from: Some(Moment::start_of(first_day()).plus_hours(9)),
+            otlp_endpoint: setup.otlp_endpoint.clone(),
             ..cluster::Options::default()
         };
         let files = cluster::prepare(folder.path(), &broker, &options).unwrap();

@@ -9,3 +9,4 @@ mod hostile;
 mod house;
 mod journey;
 mod journeys;
+mod traces;
