@@ -4,7 +4,7 @@
 //! read from the services: nothing of the history goes into them.
 
 mod driver;
-mod report;
+pub(crate) mod report;
 mod script;
 
 use crate::{

@@ -17,6 +17,7 @@ mod doctor;
 mod keys;
 mod schedule;
 mod serve;
+mod timeline;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -48,6 +49,8 @@ enum Command {
     Schedule(schedule::Arguments),
     /// Run the service of one organisation until it is asked to stop
     Serve(serve::Arguments),
+    /// Show one application as the three organisations know it, side by side
+    Timeline(timeline::Arguments),
 }
 
 /// Why a command did not do what was asked: its exit code and one line for standard error.
@@ -101,6 +104,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write)
         Command::Keys(arguments) => keys::run(&arguments, out),
         Command::Schedule(arguments) => schedule::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments, out),
+        Command::Timeline(arguments) => timeline::run(&arguments, out),
     }
 }
 

@@ -191,7 +191,11 @@ impl Report {
     }
 }
 
-fn print_timeline(out: &mut impl Write, parts: &[(Party, Value)]) -> anyhow::Result<()> {
+/// The timelines of one application, a column an organisation.
+///
+/// # Errors
+/// It cannot be written.
+pub fn print_timeline(out: &mut impl Write, parts: &[(Party, Value)]) -> std::io::Result<()> {
     let mut rows: Vec<(String, usize, i64, String)> = Vec::new();
     for (column, (_, timeline)) in parts.iter().enumerate() {
         let entries = timeline.as_array().or(timeline["timeline"].as_array()).or(timeline["items"].as_array());
