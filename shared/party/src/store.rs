@@ -208,6 +208,8 @@ impl Store {
             .map_err(failed("take a new epoch"))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(2)
+            // A local file does not go away between two reads; asking first would double the cost of each.
+            .test_before_acquire(false)
             .connect_lazy_with(options.clone().read_only(true).create_if_missing(false));
         let epoch = row.get(0);
         let tip = Tip {
