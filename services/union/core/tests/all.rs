@@ -1,0 +1,15 @@
+//! The union's core from outside: messages, commands and timers in, facts, rows and messages out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that fails says so by panicking, and its helpers are named, not documented"
+)]
+
+mod all {
+    mod definition;
+    mod filing;
+    mod fund;
+    mod office;
+}
