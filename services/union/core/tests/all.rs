@@ -8,8 +8,11 @@
 )]
 
 mod all {
+    mod answers;
     mod definition;
+    mod eligibility;
     mod filing;
     mod fund;
+    mod golden;
     mod office;
 }

@@ -252,7 +252,12 @@ impl Office {
 
     /// Brings an eligible application on, until this step has been asked for.
     pub fn until(&mut self, number: u32, fen: i64, step: &str) {
-        for (name, answer) in [
+        self.until_from(number, fen, "assess guarantee", step);
+    }
+
+    /// The same for one that has been asked for `first`.
+    pub fn until_from(&mut self, number: u32, fen: i64, first: &str, step: &str) {
+        let answers = [
             ("assess guarantee", self.agreed(number, fen)),
             ("approve credit", self.approved(number, fen)),
             ("sign contracts", self.contracts_signed(number)),
@@ -260,7 +265,8 @@ impl Office {
             ("sign loan contract", self.loan_contract(number)),
             ("disburse", self.posted(number, fen)),
             ("make letter effective", self.activated(number)),
-        ] {
+        ];
+        for (name, answer) in answers.into_iter().skip_while(|(name, _)| *name != first) {
             if name == step {
                 return;
             }

@@ -1,0 +1,98 @@
+//! What is written today is read for ever: the JSON of facts and rows, pinned; and facts alone lead to the rows.
+
+use super::office::*;
+use domain::Date;
+use organisation::{Organisation, Recorded, Row as AnyRow, Rows};
+use std::collections::BTreeMap;
+use union_core::{Fact, Row, Union};
+
+/// One application paid out after a cut, one that waited, was reserved and withdrew, one filed after that.
+fn lives() -> Office {
+    let mut office = Office::open(10_000_000);
+    office.load("m-2", Date::constant(2018, 1, 1), Some(Date::constant(2019, 12, 31)));
+    office.eligible(1, AMOUNT);
+    office.eligible(2, AMOUNT);
+    office.tell(office.agreed(1, 20_000_000));
+    office.until_from(1, 20_000_000, "approve credit", "");
+    office.withdraw(2);
+    office.tell(office.opinion_withdrawn(2));
+    office.eligible(3, AMOUNT);
+    office
+}
+
+/// The JSON, whatever rules the programme's charter contains today.
+fn pinned(value: &impl serde::Serialize) -> String {
+    let charter = Office::closed().charter.to_hex();
+    serde_json::to_string_pretty(value).unwrap().replace(&charter, "CHARTER")
+}
+
+fn facts(office: &Office) -> Vec<&Fact> {
+    let mut facts = Vec::new();
+    for recorded in &office.journal {
+        if let Recorded::Fact(fact) = recorded {
+            facts.push(fact);
+        }
+    }
+    facts
+}
+
+#[test]
+fn each_kind_of_fact_is_written_as_pinned() {
+    let office = lives();
+    let mut first = BTreeMap::new();
+    for fact in facts(&office) {
+        let json = serde_json::to_value(fact).unwrap();
+        assert_eq!(&serde_json::from_value::<Fact>(json.clone()).unwrap(), fact);
+        let kind = json.as_object().unwrap().keys().next().unwrap().clone();
+        first.entry(kind).or_insert(json);
+    }
+    // A new kind of fact belongs into `lives` and here.
+    assert_eq!(first.len(), 19, "{:#?}", first.keys());
+    insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
+}
+
+#[test]
+fn each_kind_of_row_is_written_as_pinned() {
+    let mut office = lives();
+    office.eligible(4, AMOUNT);
+    let mut rows = BTreeMap::new();
+    for (key, (row, _)) in &office.store {
+        let AnyRow::Own(own) = row else { continue };
+        let json = serde_json::to_value(own).unwrap();
+        assert_eq!(&serde_json::from_value::<Row>(json.clone()).unwrap(), own);
+        rows.insert(key.to_string(), json);
+    }
+    let kinds: std::collections::BTreeSet<_> =
+        rows.values().filter_map(|row| row.as_object()?.keys().next().cloned()).collect();
+    assert_eq!(kinds.len(), 5, "{kinds:?}");
+    insta::assert_snapshot!("rows", pinned(&rows));
+}
+
+#[test]
+fn facts_alone_rebuild_the_rows() {
+    let office = lives();
+    let mut rebuilt: Rows<Row> = Rows::default();
+    for (key, (row, _)) in &office.store {
+        if matches!(row, AnyRow::Own(_)) {
+            rebuilt.load(key.clone(), None, 0);
+        }
+    }
+    for fact in facts(&office) {
+        Union::apply(&mut rebuilt, fact).unwrap();
+    }
+    for (key, (row, _)) in &office.store {
+        if matches!(row, AnyRow::Own(_)) {
+            assert_eq!(rebuilt.get(key).unwrap(), Some(row), "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_timeline_reads_as_pinned() {
+    let office = lives();
+    let lines: Vec<String> = facts(&office)
+        .into_iter()
+        .filter_map(|fact| Union::line(fact).map(|line| format!("{:22} {:10} {}", line.step, line.event, line.text)))
+        .collect();
+    insta::assert_snapshot!("timeline", lines.join("\n"));
+}
