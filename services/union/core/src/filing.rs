@@ -8,17 +8,13 @@ use domain::{Charter, Date};
 /// # Errors
 /// [`FilingRefusal`], in order of precedence.
 pub fn check(form: &Form, firm: &FirmRow, charter: &Charter, on: Date) -> Result<(), FilingRefusal> {
-    let amount = form.wish.amount_fen.fen();
-    let whole_steps = charter.amount_step_fen.get() > 0 && amount.get() % charter.amount_step_fen.get() == 0;
-    if amount < charter.amount_min_fen || amount > charter.amount_max_fen || !whole_steps {
+    if !charter.amount_allowed(form.wish.amount_fen.fen()) {
         return Err(FilingRefusal::Amount);
     }
     if form.wish.term_months == 0 || form.wish.term_months > charter.max_term_months {
         return Err(FilingRefusal::Term);
     }
-    if form.wish.purpose.trim().is_empty()
-        || charter.purposes_refused.iter().any(|word| form.wish.purpose.contains(word))
-    {
+    if form.wish.purpose.trim().is_empty() || !charter.purpose_allowed(&form.wish.purpose) {
         return Err(FilingRefusal::Purpose);
     }
     if form.legal_rep_age < charter.age_min || form.legal_rep_age > charter.age_max {

@@ -301,13 +301,13 @@ pub static VAULT: Table = Table {
     checks: &[],
 };
 
-/// The key of each application's personal data, sealed under the organisation's vault key; deleting it erases the data.
+/// The key of each sealed record, sealed under the organisation's vault key; deleting an application's keys erases its data.
 pub static VAULT_KEY: Table = Table {
     name: "vault_key",
-    columns: &[text("application_id"), blob("sealed")],
-    key: &["application_id"],
+    columns: &[text("token"), text("application_id"), blob("sealed")],
+    key: &["token"],
     write: Write::Insert,
-    indexes: &[],
+    indexes: &[("vault_key_by_application", "application_id")],
     checks: &[],
 };
 

@@ -372,7 +372,7 @@ impl<O: Organisation> Deciding<'_, O> {
         if let (Some(sealed), Some(id)) = (&work.sealed, application_id) {
             let id = id.to_string();
             self.done.batch.put(&VAULT, [sealed.token.clone().into(), id.clone().into(), sealed.data.clone().into()]);
-            self.done.batch.put(&VAULT_KEY, [id.into(), sealed.key.clone().into()]);
+            self.done.batch.put(&VAULT_KEY, [sealed.token.clone().into(), id.into(), sealed.key.clone().into()]);
         }
     }
 
