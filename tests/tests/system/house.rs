@@ -135,6 +135,8 @@ pub struct Setup {
     pub deposit_fen: i64,
     /// Where spans go.
     pub otlp_endpoint: Option<String>,
+    /// The bank's core-banking system; none: its own ledger.
+    pub core_banking_url: Option<String>,
 }
 
 impl Default for Setup {
@@ -166,6 +168,7 @@ impl Setup {
             },
             deposit_fen: 900_000_000,
             otlp_endpoint: None,
+            core_banking_url: None,
         }
     }
 
@@ -193,6 +196,7 @@ impl House {
         let options = cluster::Options {
             driven_from: Some(Moment::start_of(first_day()).plus_hours(9)),
             otlp_endpoint: setup.otlp_endpoint.clone(),
+            core_banking_url: setup.core_banking_url.clone(),
             ..cluster::Options::default()
         };
         let files = cluster::prepare(folder.path(), &broker, &options).unwrap();

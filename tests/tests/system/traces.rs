@@ -11,7 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The steps of the definition that a list of spans says are done.
 fn done(spans: &[ReceivedSpan], saga_id: &str) -> BTreeSet<String> {
-    let spans = spans.iter().filter(|span| span.saga_id() == Some(saga_id) && span.text(names::SAGA_EVENT) == Some("done"));
+    let spans =
+        spans.iter().filter(|span| span.saga_id() == Some(saga_id) && span.text(names::SAGA_EVENT) == Some("done"));
     spans.filter_map(|span| span.text(names::SAGA_STEP).map(str::to_owned)).collect()
 }
 
@@ -68,11 +69,14 @@ async fn a_person_s_decision_begins_a_new_trace_linked_to_the_last() {
     house.union.until(&format!("application/{id}"), "DISBURSED").await;
     house.idle().await;
     let saga_id = organisation::saga_id(&id);
-    let enough = |spans: &[ReceivedSpan]| done(spans, &saga_id).contains("commit reservation") && dangling(spans).is_empty();
+    let enough =
+        |spans: &[ReceivedSpan]| done(spans, &saga_id).contains("commit reservation") && dangling(spans).is_empty();
     let spans = receiver.until(PATIENCE, enough).await.unwrap();
     let decision = spans
         .iter()
-        .find(|span| span.service == "nuan-guarantor" && span.kind == Some(SpanKind::Server) && span.saga_id() == Some(&saga_id))
+        .find(|span| {
+            span.service == "nuan-guarantor" && span.kind == Some(SpanKind::Server) && span.saga_id() == Some(&saga_id)
+        })
         .unwrap();
     assert_eq!(decision.parent, None);
     assert_eq!(decision.links.len(), 1);
