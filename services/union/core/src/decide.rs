@@ -268,7 +268,10 @@ fn decide_eligibility(
                 let advice = "会员登记册中没有与会员号、姓名、身份证号和工会同时相符的当日有效记录，请核对材料或驳回（MEMBERSHIP）。";
                 return Err(conflict("MEMBERSHIP", "会员身份未通过核验", advice));
             }
-            origination::recommend(w)?;
+            // A repeated approval is for the saga to answer; the evidence stays that of the day of the decision.
+            if matches!(w.run()?.state(ELIGIBILITY), Some(saga::State::Deciding { .. })) {
+                origination::recommend(w)?;
+            }
             Verdict::Approve
         }
         EligibilityVerdict::Reject { reason } => Verdict::Refuse(Reason::Intake(*reason)),

@@ -148,3 +148,14 @@ fn who_does_not_hold_the_role_may_not() {
         }
     }
 }
+
+#[test]
+fn a_repeated_approval_changes_nothing_not_even_the_day_of_the_evidence() {
+    let mut office = filed(member());
+    office.verdict(1, EligibilityVerdict::Approve);
+    let before = office.application(1).clone();
+    office.at = moment("2020-06-03T09:00:00.000+08:00");
+    let outcome = office.verdict(1, EligibilityVerdict::Approve);
+    assert_eq!(outcome.recorded, []);
+    assert_eq!(office.application(1), &before);
+}
