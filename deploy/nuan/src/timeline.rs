@@ -45,7 +45,8 @@ fn services(arguments: &Arguments) -> anyhow::Result<BTreeMap<Party, (String, St
             let home = folder.join(party.as_str());
             let read = |file: &str| {
                 let path = home.join(file);
-                fs::read_to_string(&path).with_context(|| format!("cannot read {}: does the demo still run?", path.display()))
+                fs::read_to_string(&path)
+                    .with_context(|| format!("cannot read {}: does the demo still run?", path.display()))
             };
             let (address, token) = (read("data/http.addr")?, read("operator.token")?);
             services.insert(party, (format!("http://{address}"), token.trim().to_owned()));

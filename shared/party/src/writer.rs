@@ -32,7 +32,7 @@ use links::Links;
 use organisation::{Key, Organisation, PortAnswer, PortOrder};
 use serde_json::json;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -42,6 +42,9 @@ use working::Working;
 
 /// How often a batch is searched for a culprit before the writer gives up.
 const MAX_CULPRITS: usize = 1_000;
+
+/// Frames that are kept while a partner has not shown its heads yet; what is more comes again from its sender.
+const MAX_EARLY: usize = 256;
 
 /// The queues that the writer takes from, in the order of precedence.
 #[derive(Debug)]
@@ -73,6 +76,8 @@ pub struct Writer<O: Organisation> {
     store: Store,
     tip: Tip,
     queues: Queues<O>,
+    /// Frames that came before every partner had shown its heads.
+    early: VecDeque<Incoming>,
     links: Links,
     orders: Option<mpsc::Sender<PortOrder>>,
     /// Applications that stand still, and how many inputs each has parked or held.
@@ -129,6 +134,7 @@ impl<O: Organisation> Writer<O> {
             store,
             tip,
             queues,
+            early: VecDeque::new(),
             links,
             orders,
             parked,
@@ -223,9 +229,11 @@ impl<O: Organisation> Writer<O> {
             if !*self.ready.borrow() && self.links.are_open() {
                 self.ready.send_replace(true);
             }
+            let early = if self.links.are_open() { self.early.pop_front() } else { None };
             let first = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                Some(early) = std::future::ready(early) => First::Frame(Box::new(early)),
                 first = Self::wait(&mut self.queues, &self.clock, self.next_wake, self.links.next_wake(), self.started, self.links.are_open()) => first,
             };
             match self.round(first).await {
@@ -323,7 +331,7 @@ impl<O: Organisation> Writer<O> {
             First::Timer | First::LinkTimer => {}
         }
         while round.items.len() < self.batch_inputs
-            && let Ok(incoming) = self.queues.frames.try_recv()
+            && let Some(incoming) = self.next_frame()
         {
             self.take_frame(&mut round, incoming, now_ms).await?;
         }
@@ -346,6 +354,12 @@ impl<O: Organisation> Writer<O> {
         Ok(round)
     }
 
+    /// The next frame at hand, those that came too early first.
+    fn next_frame(&mut self) -> Option<Incoming> {
+        let early = if self.links.are_open() { self.early.pop_front() } else { None };
+        early.or_else(|| self.queues.frames.try_recv().ok())
+    }
+
     async fn take_due(&mut self, round: &mut Round<O>) -> Result<(), WriterError> {
         let now = self.now().millis();
         if self.next_wake.is_none_or(|at| at > now) {
@@ -363,6 +377,12 @@ impl<O: Organisation> Writer<O> {
         let at = self.now().millis();
         let position = self.tip.position + 1;
         let taken = round.links.take(from, &bytes, now_ms, at, position, &mut self.store, &mut round.batch).await?;
+        if taken.too_early {
+            if self.early.len() < MAX_EARLY {
+                self.early.push_back(Incoming { from, bytes, ack });
+            }
+            return Ok(());
+        }
         round.must_commit |= taken.must_commit;
         round.items.extend(taken.messages.into_iter().map(|(seq, message)| match message {
             Ok(received) => Item::Message(received.into()),

@@ -1,7 +1,7 @@
 //! What may fail under a running programme and must cost nobody a fen: the broker killed, the broker's whole disk lost, a
 //! partner absent, each service stopped and started in mid-run. Every application ends, and money moves once.
 
-use crate::house::{House, PATIENCE, Setup};
+use crate::house::{House, PATIENCE, Running, Setup};
 use domain::{Amount, ApplicationId, Fen, Party};
 use guarantor_core::{Role, command::Assessment};
 use std::{fs, path::Path};
@@ -171,5 +171,32 @@ async fn bank_restored_from_an_old_copy_notices_and_says_nothing_new_under_used_
         assert_eq!(house.bank.status(&format!("case/{id}")).await, "", "{id}");
     }
     assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
+    house.close().await;
+}
+
+/// What the bank is told while the guarantor is away makes it say something to the guarantor: that waits for the
+/// guarantor's heads, and nothing is parked.
+#[tokio::test]
+async fn what_comes_before_every_partner_has_greeted_is_kept_and_decided_later() {
+    use guarantor_core::{Command, command::LetterCheck};
+    let mut house = House::with(Setup::default().by_hand(Role::LetterChecker)).await;
+    let id = house.file(1, 20_000_000, 0).await.unwrap();
+    house.guarantor.until(&format!("case/{id}"), "DRAFT").await;
+    house.idle().await;
+    house.bank.stop().await;
+    let release = Command::CheckLetter { application_id: id.clone(), verdict: LetterCheck::Release };
+    house.guarantor.tell("zhou", &["letter_checker"], release).await.unwrap();
+    // The union has heard of the letter and asks the bank, which is not there.
+    house.union.until(&format!("application/{id}"), "CONTRACTING").await;
+    house.guarantor.stop().await;
+
+    house.bank = Running::start(house.setup.bank.clone(), &house.files[&Party::Bank]).await;
+    house.bank.until(&format!("case/{id}"), "DISBURSED").await;
+    assert_eq!(house.bank.handle.readers.parked().await.unwrap(), []);
+    house.guarantor = Running::start(house.setup.guarantor.clone(), &house.files[&Party::Guarantor]).await;
+    house.union.until(&format!("application/{id}"), "DISBURSED").await;
+    house.idle().await;
+    assert_eq!(house.bank.balance("B1301").await, 20_000_000);
+    assert_eq!(house.guarantor.balance("G9001").await, 20_000_000);
     house.close().await;
 }

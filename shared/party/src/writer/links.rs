@@ -53,6 +53,8 @@ pub(super) struct Taken {
     pub messages: Vec<(u64, Result<Received, Unreadable>)>,
     /// Evidence or a freeze has to be committed.
     pub must_commit: bool,
+    /// It brings messages, and a partner has not shown its heads yet: to be taken later. What it causes could not be said.
+    pub too_early: bool,
 }
 
 /// What to send to one partner, with the frames of this commit.
@@ -149,6 +151,7 @@ impl Links {
         store: &mut Store,
         batch: &mut Batch,
     ) -> Result<Taken, StoreError> {
+        let open_for_all = self.are_open();
         let Some(link) = self.each.get_mut(&from) else { return Ok(Taken::default()) };
         let frame = match open(bytes, &Limits::RECEIVE, &link.ring, from, self.own) {
             Ok(frame) => frame,
@@ -159,6 +162,9 @@ impl Links {
                 return Ok(Taken { must_commit: true, ..Taken::default() });
             }
         };
+        if frame.preamble().is_numbered() && !open_for_all {
+            return Ok(Taken { too_early: true, ..Taken::default() });
+        }
         let needs = link.channel.needs(&frame);
         let known = Known {
             inbound: hash_at(store, Direction::In, from, needs.inbound_seq, &link.ring, (from, self.own)).await?,
@@ -173,7 +179,7 @@ impl Links {
                 let messages: Vec<_> =
                     frame.messages().skip(skip).map(|(seq, message, _)| (seq, self.read(from, seq, message))).collect();
                 self.metrics.messages_taken.inc_by(u64::try_from(messages.len()).unwrap_or_default());
-                Ok(Taken { messages, must_commit: true })
+                Ok(Taken { messages, must_commit: true, ..Taken::default() })
             }
             Verdict::Froze(freeze) => {
                 tracing::error!(partner = %from, %freeze, "the channel is frozen: two persons have to decide");
