@@ -78,6 +78,19 @@ pub enum Maintenance {
         /// Whether there was such an input.
         reply: oneshot::Sender<bool>,
     },
+    /// Ends the freeze of a channel as two persons decided.
+    Unfreeze {
+        /// The partner at the other end.
+        partner: domain::Party,
+        /// What they decided.
+        resolution: channel::Resolution,
+        /// Who they are.
+        persons: channel::TwoPersons,
+        /// Why.
+        because: String,
+        /// Done, or why not.
+        reply: oneshot::Sender<Result<(), String>>,
+    },
     /// Writes an account's bearer token, hashed.
     Token {
         /// SHA-256 of the token.

@@ -90,6 +90,7 @@ pub struct App<O: Organisation> {
     holders: Holders,
     owners: Owners,
     waiting: Semaphore,
+    proposals: technical::Proposals,
     document: String,
 }
 
@@ -110,6 +111,7 @@ pub fn router<O: Organisation>(
         holders: Holders::default(),
         owners: Owners::default(),
         waiting: Semaphore::new(MAX_WAITING),
+        proposals: technical::Proposals::default(),
     });
     let guarded = Router::new()
         .route("/api/v1/applications", routing::get(applications::list::<O>))
@@ -121,6 +123,7 @@ pub fn router<O: Organisation>(
         .route("/api/v1/parked", routing::get(technical::parked::<O>))
         .route("/api/v1/parked/{position}/retry", routing::post(technical::retry::<O>))
         .route("/api/v1/parked/{position}/drop", routing::post(technical::drop_parked::<O>))
+        .route("/api/v1/channels/{partner}/resolution", routing::post(technical::resolve_channel::<O>))
         .route("/api/v1/balances", routing::get(technical::balances::<O>))
         .route("/api/v1/transfers", routing::get(technical::transfers::<O>))
         .route("/api/v1/backlog", routing::get(technical::backlog::<O>))

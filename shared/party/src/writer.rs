@@ -103,6 +103,7 @@ struct Round<O: Organisation> {
     must_commit: bool,
     maintenance: Vec<oneshot::Sender<bool>>,
     tokens: Vec<oneshot::Sender<()>>,
+    unfrozen: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
 impl<O: Organisation> Writer<O> {
@@ -321,6 +322,7 @@ impl<O: Organisation> Writer<O> {
             must_commit: false,
             maintenance: Vec::new(),
             tokens: Vec::new(),
+            unfrozen: Vec::new(),
         };
         let mut command = None;
         match first {
@@ -335,7 +337,8 @@ impl<O: Organisation> Writer<O> {
         {
             self.take_frame(&mut round, incoming, now_ms).await?;
         }
-        if self.links.are_open() {
+        // Of the round: a channel that was just unfrozen has to hear its partner before anything is said to it.
+        if round.links.are_open() {
             self.take_due(&mut round).await?;
             while round.items.len() < self.batch_inputs
                 && let Ok((application_id, answer)) = self.queues.ports.try_recv()
@@ -400,6 +403,20 @@ impl<O: Organisation> Writer<O> {
                 round.batch.put(&TOKEN, [Value::Blob(hash.to_vec()), account.into(), person.into(), roles.into()]);
                 round.must_commit = true;
                 round.tokens.push(reply);
+            }
+            Maintenance::Unfreeze { partner, resolution, persons, because, reply } => {
+                let now_ms = self.elapsed_ms();
+                match round.links.unfreeze(partner, resolution, persons, now_ms) {
+                    Ok(unfrozen) => {
+                        let record =
+                            json!({ "channel": partner, "unfrozen": unfrozen, "because": because }).to_string();
+                        round.items.push(Item::Unfrozen { partner, record });
+                        round.unfrozen.push(reply);
+                    }
+                    Err(why) => {
+                        let _ = reply.send(Err(why));
+                    }
+                }
             }
             Maintenance::Retry { position, because, reply } => {
                 let found = self.store.parked_from(position).await?;
@@ -589,6 +606,9 @@ impl<O: Organisation> Writer<O> {
         }
         for reply in round.maintenance {
             let _ = reply.send(true);
+        }
+        for reply in round.unfrozen {
+            let _ = reply.send(Ok(()));
         }
         for reply in round.tokens {
             let _ = reply.send(());

@@ -210,6 +210,12 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             "放弃搁置的输入",
             described::<super::technical::Because>(),
         ),
+        Route::post(
+            "/api/v1/channels/{partner}/resolution",
+            REPAIR,
+            "解除通道冻结：一人提议（202），另一人以相同决定确认（204）",
+            described::<super::technical::ChannelResolution>(),
+        ),
         Route::get("/api/v1/balances", BOOKS, "账户余额", list_of("Balances", &named("Balance", ObjectBuilder::new())))
             .with([Parameter::query("prefix", Kind::Text, "只列以此开头的科目")]),
         Route::get(

@@ -7,12 +7,16 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use domain::Moment;
+use channel::{Resolution, TwoPersons};
+use domain::{Moment, Party};
 use organisation::Organisation;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 use web::{BearerToken, Fields, Problem, Query, utoipa};
 
 /// `GET /api/v1/incidents`.
@@ -87,6 +91,49 @@ pub(super) async fn drop_parked<O: Organisation>(
     let because = format!("{}：{}", writing.caller.person, because(&writing)?);
     let found = app.maintain(|reply| Maintenance::Drop { position, because, reply }).await?;
     settled(found, position)
+}
+
+/// How the freeze of a channel is to end.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelResolution {
+    /// keep_our_heads、adopt_their_receipt、resend_to_partner
+    #[schema(value_type = String)]
+    resolution: Resolution,
+    /// 理由
+    because: String,
+}
+
+/// What one person has proposed for a frozen channel and another has not confirmed yet. A restart forgets it.
+pub(super) type Proposals = Mutex<BTreeMap<Party, (Resolution, String)>>;
+
+/// `POST /api/v1/channels/{partner}/resolution`: the first person proposes, the second confirms the same.
+pub(super) async fn resolve_channel<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    Path(partner): Path<String>,
+    writing: Writing,
+) -> Result<Response, Problem> {
+    let partner: Party = partner.parse().map_err(|_| Problem::not_found("没有此合作方。"))?;
+    let ChannelResolution { resolution, because } = writing.json()?;
+    let person = writing.caller.person.to_string();
+    let first = {
+        let mut proposals = app.proposals.lock().unwrap_or_else(PoisonError::into_inner);
+        match proposals.remove(&partner) {
+            Some((proposed, first)) if proposed == resolution && first != person => first,
+            _ => {
+                proposals.insert(partner, (resolution, person.clone()));
+                let body = json!({ "state": "proposed", "resolution": resolution, "by": person });
+                return Ok((StatusCode::ACCEPTED, axum::Json(body)).into_response());
+            }
+        }
+    };
+    let Some(persons) = TwoPersons::new(&first, &person) else {
+        return Err(Problem::conflict("FOUR_EYES", "须由两人分别提议和确认。"));
+    };
+    match app.maintain(|reply| Maintenance::Unfreeze { partner, resolution, persons, because, reply }).await? {
+        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(why) => Err(Problem::conflict("CHANNEL", format!("通道未解除冻结：{why}。"))),
+    }
 }
 
 fn journal_position(text: &str) -> Result<u64, Problem> {

@@ -157,6 +157,7 @@ impl Service {
             ("looker", "looker"),
             ("other", "other"),
             ("operator", OPERATOR),
+            ("operator2", OPERATOR),
             ("auditor", AUDITOR),
             ("nobody", ""),
         ] {

@@ -2,6 +2,7 @@
 
 use super::{
     item::{Item, ParkedInput, application_of, describe},
+    links,
     working::{LoadError, Working},
 };
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     spans::{self, Spanned},
     store::{
         Batch, Store, StoreError, integer,
-        tables::{ANSWER, PARKED, PORT_ORDER, VAULT, VAULT_KEY},
+        tables::{ANSWER, INCIDENT, PARKED, PORT_ORDER, VAULT, VAULT_KEY},
     },
 };
 use contracts::wire::{Envelope, Unreadable, encode};
@@ -124,6 +125,7 @@ impl<O: Organisation> Deciding<'_, O> {
             Item::Drop { position, because, application_id } => {
                 self.settle_parked(*position, "dropped", because, application_id.as_deref());
             }
+            Item::Unfrozen { partner, record } => self.unfrozen(*partner, record),
             // Behind a retry that failed again everything goes on waiting.
             Item::Retry { .. } if application.as_ref().is_some_and(|id| self.stuck.contains(id)) => {}
             Item::Retry { .. } => self.decide(at, item, input).await?,
@@ -448,6 +450,20 @@ impl<O: Organisation> Deciding<'_, O> {
             input,
             recorded: "[]".into(),
             refusal: Some(json!({ "code": "PARKED", "detail": why }).to_string()),
+            ..Entry::default()
+        });
+    }
+
+    /// The channel's incident is settled, and the journal says by whom.
+    fn unfrozen(&mut self, partner: Party, record: &str) {
+        self.done.batch.delete(&INCIDENT, links::incident_id(partner));
+        self.position += 1;
+        self.done.entries.push(Entry {
+            at: self.at.millis(),
+            kind: "repair",
+            source: "operator".into(),
+            input: record.to_owned(),
+            recorded: "[]".into(),
             ..Entry::default()
         });
     }

@@ -30,6 +30,8 @@ pub(crate) enum Item<O: Organisation> {
         /// The parked message; none if this build still cannot read it.
         received: Option<Arc<Received>>,
     },
+    /// Two persons ended the freeze of a channel; `record` says who, how and why, as JSON.
+    Unfrozen { partner: Party, record: String },
     /// An operator drops a parked input.
     Drop { position: u64, because: String, application_id: Option<String> },
 }
@@ -56,7 +58,7 @@ impl<O: Organisation> Item<O> {
             Item::Unreadable { why: Unreadable::UnknownType { application_id, .. }, .. } => {
                 application_id.as_ref().map(ToString::to_string)
             }
-            Item::Unreadable { .. } | Item::Command(_) => None,
+            Item::Unreadable { .. } | Item::Command(_) | Item::Unfrozen { .. } => None,
             Item::Due(key) => application_of(key),
             Item::Port { application_id, .. } => Some(application_id.to_string()),
             Item::Retry { application_id, .. } | Item::Drop { application_id, .. } => application_id.clone(),
@@ -81,7 +83,7 @@ impl<O: Organisation> Item<O> {
                 }
                 (ParkedInput::Message { .. }, None) => None,
             },
-            Item::Unreadable { .. } | Item::Drop { .. } => None,
+            Item::Unreadable { .. } | Item::Drop { .. } | Item::Unfrozen { .. } => None,
         }
     }
 
@@ -95,7 +97,7 @@ impl<O: Organisation> Item<O> {
                 Some(ParkedInput::Port { application_id: application_id.clone(), answer: answer.clone() })
             }
             Item::Retry { input, .. } => Some(input.clone()),
-            Item::Command(_) | Item::Drop { .. } => None,
+            Item::Command(_) | Item::Drop { .. } | Item::Unfrozen { .. } => None,
         }
     }
 }

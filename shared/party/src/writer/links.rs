@@ -12,8 +12,8 @@ use crate::{
 };
 use bytes::Bytes;
 use channel::{
-    Action, BuiltFrame, ChainHash, Channel, FrameMeta, Heads, KeyRing, Known, Limits, Opened, Phase, Settings,
-    SigningKey, Verdict, genesis, open,
+    Action, BuiltFrame, ChainHash, Channel, FrameMeta, Heads, KeyRing, Known, Limits, Opened, Phase, Resolution,
+    Settings, SigningKey, TwoPersons, Unfrozen, Verdict, genesis, open,
 };
 use contracts::wire::{Received, Unreadable, decode};
 use domain::Party;
@@ -104,6 +104,18 @@ impl Links {
     /// The greetings of a start.
     pub fn begin(&mut self) -> Sends {
         self.each.iter_mut().map(|(partner, link)| (*partner, std::mem::take(&mut link.first), Vec::new())).collect()
+    }
+
+    /// Ends the freeze of a channel as two persons decided. `Err`: why not, in words.
+    pub fn unfreeze(
+        &mut self,
+        partner: Party,
+        resolution: Resolution,
+        persons: TwoPersons,
+        now_ms: u64,
+    ) -> Result<Unfrozen, String> {
+        let link = self.each.get_mut(&partner).ok_or_else(|| format!("{partner} is no partner"))?;
+        link.channel.unfreeze(resolution, persons, now_ms).map_err(|refusal| refusal.to_string())
     }
 
     /// Whether every partner has shown its heads, or had its time to.
@@ -361,8 +373,13 @@ fn evidence(batch: &mut Batch, at: i64, partner: Party, why: &str, bytes: &[u8])
     batch.put(&AUDIT, [Value::Null, at.into(), partner.to_string().into(), why.into(), bytes.to_vec().into()]);
 }
 
+/// Names the incident of a frozen channel.
+pub(super) fn incident_id(partner: Party) -> String {
+    format!("channel/{partner}")
+}
+
 fn incident(batch: &mut Batch, partner: Party, what: &str) {
-    let id = format!("channel/{partner}");
+    let id = incident_id(partner);
     let body = json!({
         "incident_id": id, "application_id": null, "owner": "operator", "step": "channel",
         "what": format!("与 {partner} 的通道已冻结，须两人处理：{what}"),

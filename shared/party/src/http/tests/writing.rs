@@ -146,6 +146,33 @@ async fn a_full_queue_and_a_stopped_writer_are_said_at_once() {
 }
 
 #[tokio::test]
+async fn a_freeze_ends_when_a_second_person_confirms_what_the_first_proposed() {
+    let mut service = Service::start().await;
+    let mut ends = service.ends.take().unwrap();
+    let writer = tokio::spawn(async move {
+        match ends.maintenance.recv().await.unwrap() {
+            Maintenance::Unfreeze { partner, resolution, persons, because, reply } => {
+                reply.send(Ok(())).unwrap();
+                format!("{partner} {resolution:?} {} {} {because}", persons.first(), persons.second())
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+    let path = "/api/v1/channels/bank/resolution";
+    let keep = json!({ "resolution": "keep_our_heads", "because": "对方已更正" });
+    let adopt = json!({ "resolution": "adopt_their_receipt", "because": "对方已更正" });
+    // One person alone, however often, and two persons who want different things, end nothing.
+    for (who, body) in [("operator", &keep), ("operator", &keep), ("operator2", &adopt), ("operator", &keep)] {
+        assert_eq!(service.send(service.post(who, path, body)).await.status, 202);
+    }
+    assert_eq!(service.send(service.post("operator2", path, &keep)).await.status, 204);
+    assert_eq!(writer.await.unwrap(), "bank KeepOurHeads person:operator person:operator2 对方已更正");
+    let post = |path: &str, body: &Value| service.post("operator", path, body);
+    service.send(post("/api/v1/channels/stranger/resolution", &keep)).await.is(404, "NOT_FOUND");
+    service.send(post(path, &json!({ "resolution": "melt", "because": "x" }))).await.is(422, "INVALID");
+}
+
+#[tokio::test]
 async fn operators_settle_parked_inputs_with_a_reason() {
     let mut service = Service::start().await;
     let mut ends = service.ends.take().unwrap();
@@ -155,7 +182,7 @@ async fn operators_settle_parked_inputs_with_a_reason() {
             let (what, position, because, reply) = match order {
                 Maintenance::Retry { position, because, reply } => ("retry", position, because, reply),
                 Maintenance::Drop { position, because, reply } => ("drop", position, because, reply),
-                Maintenance::Token { .. } => panic!("no account was made"),
+                Maintenance::Token { .. } | Maintenance::Unfreeze { .. } => panic!("nobody asked for this"),
             };
             said.push(format!("{what} {position} {because}"));
             reply.send(position == 7).unwrap();
