@@ -17,6 +17,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
+use tokio::sync::oneshot;
 use web::{BearerToken, Fields, Problem, Query, utoipa};
 
 /// `GET /api/v1/incidents`.
@@ -75,10 +76,8 @@ pub(super) async fn retry<O: Organisation>(
     Path(position): Path<String>,
     writing: Writing,
 ) -> Result<Response, Problem> {
-    let position = journal_position(&position)?;
-    let because = format!("{}：{}", writing.caller.person, because(&writing)?);
-    let found = app.maintain(|reply| Maintenance::Retry { position, because, reply }).await?;
-    settled(found, position)
+    let order = |position, because, reply| Maintenance::Retry { position, because, reply };
+    settle_parked(&app, &position, &writing, order).await
 }
 
 /// `POST /api/v1/parked/{position}/drop`.
@@ -87,9 +86,20 @@ pub(super) async fn drop_parked<O: Organisation>(
     Path(position): Path<String>,
     writing: Writing,
 ) -> Result<Response, Problem> {
-    let position = journal_position(&position)?;
-    let because = format!("{}：{}", writing.caller.person, because(&writing)?);
-    let found = app.maintain(|reply| Maintenance::Drop { position, because, reply }).await?;
+    let order = |position, because, reply| Maintenance::Drop { position, because, reply };
+    settle_parked(&app, &position, &writing, order).await
+}
+
+/// Gives an order about a parked input, with who gives it and why.
+async fn settle_parked<O: Organisation>(
+    app: &App<O>,
+    position: &str,
+    writing: &Writing,
+    order: impl FnOnce(u64, String, oneshot::Sender<bool>) -> Maintenance,
+) -> Result<Response, Problem> {
+    let position = journal_position(position)?;
+    let because = format!("{}：{}", writing.caller.person, because(writing)?);
+    let found = app.maintain(|reply| order(position, because, reply)).await?;
     settled(found, position)
 }
 
