@@ -3,6 +3,10 @@
 use party::{config::Config, process};
 use std::path::PathBuf;
 
+// A saga makes thousands of short-lived allocations; with the system's allocator they cost a fifth of all CPU.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let path = arguments.iter().find(|argument| !argument.starts_with('-')).map(PathBuf::from);

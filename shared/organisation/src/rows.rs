@@ -88,8 +88,18 @@ impl<R> Default for Rows<R> {
 impl<R: Clone> Rows<R> {
     /// Puts a row as it stands in the store; `None`: it does not exist. `version` counts its changes.
     pub fn load(&mut self, key: Key, row: Option<Row<R>>, version: u64) {
+        self.share(key, row.map(Arc::new), version);
+    }
+
+    /// Puts a row as it stands in the store, shared with whoever keeps it beside the store.
+    pub fn share(&mut self, key: Key, row: Option<Arc<Row<R>>>, version: u64) {
         let stored = row.is_some();
-        self.slots.insert(key, Slot { row: row.map(Arc::new), version, stored, changed: false });
+        self.slots.insert(key, Slot { row, version, stored, changed: false });
+    }
+
+    /// Every loaded row as it stands now, absent ones too, with the number of its changes, to be kept beside the store.
+    pub fn into_shared(self) -> impl Iterator<Item = (Key, Option<Arc<Row<R>>>, u64)> {
+        self.slots.into_iter().map(|(key, slot)| (key, slot.row, slot.version))
     }
 
     /// Whether the row may be read.

@@ -1,6 +1,11 @@
 //! What HTTP, timers and ports hold of the writer: bounded queues in, committed answers out.
 
-use crate::{clock::BusinessClock, metrics::Metrics, store::read::Readers, vault::Sealed};
+use crate::{
+    clock::BusinessClock,
+    metrics::Metrics,
+    store::read::{Readers, StateRow},
+    vault::Sealed,
+};
 use organisation::{Actor, Key, Organisation, PortAnswer, Refusal};
 use std::{collections::BTreeMap, sync::Arc, sync::Mutex};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -159,31 +164,72 @@ impl<O: Organisation> Clone for Handle<O> {
     }
 }
 
-/// Wakes those who wait for an application to change (`?wait_ms=`).
+/// Wakes those who wait for an application to change (`?wait_ms=`), and hands them its row as it was committed.
 #[derive(Debug, Default)]
 pub struct Changes {
-    waiting: Mutex<BTreeMap<String, watch::Sender<()>>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// By row and what is waited for: where to tell it.
+type Waiting = BTreeMap<(String, Until), watch::Sender<Option<Arc<StateRow>>>>;
+
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Until {
+    /// Any change.
+    Change,
+    /// The end of the application.
+    End,
+}
+
+/// A row that a commit changed.
+#[derive(Debug)]
+pub struct CommittedRow {
+    /// Its key, e.g. `application/NCD-2018-0052`.
+    pub key: String,
+    /// Whether its application has ended.
+    pub ended: bool,
+    /// The row, if somebody waited for it when the batch was made.
+    pub row: Option<Arc<StateRow>>,
 }
 
 impl Changes {
-    /// A receiver that is notified at the next committed change of this application. Take it before reading the state,
-    /// so that no change between can be missed.
-    pub fn watch(&self, application_id: &str) -> watch::Receiver<()> {
+    /// A receiver that is notified at the next committed change of this row, or when its application ends. Take it before
+    /// reading the row, so that no change between can be missed.
+    pub fn watch(&self, key: &str, until: Until) -> watch::Receiver<Option<Arc<StateRow>>> {
         let mut waiting = self.lock();
-        waiting.entry(application_id.to_owned()).or_insert_with(|| watch::channel(()).0).subscribe()
+        waiting.entry((key.to_owned(), until)).or_insert_with(|| watch::channel(None).0).subscribe()
     }
 
-    /// Notifies everybody who waits for this application.
-    pub fn notify(&self, application_id: &str) {
+    /// Whether somebody waits for this change of the row.
+    pub fn is_awaited(&self, key: &str, ended: bool) -> bool {
+        let waiting = self.lock();
+        !waiting.is_empty() && wakes(ended).any(|until| waiting.contains_key(&(key.to_owned(), until)))
+    }
+
+    /// Notifies everybody who waits for one of these rows. Who came after the batch was made is handed nothing, and looks.
+    pub fn committed(&self, rows: Vec<CommittedRow>) {
         let mut waiting = self.lock();
-        // Whoever still waits after this change takes a new receiver, so the entry is not needed any more.
-        if let Some(sender) = waiting.remove(application_id) {
-            let _ = sender.send(());
+        if waiting.is_empty() {
+            return;
+        }
+        for CommittedRow { key, ended, row } in rows {
+            for until in wakes(ended) {
+                // Whoever still waits after this change takes a new receiver, so the entry is not needed any more.
+                if let Some(sender) = waiting.remove(&(key.clone(), until)) {
+                    let _ = sender.send(row.clone());
+                }
+            }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, watch::Sender<()>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
         // A panic while the map was held leaves it whole: every change to it is one call.
         self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Who is woken by a change.
+fn wakes(ended: bool) -> impl Iterator<Item = Until> {
+    [Until::Change].into_iter().chain(ended.then_some(Until::End))
 }

@@ -4,6 +4,7 @@
 //! It never waits to fill a batch. Partner messages and timers come before new commands. A batch that the database
 //! refuses is searched for its culprit, which is parked; the rest goes on.
 
+mod cache;
 mod deciding;
 pub(crate) mod item;
 mod links;
@@ -24,6 +25,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
+use cache::Cache;
 use channel::SigningKey;
 use deciding::{Decided, Deciding, Failed};
 use domain::{ApplicationId, Moment, Party};
@@ -79,6 +81,7 @@ pub struct Writer<O: Organisation> {
     /// Frames that came before every partner had shown its heads.
     early: VecDeque<Incoming>,
     links: Links,
+    cache: Cache<O::Row>,
     orders: Option<mpsc::Sender<PortOrder>>,
     /// Applications that stand still, and how many inputs each has parked or held.
     parked: BTreeMap<String, usize>,
@@ -137,6 +140,7 @@ impl<O: Organisation> Writer<O> {
             queues,
             early: VecDeque::new(),
             links,
+            cache: Cache::default(),
             orders,
             parked,
             next_wake,
@@ -537,7 +541,7 @@ impl<O: Organisation> Writer<O> {
         let mut deciding = Deciding {
             organisation: &self.organisation,
             store: &mut self.store,
-            working: Working::new(),
+            working: Working::new(&mut self.cache),
             at,
             position: self.tip.position,
             sent_seq: links.sent_seq(),
@@ -552,14 +556,18 @@ impl<O: Organisation> Writer<O> {
         let mut batch = std::mem::take(&mut done.batch);
         let defect = |why: String| Failed::Culprit(items.len().saturating_sub(1), why);
         let position = self.tip.position + u64::try_from(done.entries.len()).unwrap_or_default();
-        let (states, earliest) = working.save(&mut batch, position).map_err(|error| defect(error.to_string()))?;
-        let to = journal::append(&mut batch, &self.tip, &done.entries, states);
+        let changes = &self.changes;
+        let mut saved = working.save(&mut batch, position, changes).map_err(|error| defect(error.to_string()))?;
+        let earliest = saved.earliest;
+        done.rows = std::mem::take(&mut saved.rows);
+        let to = journal::append(&mut batch, &self.tip, &done.entries, saved.states);
         let built = links.build(&done.messages, to.position, &mut batch).map_err(|error| defect(error.to_string()))?;
         links.save(&self.links, &mut batch);
         if rehearsal {
             self.store.rehearse(batch, &self.tip, &to).await?;
         } else {
             self.store.commit(batch, &self.tip, &to).await?;
+            working.keep(saved);
         }
         Ok((done, parked, Built { links, frames: built, tip: to }, earliest))
     }
@@ -588,6 +596,8 @@ impl<O: Organisation> Writer<O> {
         self.metrics.messages_refused.inc_by(decided.refused);
         self.metrics.inputs_parked.inc_by(decided.parked);
 
+        // Whoever reads after a reply has to find what it says.
+        self.changes.committed(decided.rows);
         let mut replies: BTreeMap<usize, Reply> = decided.replies.into_iter().collect();
         for (at, item) in round.items.into_iter().enumerate() {
             if let (Item::Command(work), Some(reply)) = (item, replies.remove(&at)) {
@@ -598,9 +608,6 @@ impl<O: Organisation> Writer<O> {
         let actions = self.links.committed(&built.frames, now_ms);
         self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
         acknowledge(round.acks).await;
-        for id in &decided.changed {
-            self.changes.notify(id);
-        }
         for order in decided.orders {
             self.send_order(order);
         }
@@ -639,6 +646,7 @@ impl<O: Organisation> Writer<O> {
             match self.store.reopen().await {
                 Ok(tip) => {
                     self.tip = tip;
+                    self.cache.clear();
                     let now_ms = self.elapsed_ms();
                     self.links.reload(&mut self.store, now_ms).await?;
                     let actions = self.links.begin();

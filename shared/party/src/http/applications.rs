@@ -1,7 +1,10 @@
 //! Applications as people look them up: one, many, and what happened to it.
 
 use super::{App, Caller, Page, application_id, ok, page_limit, unreadable};
-use crate::store::read::{Filter, StateRow};
+use crate::{
+    handle::Until,
+    store::read::{Filter, StateRow},
+};
 use axum::{
     extract::{Path, State},
     http::{StatusCode, Uri, header},
@@ -68,12 +71,12 @@ pub(super) async fn list<O: Organisation>(
 #[serde(deny_unknown_fields)]
 pub(super) struct WaitQuery {
     wait_ms: Option<u64>,
-    until: Option<Until>,
+    until: Option<UntilQuery>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Until {
+enum UntilQuery {
     End,
 }
 
@@ -92,10 +95,11 @@ pub(super) async fn one<O: Organisation>(
         return Err(Problem::bad_request("INVALID_QUERY", format!("wait_ms 至多为 {MAX_WAIT_MS}。")));
     }
     let row = if wait_ms == 0 {
-        app.row(&id).await?
+        Arc::new(app.row(&id).await?)
     } else {
         let _place = app.waiting.try_acquire().map_err(|_| Problem::too_many_requests(1))?;
-        wait(&app, &id, Duration::from_millis(wait_ms), known, query.until).await?
+        let until = query.until.map_or(Until::Change, |UntilQuery::End| Until::End);
+        wait(&app, &id, Duration::from_millis(wait_ms), known, until).await?
     };
     let etag = (header::ETAG, web::etag(row.version));
     if known == Some(row.version) {
@@ -112,29 +116,33 @@ async fn wait<O: Organisation>(
     id: &ApplicationId,
     time: Duration,
     known: Option<u64>,
-    until: Option<Until>,
-) -> Result<StateRow, Problem> {
+    until: Until,
+) -> Result<Arc<StateRow>, Problem> {
     let deadline = Instant::now() + time;
-    // Without a version of the client's own, the one at its arrival is what has to change.
-    let first = app.row(id).await?;
-    let known = known.unwrap_or(first.version);
-    let is_wanted = |row: &StateRow| match until {
-        Some(Until::End) => row.ended,
-        // An application that has ended changes no more.
-        None => row.version != known || row.ended,
-    };
-    if is_wanted(&first) {
-        return Ok(first);
-    }
+    let key = app.key(id).to_string();
+    let mut known = known;
     loop {
         // Watch before reading, so that no change between the two is missed.
-        let mut change = app.handle.changes.watch(&id.to_string());
-        let row = app.row(id).await?;
-        if is_wanted(&row) || Instant::now() >= deadline {
+        let mut change = app.handle.changes.watch(&key, until);
+        let row = Arc::new(app.row(id).await?);
+        // Without a version of the client's own, the one at its arrival is what has to change.
+        let known = *known.get_or_insert(row.version);
+        let is_wanted = |row: &StateRow| match until {
+            Until::End => row.ended,
+            // An application that has ended changes no more.
+            Until::Change => row.version != known || row.ended,
+        };
+        if is_wanted(&row) {
             return Ok(row);
         }
-        // Whoever is notified, and whoever waits in vain, looks once more.
-        let _ = timeout_at(deadline, change.changed()).await;
+        let committed = match timeout_at(deadline, change.changed()).await {
+            Ok(_) => change.borrow().clone(),
+            Err(_) => return Ok(Arc::new(app.row(id).await?)),
+        };
+        // Most are handed the row as it was committed; whoever is not looks once more.
+        if let Some(row) = committed.filter(|row| is_wanted(row)) {
+            return Ok(row);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::BusinessClock,
-    handle::{CommandWork, Handle, Reply},
+    handle::{CommandWork, CommittedRow, Handle, Reply},
     store::{
         Batch, Store, Tip,
         tables::{STATE, TOKEN, Value as Cell},
@@ -195,6 +195,11 @@ impl Service {
         ];
         self.put(&STATE, cells).await;
         id
+    }
+
+    /// Tells those who wait that this row was committed; they look for themselves.
+    fn committed(&self, key: &str, ended: bool) {
+        self.handle.changes.committed(vec![CommittedRow { key: key.to_owned(), ended, row: None }]);
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     clock::unix_ns,
-    handle::{CommandWork, Reply},
+    handle::{CommandWork, CommittedRow, Reply},
     journal::Entry,
     spans::{self, Spanned},
     store::{
@@ -45,10 +45,10 @@ impl From<StoreError> for Failed {
 }
 
 /// Decides the items of one batch.
-pub(super) struct Deciding<'a, O: Organisation> {
+pub(super) struct Deciding<'a, 'c, O: Organisation> {
     pub organisation: &'a O,
     pub store: &'a mut Store,
-    pub working: Working<O>,
+    pub working: Working<'c, O>,
     /// Business time of the batch.
     pub at: Moment,
     /// Journal position of the last entry so far.
@@ -73,8 +73,8 @@ pub(super) struct Decided {
     pub messages: BTreeMap<Party, Vec<Vec<u8>>>,
     /// By item: the reply to its command.
     pub replies: Vec<(usize, Reply)>,
-    /// Applications that changed.
-    pub changed: BTreeSet<String>,
+    /// The organisation's own rows that were written.
+    pub rows: Vec<CommittedRow>,
     pub orders: Vec<PortOrder>,
     pub spans: Vec<Spanned>,
     pub batch: Batch,
@@ -82,7 +82,7 @@ pub(super) struct Decided {
     pub parked: u64,
 }
 
-impl<O: Organisation> Deciding<'_, O> {
+impl<O: Organisation> Deciding<'_, '_, O> {
     /// Decides every item; those in `culprits` are parked instead, with the reason.
     pub async fn all(&mut self, items: &[Item<O>], culprits: &BTreeMap<usize, String>) -> Result<(), Failed> {
         let inputs: Vec<Option<Input<O::Command>>> = items.iter().map(Item::input).collect();
@@ -285,8 +285,7 @@ impl<O: Organisation> Deciding<'_, O> {
         }
         let context = spanned.context();
         for key in self.working.rows.accepted().to_vec() {
-            if let Some(id) = application_of(&key) {
-                self.done.changed.insert(id);
+            if application_of(&key).is_some() {
                 self.working.traces.insert(key, context.clone());
             }
         }

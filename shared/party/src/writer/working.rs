@@ -1,23 +1,44 @@
-//! The working set of a batch: rows out of the database, and what changed of them back into it.
+//! The working set of a batch: rows out of the cache or the database, and what changed of them back into both.
 
-use crate::store::{
-    Batch, From, LoadedRow, Store, StoreError, integer,
-    tables::{ACCOUNT, INCIDENT, STATE, STATE_NEW, TASK, TRANSFER, TRANSFER_RESOLVED, Value},
+use super::cache::{Cache, Kept};
+use crate::{
+    handle::{Changes, CommittedRow},
+    store::{
+        Batch, From, LoadedRow, Store, StoreError, integer,
+        read::StateRow,
+        tables::{ACCOUNT, INCIDENT, STATE, STATE_NEW, TASK, TRANSFER, TRANSFER_RESOLVED, Value},
+    },
 };
-use organisation::{Changed, Index, Key, Organisation, Row, Rows};
+use organisation::{Changed, Incident, Index, Key, OpenTask, Organisation, Row, Rows};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Rows of a batch, with what the shell keeps beside them.
 #[derive(Debug)]
-pub(super) struct Working<O: Organisation> {
+pub(super) struct Working<'a, O: Organisation> {
     pub rows: Rows<O::Row>,
     /// Trace context of the last change of each application's row.
     pub traces: BTreeMap<Key, String>,
     /// Answers stored under an Idempotency-Key, by scope and key.
     pub answers: BTreeMap<String, Option<String>>,
-    /// Tasks and incidents as they stand in the database, by row.
-    listed: BTreeMap<Key, (BTreeSet<String>, BTreeSet<String>)>,
+    /// What is listed of each row in the database.
+    listed: BTreeMap<Key, Arc<Index>>,
+    cache: &'a mut Cache<O::Row>,
+}
+
+/// What saving the working set came to.
+#[derive(Debug)]
+pub(super) struct Saved {
+    /// Hash over all changed rows.
+    pub states: [u8; 32],
+    /// The earliest time at which one of them wants to be woken.
+    pub earliest: Option<i64>,
+    /// The organisation's own rows among them.
+    pub rows: Vec<CommittedRow>,
+    indexes: BTreeMap<Key, Arc<Index>>,
 }
 
 /// A body in the database cannot be read by this build.
@@ -29,23 +50,37 @@ pub(super) enum LoadError {
     Body { key: Key, source: serde_json::Error },
 }
 
-impl<O: Organisation> Working<O> {
-    pub fn new() -> Self {
-        Working { rows: Rows::default(), traces: BTreeMap::new(), answers: BTreeMap::new(), listed: BTreeMap::new() }
+impl<'a, O: Organisation> Working<'a, O> {
+    pub fn new(cache: &'a mut Cache<O::Row>) -> Self {
+        Working {
+            rows: Rows::default(),
+            traces: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            listed: BTreeMap::new(),
+            cache,
+        }
     }
 
-    /// Loads the wanted rows and answers that are not here yet; one statement.
+    /// Brings the wanted rows and answers that are not here yet: out of the cache, else by one statement. Whether any came.
     pub async fn load(
         &mut self,
         store: &mut Store,
         keys: &BTreeSet<Key>,
         answers: &BTreeSet<String>,
     ) -> Result<bool, LoadError> {
-        let mut wanted: BTreeSet<(From, String)> =
-            keys.iter().filter(|key| !self.rows.is_loaded(key)).map(place).collect();
+        let mut came = false;
+        let mut missing = Vec::new();
+        for key in keys.iter().filter(|key| !self.rows.is_loaded(key)).cloned().collect::<Vec<_>>() {
+            came = true;
+            match self.cache.get(&key) {
+                Some(kept) => self.bring(key, kept),
+                None => missing.push(key),
+            }
+        }
+        let mut wanted: BTreeSet<(From, String)> = missing.iter().map(place).collect();
         wanted.extend(answers.iter().filter(|id| !self.answers.contains_key(*id)).map(|id| (From::Answer, id.clone())));
         if wanted.is_empty() {
-            return Ok(false);
+            return Ok(came);
         }
         let mut found: BTreeMap<(From, String), LoadedRow> =
             store.load(&wanted).await?.into_iter().map(|(from, id, row)| ((from, id), row)).collect();
@@ -54,134 +89,145 @@ impl<O: Organisation> Working<O> {
                 self.answers.insert(id.clone(), found.remove(&(From::Answer, id.clone())).map(|row| row.body));
             }
         }
-        for key in keys {
-            if self.rows.is_loaded(key) {
-                continue;
-            }
-            match found.remove(&place(key)) {
-                None => self.rows.load(key.clone(), None, 0),
-                Some(loaded) => self.take(key, loaded)?,
-            }
+        for key in missing {
+            let kept = match found.remove(&place(&key)) {
+                None => Kept { row: None, version: 0, trace: None, index: None },
+                Some(loaded) => read::<O>(&key, loaded)?,
+            };
+            self.bring(key, kept);
         }
         Ok(true)
     }
 
-    fn take(&mut self, key: &Key, loaded: LoadedRow) -> Result<(), LoadError> {
-        let unreadable = |source| LoadError::Body { key: key.clone(), source };
-        let row: Row<O::Row> = match key {
-            Key::Row(_) => Row::Own(serde_json::from_str(&loaded.body).map_err(unreadable)?),
-            Key::Account(_) => Row::Account(serde_json::from_str(&loaded.body).map_err(unreadable)?),
-            Key::Transfer(_) => Row::Transfer(serde_json::from_str(&loaded.body).map_err(unreadable)?),
-        };
-        if let Row::Own(own) = &row {
-            self.listed.insert(key.clone(), ids(&O::index(own)));
+    fn bring(&mut self, key: Key, kept: Kept<O::Row>) {
+        if let Some(index) = kept.index {
+            self.listed.insert(key.clone(), index);
         }
-        if let Some(trace) = loaded.trace {
+        if let Some(trace) = kept.trace {
             self.traces.insert(key.clone(), trace);
         }
-        self.rows.load(key.clone(), Some(row), loaded.version);
-        Ok(())
+        self.rows.share(key, kept.row, kept.version);
     }
 
-    /// Writes every changed row into the batch. Returns the hash over all of them and the earliest time at which one of
-    /// them wants to be woken.
-    pub fn save(&self, batch: &mut Batch, position: u64) -> Result<([u8; 32], Option<i64>), serde_json::Error> {
+    /// Writes every changed row into the batch.
+    pub fn save(&self, batch: &mut Batch, position: u64, changes: &Changes) -> Result<Saved, serde_json::Error> {
         let mut hash = Sha256::new();
-        let mut earliest: Option<i64> = None;
+        let mut saved = Saved { states: [0; 32], earliest: None, rows: Vec::new(), indexes: BTreeMap::new() };
         for Changed { key, row, version, is_new } in self.rows.changed() {
-            let (name, body) = match row {
+            let name = key.to_string();
+            let mut hash_row = |body: &str| {
+                for text in [name.as_str(), body] {
+                    hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+                    hash.update(text.as_bytes());
+                }
+            };
+            match row {
                 Row::Own(own) => {
                     let body = serde_json::to_string(own)?;
+                    hash_row(&body);
                     let index = O::index(own);
                     let wake_at = index.wake_at.map(domain::Moment::millis);
-                    earliest = [earliest, wake_at].into_iter().flatten().min();
+                    saved.earliest = [saved.earliest, wake_at].into_iter().flatten().min();
+                    let trace = self.traces.get(key).cloned();
+                    let row = changes.is_awaited(&name, index.ended).then(|| {
+                        Arc::new(StateRow {
+                            key: name.clone(),
+                            version,
+                            status: index.status.to_owned(),
+                            ended: index.ended,
+                            trace: trace.clone(),
+                            body: body.clone(),
+                        })
+                    });
+                    saved.rows.push(CommittedRow { key: name.clone(), ended: index.ended, row });
+                    self.list(batch, key, &index)?;
                     batch.put(
                         if is_new { &STATE_NEW } else { &STATE },
                         [
-                            key.to_string().into(),
+                            name.into(),
                             integer(version).into(),
                             index.status.into(),
                             index.uscc.clone().into(),
                             i64::from(index.ended).into(),
                             wake_at.into(),
-                            self.traces.get(key).cloned().into(),
-                            body.clone().into(),
+                            trace.into(),
+                            body.into(),
                         ],
                     );
-                    self.list(batch, key, &index)?;
-                    (key.to_string(), body)
+                    saved.indexes.insert(key.clone(), Arc::new(index));
                 }
                 Row::Account(account) => {
                     let body = serde_json::to_string(account)?;
-                    batch.put(
-                        &ACCOUNT,
-                        [
-                            account.code().to_string().into(),
-                            integer(version).into(),
-                            account.balance().get().into(),
-                            body.clone().into(),
-                        ],
-                    );
-                    (key.to_string(), body)
+                    hash_row(&body);
+                    let code = account.code().to_string();
+                    let balance = account.balance().get();
+                    batch.put(&ACCOUNT, [code.into(), integer(version).into(), balance.into(), body.into()]);
                 }
                 Row::Transfer(transfer) => {
                     let body = serde_json::to_string(transfer)?;
+                    hash_row(&body);
                     let table = if is_new { &TRANSFER } else { &TRANSFER_RESOLVED };
-                    batch.put(table, transfer_row(transfer, version, position, body.clone()));
-                    (key.to_string(), body)
+                    batch.put(table, transfer_row(transfer, version, position, body));
                 }
-            };
-            for text in [&name, &body] {
-                hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-                hash.update(text.as_bytes());
             }
         }
-        Ok((hash.finalize().into(), earliest))
+        saved.states = hash.finalize().into();
+        Ok(saved)
     }
 
-    /// Tasks and incidents follow from the row: new ones are written, closed ones deleted.
+    /// After the commit: what it wrote and read is what the database has.
+    pub fn keep(mut self, mut saved: Saved) {
+        for (key, row, version) in self.rows.into_shared() {
+            // A posted line is never read again by the decisions that follow it.
+            if matches!(key, Key::Transfer(_)) {
+                continue;
+            }
+            let index = saved.indexes.remove(&key).or_else(|| self.listed.remove(&key));
+            let trace = self.traces.remove(&key);
+            self.cache.put(key, Kept { row, version, trace, index });
+        }
+    }
+
+    /// Tasks and incidents follow from the row: new and changed ones are written, closed ones deleted.
     fn list(&self, batch: &mut Batch, key: &Key, index: &Index) -> Result<(), serde_json::Error> {
-        let (tasks, incidents) = ids(index);
-        if let Some((old_tasks, old_incidents)) = self.listed.get(key) {
-            for closed in old_tasks.difference(&tasks) {
-                batch.delete(&TASK, closed.clone());
-            }
-            for closed in old_incidents.difference(&incidents) {
-                batch.delete(&INCIDENT, closed.clone());
-            }
+        static NONE: Index = Index {
+            status: "",
+            uscc: String::new(),
+            ended: false,
+            wake_at: None,
+            tasks: Vec::new(),
+            incidents: Vec::new(),
+        };
+        let before = self.listed.get(key).map_or(&NONE, |index| index.as_ref());
+        for closed in before.tasks.iter().filter(|old| !index.tasks.iter().any(|task| task.task_id == old.task_id)) {
+            batch.delete(&TASK, closed.task_id.clone());
         }
-        for task in &index.tasks {
-            batch.put(
-                &TASK,
-                [
-                    task.task_id.clone().into(),
-                    task.application_id.to_string().into(),
-                    task.role.clone().into(),
-                    task.due_at.millis().into(),
-                    serde_json::to_string(task)?.into(),
-                ],
-            );
+        for task in index.tasks.iter().filter(|task| !before.tasks.contains(task)) {
+            batch.put(&TASK, task_row(task)?);
         }
-        for incident in &index.incidents {
-            batch.put(
-                &INCIDENT,
-                [
-                    incident.incident_id.clone().into(),
-                    incident.application_id.to_string().into(),
-                    incident.owner.clone().into(),
-                    serde_json::to_string(incident)?.into(),
-                ],
-            );
+        let is_open = |old: &Incident| index.incidents.iter().any(|one| one.incident_id == old.incident_id);
+        for closed in before.incidents.iter().filter(|old| !is_open(old)) {
+            batch.delete(&INCIDENT, closed.incident_id.clone());
+        }
+        for incident in index.incidents.iter().filter(|incident| !before.incidents.contains(incident)) {
+            batch.put(&INCIDENT, incident_row(incident)?);
         }
         Ok(())
     }
 }
 
-fn ids(index: &Index) -> (BTreeSet<String>, BTreeSet<String>) {
-    (
-        index.tasks.iter().map(|task| task.task_id.clone()).collect(),
-        index.incidents.iter().map(|incident| incident.incident_id.clone()).collect(),
-    )
+fn read<O: Organisation>(key: &Key, loaded: LoadedRow) -> Result<Kept<O::Row>, LoadError> {
+    let unreadable = |source| LoadError::Body { key: key.clone(), source };
+    let row: Row<O::Row> = match key {
+        Key::Row(_) => Row::Own(serde_json::from_str(&loaded.body).map_err(unreadable)?),
+        Key::Account(_) => Row::Account(serde_json::from_str(&loaded.body).map_err(unreadable)?),
+        Key::Transfer(_) => Row::Transfer(serde_json::from_str(&loaded.body).map_err(unreadable)?),
+    };
+    let index = match &row {
+        Row::Own(own) => Some(Arc::new(O::index(own))),
+        _ => None,
+    };
+    Ok(Kept { row: Some(Arc::new(row)), version: loaded.version, trace: loaded.trace, index })
 }
 
 fn place(key: &Key) -> (From, String) {
@@ -190,6 +236,25 @@ fn place(key: &Key) -> (From, String) {
         Key::Account(code) => (From::Account, code.to_string()),
         Key::Transfer(id) => (From::Transfer, id.to_string()),
     }
+}
+
+fn task_row(task: &OpenTask) -> Result<[Value; 5], serde_json::Error> {
+    Ok([
+        task.task_id.clone().into(),
+        task.application_id.to_string().into(),
+        task.role.clone().into(),
+        task.due_at.millis().into(),
+        serde_json::to_string(task)?.into(),
+    ])
+}
+
+fn incident_row(incident: &Incident) -> Result<[Value; 4], serde_json::Error> {
+    Ok([
+        incident.incident_id.clone().into(),
+        incident.application_id.to_string().into(),
+        incident.owner.clone().into(),
+        serde_json::to_string(incident)?.into(),
+    ])
 }
 
 fn transfer_row(record: &ledger::TransferRecord, version: u64, position: u64, body: String) -> [Value; 7] {

@@ -173,13 +173,13 @@ async fn a_wait_ends_with_the_change_it_waits_for() {
 
     // Somebody else's change wakes nobody.
     service.case(2, 1, "open").await;
-    service.handle.changes.notify("NCD-2020-0002");
+    service.committed("case/NCD-2020-0002", false);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!changed.is_finished());
 
     let began = Instant::now();
     service.case(1, 4, "open").await;
-    service.handle.changes.notify(&id.to_string());
+    service.committed(&format!("case/{id}"), false);
     for waiting in [changed, any_change] {
         let response = waiting.await.unwrap().unwrap();
         assert_eq!((response.status().as_u16(), response.headers()["etag"].to_str().unwrap()), (200, "\"4\""));
@@ -187,7 +187,7 @@ async fn a_wait_ends_with_the_change_it_waits_for() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!ended.is_finished(), "it has changed but not ended");
     service.case(1, 5, "over").await;
-    service.handle.changes.notify(&id.to_string());
+    service.committed(&format!("case/{id}"), true);
     let body: Value = ended.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!((&body["ended"], &body["version"]), (&json!(true), &json!(5)));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
