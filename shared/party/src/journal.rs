@@ -55,26 +55,27 @@ pub fn link(before: &[u8; 32], position: u64, entry: &Entry, states: Option<&[u8
 
 /// Adds the entries to the batch behind `tip` and returns the tip after them. `states`: the hash of all rows that the
 /// batch changes, kept with its last entry.
-pub fn append(batch: &mut Batch, tip: &Tip, entries: &[Entry], states: [u8; 32]) -> Tip {
+pub fn append(batch: &mut Batch, tip: &Tip, entries: Vec<Entry>, states: [u8; 32]) -> Tip {
     let mut tip = tip.clone();
-    for (at, entry) in entries.iter().enumerate() {
-        let states = (at + 1 == entries.len()).then_some(states);
+    let last = entries.len();
+    for (at, entry) in entries.into_iter().enumerate() {
+        let states = (at + 1 == last).then_some(states);
         tip.position += 1;
-        tip.link = link(&tip.link, tip.position, entry, states.as_ref());
+        tip.link = link(&tip.link, tip.position, &entry, states.as_ref());
         tip.at = tip.at.max(entry.at);
         batch.put(
             &JOURNAL,
             [
                 Value::Int(integer(tip.position)),
                 entry.at.into(),
-                entry.application_id.clone().into(),
+                entry.application_id.into(),
                 entry.kind.into(),
-                entry.source.clone().into(),
-                entry.input.clone().into(),
-                entry.recorded.clone().into(),
-                entry.refusal.clone().into(),
-                entry.sent.clone().into(),
-                entry.trace.clone().into(),
+                entry.source.into(),
+                entry.input.into(),
+                entry.recorded.into(),
+                entry.refusal.into(),
+                entry.sent.into(),
+                entry.trace.into(),
                 states.map(|states| states.to_vec()).into(),
                 tip.link.to_vec().into(),
             ],

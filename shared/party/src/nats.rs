@@ -23,8 +23,9 @@ use crate::metrics::Metrics;
 
 /// Name of the durable consumer in each inbound stream.
 const CONSUMER: &str = "app";
-/// How much of a partner's frames the broker keeps while this organisation does not take them.
-const STREAM_BYTES: i64 = 128 * 1024 * 1024;
+/// How much of a partner's frames the broker keeps while this organisation does not take them: more than a sender has in
+/// flight. In memory, since a broker that forgets costs a resend and a broker that writes costs its file at every frame.
+const STREAM_BYTES: i64 = 7 * 1024 * 1024;
 /// Frames asked for at once.
 const PULL: usize = 256;
 /// Frames on their way to the broker without its acknowledgement.
@@ -101,7 +102,7 @@ async fn provision(admin: &Client, own: Party, partner: Party) -> Result<(), Str
             subjects: vec![format!("x.{partner}.{own}.>")],
             retention: RetentionPolicy::Interest,
             discard: DiscardPolicy::New,
-            storage: StorageType::File,
+            storage: StorageType::Memory,
             max_bytes: STREAM_BYTES,
             ..Default::default()
         })

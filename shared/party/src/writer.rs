@@ -185,7 +185,7 @@ impl<O: Organisation> Writer<O> {
             ..Entry::default()
         };
         let mut batch = Batch::default();
-        let to = journal::append(&mut batch, &self.tip, &[entry], [0; 32]);
+        let to = journal::append(&mut batch, &self.tip, vec![entry], [0; 32]);
         self.store.commit(batch, &self.tip, &to).await?;
         self.tip = to;
         Ok(())
@@ -560,7 +560,8 @@ impl<O: Organisation> Writer<O> {
         let mut saved = working.save(&mut batch, position, changes).map_err(|error| defect(error.to_string()))?;
         let earliest = saved.earliest;
         done.rows = std::mem::take(&mut saved.rows);
-        let to = journal::append(&mut batch, &self.tip, &done.entries, saved.states);
+        let inputs = std::mem::take(&mut done.entries);
+        let to = journal::append(&mut batch, &self.tip, inputs, saved.states);
         let built = links.build(&done.messages, to.position, &mut batch).map_err(|error| defect(error.to_string()))?;
         links.save(&self.links, &mut batch);
         if rehearsal {
@@ -583,6 +584,7 @@ impl<O: Organisation> Writer<O> {
     ) -> Result<(), WriterError> {
         let now_ms = self.elapsed_ms();
         let committed_ns = crate::clock::unix_ns();
+        self.metrics.inputs.inc_by(built.tip.position.saturating_sub(self.tip.position));
         self.tip = built.tip;
         self.links = built.links;
         if parked.len() < self.parked.len() {
@@ -592,7 +594,6 @@ impl<O: Organisation> Writer<O> {
         self.parked = parked;
         self.next_wake = [self.next_wake, earliest].into_iter().flatten().min();
         self.metrics.commits.inc();
-        self.metrics.inputs.inc_by(u64::try_from(decided.entries.len()).unwrap_or_default());
         self.metrics.messages_refused.inc_by(decided.refused);
         self.metrics.inputs_parked.inc_by(decided.parked);
 

@@ -94,7 +94,8 @@ fn on_application<T>(
     id: &ApplicationId,
     act: impl FnOnce(&mut Origination) -> Result<T, Stop>,
 ) -> Result<T, Stop> {
-    let Some(Row::Application(application)) = desk.own(&rows::application(id))? else {
+    let key = rows::application(id);
+    let Some(Row::Application(application)) = desk.own(&key)? else {
         return Err(not_found(id));
     };
     let charter = union
@@ -102,7 +103,7 @@ fn on_application<T>(
         .get(&application.charter)
         .ok_or_else(|| Stop::Illegal(format!("{id} is pinned to a charter that is not here")))?;
     desk.concerns(id);
-    let mut world = Origination { desk: desk.take(), id: id.clone(), charter };
+    let mut world = Origination { desk: desk.take(), id: id.clone(), key, charter };
     let result = act(&mut world);
     desk.put_back(world.desk);
     result

@@ -14,7 +14,7 @@ use contracts::{
     QueryDisbursement, SignContracts, SignLoanContract, Wish,
 };
 use domain::{Amount, ApplicationId, Calendar, Charter, Moment, Party, Term};
-use organisation::{Desk, Stop};
+use organisation::{Desk, Key, Stop};
 use saga::{Ask, Definition, DefinitionError, Definitions, FactOf, Here, Retry, RunOf, Since, World, saga};
 use std::sync::{Arc, LazyLock};
 
@@ -81,13 +81,15 @@ pub struct Origination {
     pub(crate) desk: Desk<Union>,
     /// The application.
     pub(crate) id: ApplicationId,
+    /// Key of its row.
+    pub(crate) key: Key,
     /// The charter to which it is pinned.
     pub(crate) charter: Arc<Charter>,
 }
 
 impl Origination {
     pub(crate) fn application(&self) -> Result<&Application, Stop> {
-        match self.desk.own(&rows::application(&self.id))? {
+        match self.desk.own(&self.key)? {
             Some(Row::Application(application)) => Ok(application),
             _ => Err(Stop::Illegal(format!("there is no application {}", self.id))),
         }

@@ -1,15 +1,15 @@
 //! The number of an application: public within the programme, given by the union at submission.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{IdentifierError, IdentifierFault, IdentifierKind, normalise};
 
 /// `NCD-YYYY-NNNN`, four digits or more; ordered by year, then number. As serde a checked string.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ApplicationId {
     year: u16,
     number: u32,
@@ -33,13 +33,32 @@ impl ApplicationId {
     /// When it is not exactly what `Display` would write.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
         let wrong = IdentifierError { kind: IdentifierKind::ApplicationId, fault: IdentifierFault::Form };
-        let text: String = normalise(text).into_iter().collect();
-        let read = || {
-            let (year, number) = text.strip_prefix("NCD-")?.split_once('-')?;
-            Self::new(year.parse().ok()?, number.parse().ok()?).ok()
-        };
+        // What a program wrote needs no normalising, and is read some hundred times for each time a person writes one.
+        Self::exactly(text).or_else(|| Self::exactly(&normalise(text).into_iter().collect::<String>())).ok_or(wrong)
+    }
+
+    fn exactly(text: &str) -> Option<Self> {
+        let (year, number) = text.strip_prefix("NCD-")?.split_once('-')?;
+        let id = Self::new(year.parse().ok()?, number.parse().ok()?).ok()?;
         // One number has one spelling: `+12`, `012` or `00012` are not it.
-        read().filter(|id| id.to_string() == text).ok_or(wrong)
+        id.written(|written| written == text).then_some(id)
+    }
+
+    /// Hands out the number as text, without allocating: it stands in every key, fact and message.
+    fn written<T>(&self, then: impl FnOnce(&str) -> T) -> T {
+        let mut text = *b"NCD-0000-0000000000";
+        let digits = |into: &mut [u8], mut number: u32| {
+            for place in into.iter_mut().rev() {
+                *place = b"0123456789"[number as usize % 10];
+                number /= 10;
+            }
+        };
+        let width = self.number.checked_ilog10().map_or(4, |log| log as usize + 1).max(4);
+        let end = 9 + width;
+        digits(&mut text[4..8], u32::from(self.year));
+        digits(&mut text[9..end], self.number);
+        // Only ASCII digits were written.
+        then(std::str::from_utf8(&text[..end]).unwrap_or_default())
     }
 
     /// The year of filing.
@@ -55,7 +74,7 @@ impl ApplicationId {
 
 impl fmt::Display for ApplicationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("NCD-{:04}-{:04}", self.year, self.number))
+        self.written(|text| f.pad(text))
     }
 }
 
@@ -75,14 +94,14 @@ impl TryFrom<String> for ApplicationId {
     }
 }
 
-impl From<ApplicationId> for String {
-    fn from(id: ApplicationId) -> Self {
-        id.to_string()
+impl Serialize for ApplicationId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.written(|text| serializer.serialize_str(text))
     }
 }
 
 impl JsonSchema for ApplicationId {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "ApplicationId".into()
     }
 

@@ -1,7 +1,7 @@
 //! A batch on its way: each input is decided on the working set that the ones before it left behind.
 
 use super::{
-    item::{Item, ParkedInput, application_of, describe},
+    item::{Item, ParkedInput, application_of, describe, text},
     links,
     working::{LoadError, Working},
 };
@@ -21,6 +21,7 @@ use organisation::{Input, Organisation, Outcome, PortAnswer, PortOrder, Refusal,
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt::Write as _,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -267,7 +268,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             // Every message type writes as JSON; an empty message would be refused by the receiver and audited.
             let bytes = encode(message, &envelope).unwrap_or_default();
             self.done.messages.entry(to).or_default().push(bytes);
-            sent.push_str(&format!("{to}:{seq} "));
+            let _ = write!(sent, "{to}:{seq} ");
         }
         if let Input::Port { answer: PortAnswer::CoreBanking { key, .. }, .. } = input {
             self.done.batch.delete(&PORT_ORDER, key.clone());
@@ -295,8 +296,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             kind: if refusal.is_some() { "refused" } else { kind },
             source,
             input: content,
-            recorded: serde_json::to_string(&outcome.recorded)
-                .unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string()),
+            recorded: text(&outcome.recorded),
             refusal: refusal.and_then(|refusal| serde_json::to_string(refusal).ok()),
             sent: sent.trim_end().to_owned(),
             trace: Some(context.clone()),
