@@ -56,7 +56,6 @@ pub fn router(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
 pub fn edge() -> Edge<Bank> {
     Edge {
         title: "暖·创贷 银行",
-        kind: "case",
         officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
         applicants: false,
         summary,

@@ -70,7 +70,6 @@ pub fn router(handle: Handle<Guarantor>, vault: Arc<Vault>, measures: Measures) 
 pub fn edge() -> Edge<Guarantor> {
     Edge {
         title: "暖·创贷 担保公司",
-        kind: "case",
         officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
         applicants: false,
         summary,

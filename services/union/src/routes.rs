@@ -10,7 +10,7 @@ use axum::{
 use domain::{Charters, Fen};
 use organisation::Key;
 use party::http::{
-    APPLICANT, AUDITOR, App, Nothing, OFFICER, OPERATOR, Route, Who, Writing, application_id, json, policy, unreadable,
+    APPLICANT, AUDITOR, App, Nothing, OFFICER, OPERATOR, Route, Who, Writing, application_id, json, unreadable,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -48,21 +48,12 @@ pub(crate) fn table() -> Vec<Route> {
     const REPAIR: Who = Who::Roles(&[OPERATOR]);
     const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
     vec![
-        Route::post("/api/v1/applications", FILING, "提交申请", described::<submission::Submission>()).answers(
-            201,
-            "已受理，Location 为其地址",
-            Some(policy::application()),
-        ),
-        Route::post("/api/v1/applications/{id}/withdrawal", FILING, "撤回申请", described::<WithdrawalBody>()).answers(
-            200,
-            "撤回后的申请",
-            Some(policy::application()),
-        ),
-        Route::post("/api/v1/applications/{id}/repair", REPAIR, "处理停滞的步骤", described::<RepairBody>()).answers(
-            200,
-            "处理后的申请",
-            Some(policy::application()),
-        ),
+        Route::post("/api/v1/applications", FILING, "提交申请", described::<submission::Submission>())
+            .shows_application(201, "已受理，Location 为其地址"),
+        Route::post("/api/v1/applications/{id}/withdrawal", FILING, "撤回申请", described::<WithdrawalBody>())
+            .shows_application(200, "撤回后的申请"),
+        Route::post("/api/v1/applications/{id}/repair", REPAIR, "处理停滞的步骤", described::<RepairBody>())
+            .shows_application(200, "处理后的申请"),
         Route::post("/api/v1/members", REPAIR, "载入会员登记册", described::<members::Members>())
             .or_body("text/csv", named("MembersCsv", ObjectBuilder::new()))
             .answers(204, "已载入", None),

@@ -28,6 +28,8 @@ use std::{collections::BTreeSet, fmt::Debug};
 pub trait Organisation: Send + Sync + 'static {
     /// Which of the three it is.
     const PARTY: Party;
+    /// Kind of the row that an application is kept in: `application`, or `case`.
+    const KIND: &'static str;
     /// What a person or an operator may tell it to do. No personal data in it.
     type Command: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
     /// What it records of its decisions; versioned by serde, pinned by golden tests.

@@ -46,6 +46,8 @@ pub enum Reply {
         status: u16,
         /// The answer, or the refusal.
         body: Result<serde_json::Value, Refusal>,
+        /// Version of the application's row as the answer shows it; none if it shows no application.
+        version: Option<u64>,
         /// Whether this is the stored answer of an earlier request under the same key.
         replayed: bool,
     },

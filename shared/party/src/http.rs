@@ -51,8 +51,6 @@ const MAX_WAITING: usize = 4096;
 pub struct Edge<O: Organisation> {
     /// Title of the document.
     pub title: &'static str,
-    /// Kind of the row that an application is kept in: `application`, or `case`.
-    pub kind: &'static str,
     /// Every role of its own officers; the operator's is not among them.
     pub officers: Vec<&'static str>,
     /// Whether applicants have accounts here.
@@ -153,7 +151,7 @@ pub fn document<O: Organisation>(edge: &Edge<O>) -> String {
 impl<O: Organisation> App<O> {
     /// Key of the row that an application is kept in.
     pub fn key(&self, id: &ApplicationId) -> Key {
-        Key::row(self.edge.kind, id)
+        Key::row(O::KIND, id)
     }
 
     /// The row of an application as it is committed.
@@ -198,10 +196,15 @@ impl<O: Organisation> App<O> {
     fn view(&self, row: &StateRow) -> Result<Value, Problem> {
         let own: O::Row = serde_json::from_str(&row.body).map_err(|error| Problem::internal(&error))?;
         let mut view = (self.edge.summary)(&own);
-        if let Value::Object(view) = &mut view {
-            view.insert("version".into(), row.version.into());
-        }
+        show_version(&mut view, row.version);
         Ok(view)
+    }
+}
+
+/// An application is shown with the version that its `ETag` names.
+fn show_version(view: &mut Value, version: u64) {
+    if let Value::Object(view) = view {
+        view.insert("version".into(), version.into());
     }
 }
 

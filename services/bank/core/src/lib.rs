@@ -56,6 +56,7 @@ pub enum CoreBanking {
 
 impl Organisation for Bank {
     const PARTY: Party = Party::Bank;
+    const KIND: &'static str = "case";
     type Command = Command;
     type Fact = Fact;
     type Row = Row;

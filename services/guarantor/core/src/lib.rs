@@ -43,6 +43,7 @@ pub struct Guarantor {
 
 impl Organisation for Guarantor {
     const PARTY: Party = Party::Guarantor;
+    const KIND: &'static str = "case";
     type Command = Command;
     type Fact = Fact;
     type Row = Row;

@@ -36,6 +36,7 @@ pub struct Union {
 
 impl Organisation for Union {
     const PARTY: Party = Party::Union;
+    const KIND: &'static str = "application";
     type Command = Command;
     type Fact = Fact;
     type Row = Row;

@@ -90,17 +90,21 @@ async fn a_form_is_filed_and_its_personal_data_leave_only_sealed() {
 }
 
 #[tokio::test]
-async fn an_application_is_read_as_its_filing_was_answered() {
+async fn an_application_is_read_and_listed_as_its_changes_were_answered() {
     let mut service = with_books().await;
-    let mut filed = service.post("applicant", PATH, &form()).await.body;
-    let id = filed["application_id"].as_str().unwrap().parse().unwrap();
-    let key = union_core::rows::application(&id);
-    let row = service.kept(&key);
-    service.row(&key.to_string(), &row).await;
+    let withdrawal = json!({ "reason": "NO_NEED" });
+    for (path, body, tag) in
+        [(PATH, form(), "\"1\""), ("/api/v1/applications/NCD-2018-0001/withdrawal", withdrawal, "\"2\"")]
+    {
+        let answer = service.post("applicant", path, &body).await;
+        assert_eq!(answer.headers["etag"], tag);
+        let read = service.get("applicant", "/api/v1/applications/NCD-2018-0001").await;
+        assert_eq!(read.headers["etag"], tag);
+        assert_eq!(read.body, answer.body);
+        let listed = service.get("intake_officer", PATH).await;
+        assert_eq!(listed.body["items"], json!([answer.body]));
+    }
     let read = service.get("applicant", "/api/v1/applications/NCD-2018-0001").await;
-    assert_eq!(read.headers["etag"], "\"1\"");
-    filed["version"] = json!(1);
-    assert_eq!(read.body, filed);
     for field in ["legal_rep_name", "legal_rep_id", "mobile", "settle_account", "member_no", "vault_token"] {
         let value = form()[field].as_str().unwrap_or("vault_token").to_owned();
         assert!(!read.body.to_string().contains(&value), "{field} is shown");

@@ -49,6 +49,7 @@ enum Row {
 
 impl Organisation for Toy {
     const PARTY: Party = Party::Guarantor;
+    const KIND: &'static str = "case";
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
@@ -102,7 +103,6 @@ struct Yes {
 fn edge() -> Edge<Toy> {
     Edge {
         title: "玩具",
-        kind: "case",
         officers: vec!["looker", "other"],
         applicants: true,
         summary: |row| {

@@ -127,10 +127,14 @@ impl<O: Organisation> App<O> {
 
     fn answer(&self, reply: Reply, person: String) -> Result<Response, Problem> {
         match reply {
-            Reply::Decided { status, body: Ok(body), replayed } => {
+            Reply::Decided { status, body: Ok(mut body), version, replayed } => {
                 let status = StatusCode::from_u16(status).map_err(|error| Problem::internal(&error))?;
+                if let Some(version) = version {
+                    super::show_version(&mut body, version);
+                }
                 let mut response =
                     if body.is_null() { StatusCode::NO_CONTENT.into_response() } else { super::json(status, &body)? };
+                response.headers_mut().extend(version.map(|version| (header::ETAG, web::etag(version))));
                 if status == StatusCode::CREATED
                     && let Some(id) = body["application_id"].as_str().and_then(|id| ApplicationId::parse(id).ok())
                 {

@@ -17,7 +17,7 @@ use crate::{
 };
 use contracts::wire::{Envelope, Unreadable, encode};
 use domain::{ApplicationId, Moment, Party};
-use organisation::{Input, Organisation, Outcome, PortAnswer, PortOrder, Refusal, RefusalKind, Stop};
+use organisation::{Answer, Input, Key, Organisation, Outcome, PortAnswer, PortOrder, Refusal, RefusalKind, Stop};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -169,9 +169,7 @@ impl<O: Organisation> Deciding<'_, O> {
                 following.extend(outcome.follow.iter().cloned().map(|key| (key, context.clone())));
                 if let Item::Command(work) = item {
                     self.keep_personal_data(work, outcome.application_id.as_ref());
-                    let created = outcome.answer.as_ref().is_some_and(|answer| answer.created);
-                    let body = outcome.answer.map_or(Value::Null, |answer| answer.body);
-                    self.answer(at, work, Ok(body), created);
+                    self.answer(at, work, Ok(outcome.answer));
                 }
             }
             Err(refusal) => {
@@ -179,7 +177,7 @@ impl<O: Organisation> Deciding<'_, O> {
                 let outcome = Outcome { application_id: self.known(item), ..Outcome::default() };
                 self.record(input, &outcome, Some(&refusal), spans::parent_of(item), started_ns);
                 if let Item::Command(work) = item {
-                    self.answer(at, work, Err(refusal), false);
+                    self.answer(at, work, Err(refusal));
                 }
             }
         }
@@ -328,7 +326,8 @@ impl<O: Organisation> Deciding<'_, O> {
         if stored.body_hash != hex::encode(idempotency.body_hash) {
             return Some(Reply::KeyReused);
         }
-        Some(Reply::Decided { status: stored.status, body: stored.answer, replayed: true })
+        let StoredAnswer { status, answer, version, .. } = stored;
+        Some(Reply::Decided { status, body: answer, version, replayed: true })
     }
 
     async fn stale(&mut self, at: usize, work: &CommandWork<O::Command>) -> Result<Option<Refusal>, Failed> {
@@ -347,9 +346,9 @@ impl<O: Organisation> Deciding<'_, O> {
     }
 
     /// Keeps the answer under its key and replies after the commit.
-    fn answer(&mut self, at: usize, work: &CommandWork<O::Command>, answer: Result<Value, Refusal>, created: bool) {
+    fn answer(&mut self, at: usize, work: &CommandWork<O::Command>, answer: Result<Option<Answer>, Refusal>) {
         let status = match &answer {
-            Ok(_) if created => 201,
+            Ok(Some(Answer { created: true, .. })) => 201,
             Ok(_) => 200,
             Err(refusal) => match refusal.kind {
                 RefusalKind::Forbidden => 403,
@@ -359,15 +358,19 @@ impl<O: Organisation> Deciding<'_, O> {
                 RefusalKind::Invalid => 422,
             },
         };
+        let shown = answer.as_ref().ok().and_then(Option::as_ref);
+        let version = shown.map(|answer| self.working.rows.version(&Key::row(O::KIND, &answer.application_id)));
+        let answer = answer.map(|answer| answer.map_or(Value::Null, |answer| answer.body));
         if let Some(idempotency) = &work.idempotency {
-            let stored = StoredAnswer { body_hash: hex::encode(idempotency.body_hash), status, answer: answer.clone() };
+            let body_hash = hex::encode(idempotency.body_hash);
+            let stored = StoredAnswer { body_hash, status, answer: answer.clone(), version };
             let body = serde_json::to_string(&stored).unwrap_or_default();
             let id = id_of(idempotency);
             // A second request under this key in the same batch finds it as if it were committed: it will be, with this one.
             self.working.answers.insert(id.clone(), Some(body.clone()));
             self.done.batch.put(&ANSWER, [id.into(), integer(self.position).into(), body.into()]);
         }
-        self.done.replies.push((at, Reply::Decided { status, body: answer, replayed: false }));
+        self.done.replies.push((at, Reply::Decided { status, body: answer, version, replayed: false }));
     }
 
     fn keep_personal_data(&mut self, work: &CommandWork<O::Command>, application_id: Option<&ApplicationId>) {
@@ -497,6 +500,9 @@ struct StoredAnswer {
     body_hash: String,
     status: u16,
     answer: Result<Value, Refusal>,
+    /// Answers stored by builds before it was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
 }
 
 fn id_of(idempotency: &crate::handle::Idempotency) -> String {
@@ -516,4 +522,18 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no text".into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn an_answer_that_was_stored_without_a_version_still_reads() {
+        let old = r#"{"body_hash":"00","status":200,"answer":{"Ok":{"state":"READY"}}}"#;
+        let stored: StoredAnswer = serde_json::from_str(old).unwrap();
+        assert_eq!((stored.status, stored.version), (200, None));
+        assert_eq!(serde_json::to_string(&stored).unwrap(), old);
+    }
 }

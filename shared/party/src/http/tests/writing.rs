@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 const DECISION: &str = "/api/v1/tasks/NCD-2020-0001/look/decision";
 
 fn decided(status: u16, body: Result<Value, Refusal>, replayed: bool) -> Reply {
-    Reply::Decided { status, body, replayed }
+    Reply::Decided { status, body, version: None, replayed }
 }
 
 #[tokio::test]
@@ -121,6 +121,29 @@ async fn every_reply_of_the_writer_has_its_status() {
         if code == "CODE" {
             assert_eq!((&answer.body["title"], &answer.body["detail"]), (&"标题".into(), &"说明".into()));
         }
+        writer.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_application_is_answered_with_its_version_also_when_the_answer_is_given_again() {
+    for replayed in [false, true] {
+        let mut service = Service::start().await;
+        let body = Ok(json!({ "application_id": "NCD-2020-0001" }));
+        let writer = service.play(Reply::Decided { status: 200, body, version: Some(4), replayed });
+        let answer = service.send(service.decision("looker", DECISION, &json!({ "yes": true }))).await;
+        answer.is(200, "");
+        assert_eq!(answer.header("etag"), Some("\"4\""));
+        assert_eq!(answer.body, json!({ "application_id": "NCD-2020-0001", "version": 4 }));
+        writer.await.unwrap();
+    }
+    // Books and registers are no application, and old answers were stored without a version.
+    for body in [Value::Null, json!({ "application_id": "NCD-2020-0001" })] {
+        let mut service = Service::start().await;
+        let writer = service.play(decided(200, Ok(body.clone()), true));
+        let answer = service.send(service.decision("looker", DECISION, &json!({ "yes": true }))).await;
+        assert_eq!(answer.header("etag"), None, "{body}");
+        assert_eq!(answer.body.get("version"), None, "{body}");
         writer.await.unwrap();
     }
 }
