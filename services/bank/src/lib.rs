@@ -68,7 +68,7 @@ pub fn edge() -> Edge<Bank> {
 /// A case as people see it.
 fn summary(row: &Row) -> Value {
     match row {
-        Row::Case(case) => http::view_of::<Bank>(row, &case.id, &["requests", "statements"]),
+        Row::Case(case) => bank_core::summary(case),
         Row::Loan(_) => Value::Null,
     }
 }

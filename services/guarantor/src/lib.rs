@@ -82,7 +82,7 @@ pub fn edge() -> Edge<Guarantor> {
 /// A case as people see it.
 fn summary(row: &Row) -> Value {
     match row {
-        Row::Case(case) => http::view_of::<Guarantor>(row, &case.id, &["requests"]),
+        Row::Case(case) => guarantor_core::summary(case),
         Row::Limits(_) | Row::Client(_) => Value::Null,
     }
 }

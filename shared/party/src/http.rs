@@ -39,7 +39,7 @@ use holders::{Holders, Owners};
 use organisation::{Key, Organisation};
 use policy::Policy;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use web::{Problem, openapi::Described};
@@ -55,7 +55,8 @@ pub struct Edge<O: Organisation> {
     pub officers: Vec<&'static str>,
     /// Whether applicants have accounts here.
     pub applicants: bool,
-    /// An application as people see it, without personal data.
+    /// An application as people see it, without personal data: the core's own view, so that it reads the same wherever it is
+    /// shown, be it looked up, listed or the answer to a command.
     pub summary: fn(&O::Row) -> Value,
     /// The command that a decision on a task is: the task's name within its application, and the body. Personal data in
     /// the body are sealed into the vault and go beside the command.
@@ -214,29 +215,6 @@ fn show_version(view: &mut Value, version: u64) {
 /// 404: what is no number names no application.
 pub fn application_id(text: &str) -> Result<ApplicationId, Problem> {
     ApplicationId::parse(text).map_err(|_| Problem::not_found("没有此编号的申请，编号形如 NCD-2018-0052。"))
-}
-
-/// An application as it is kept, for readers: without the fields in `hidden`, with its state and its open tasks.
-pub fn view_of<O: Organisation>(row: &O::Row, id: &ApplicationId, hidden: &[&str]) -> Value {
-    let index = O::index(row);
-    // A row is written as an object with one entry, its kind.
-    let kept = match serde_json::to_value(row) {
-        Ok(Value::Object(kinds)) => kinds.into_iter().next().map(|(_, kept)| kept).unwrap_or_default(),
-        _ => Value::Null,
-    };
-    let mut view = json!({
-        "application_id": id,
-        "saga_id": organisation::saga_id(id),
-        "state": index.status,
-        "ended": index.ended,
-        "tasks": index.tasks.iter().map(tasks::view).collect::<Vec<_>>(),
-    });
-    if let (Value::Object(view), Value::Object(kept)) = (&mut view, kept) {
-        view.extend(
-            kept.into_iter().filter(|(name, _)| name != "id" && name != "tasks" && !hidden.contains(&name.as_str())),
-        );
-    }
-    view
 }
 
 /// What a store that cannot be read means to a caller.

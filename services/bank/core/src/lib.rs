@@ -26,6 +26,7 @@ pub use books::{BORROWERS, CLEARING, LOANS, UNION_DEPOSIT};
 pub use command::Command;
 pub use fact::Fact;
 pub use rows::Row;
+pub use view::summary;
 pub use vocabulary::{Duty, IncidentKind, Role, Step};
 
 use domain::{Charters, Party};

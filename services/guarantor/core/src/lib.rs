@@ -24,6 +24,7 @@ pub mod vocabulary;
 pub use command::Command;
 pub use fact::Fact;
 pub use rows::Row;
+pub use view::summary;
 pub use vocabulary::{Duty, Role, Step};
 
 use domain::{Charters, Fen, Party};

@@ -294,6 +294,18 @@ fn application() -> Described {
         ended: bool,
         /// Counts its changes: the ETag.
         version: u64,
+        /// What has to happen next.
+        waiting_for: Vec<Waiting>,
+    }
+    #[derive(ToSchema)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Waiting {
+        /// The step.
+        step: String,
+        /// A role, a partner, the applicant.
+        who: String,
+        /// Until when; null if it has no deadline.
+        until: Option<String>,
     }
     use web::utoipa;
     described::<Application>()
