@@ -37,6 +37,9 @@ pub trait Organisation: Send + Sync + 'static {
     /// Its state, one variant a kind of row.
     type Row: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
 
+    /// The application that a command is about, if it is known before it is decided.
+    fn about(command: &Self::Command) -> Option<&ApplicationId>;
+
     /// Adds to `wanted` the rows that deciding this input will read, as far as the rows already here tell. The shell
     /// loads them and asks again until nothing is added. A row forgotten here costs a second round, never correctness:
     /// reading it stops the decision with [`NotLoaded`], and the shell loads it and decides again.

@@ -53,8 +53,13 @@ pub enum Reply {
     },
     /// The key was used before with another body.
     KeyReused,
-    /// The input stands parked: a defect; an operator has to look at it.
+    /// The application stands still behind a parked input. Nothing was changed, and the command is not kept.
     Parked,
+    /// The command itself could not be decided: a defect, or a frozen channel. Nothing was changed, and it is not kept.
+    Undecidable {
+        /// What its line in the log is found by.
+        trace_id: String,
+    },
     /// The database is not available; nothing is known to have changed.
     Unavailable,
 }

@@ -180,13 +180,14 @@ impl<O: Organisation> App<O> {
         !caller.roles.iter().any(is_staff)
     }
 
-    /// The person who filed an application: the source of its first journal row.
+    /// The person who filed an application: the source of its first command that was decided. Before it a partner may have
+    /// said what was refused.
     async fn owner(&self, id: &ApplicationId) -> Result<Option<String>, Problem> {
         if let Some(owner) = self.owners.get(id) {
             return Ok(Some(owner));
         }
         let rows = self.handle.readers.journal(&id.to_string()).await.map_err(|error| unreadable(&error))?;
-        let owner = rows.into_iter().next().filter(|row| row.kind == "command").map(|row| row.source);
+        let owner = rows.into_iter().find(|row| row.kind == "command").map(|row| row.source);
         if let Some(owner) = &owner {
             self.owners.put(id.clone(), owner.clone());
         }

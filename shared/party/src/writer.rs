@@ -25,7 +25,7 @@ use crate::{
 };
 use bytes::Bytes;
 use channel::SigningKey;
-use deciding::{Decided, Deciding, Failed};
+use deciding::{Decided, Deciding, Failed, Undecided};
 use domain::{ApplicationId, Moment, Party};
 use item::{Item, ParkedInput};
 use links::Links;
@@ -587,6 +587,7 @@ impl<O: Organisation> Writer<O> {
         self.metrics.inputs.inc_by(u64::try_from(decided.entries.len()).unwrap_or_default());
         self.metrics.messages_refused.inc_by(decided.refused);
         self.metrics.inputs_parked.inc_by(decided.parked);
+        decided.undecided.iter().for_each(Undecided::log);
 
         let mut replies: BTreeMap<usize, Reply> = decided.replies.into_iter().collect();
         for (at, item) in round.items.into_iter().enumerate() {

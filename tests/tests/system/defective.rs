@@ -22,7 +22,7 @@ fn about(house: &House, number: u32) -> About {
 }
 
 /// A message that the bank would take up, as text: what the cases below spoil.
-fn approve(house: &House, number: u32, seq: u64) -> String {
+pub fn approve(house: &House, number: u32, seq: u64) -> String {
     let form = form(number, ASKED_FEN, 0);
     let message = Message::ApproveCredit(ApproveCredit {
         about: about(house, number),
@@ -54,7 +54,7 @@ fn text(message: &Message, seq: u64) -> String {
     String::from_utf8(encode(message, &envelope).unwrap()).unwrap()
 }
 
-fn spoil(text: &str, good: &str, bad: &str) -> String {
+pub fn spoil(text: &str, good: &str, bad: &str) -> String {
     assert!(text.contains(good), "there is no {good} in {text}");
     text.replacen(good, bad, 1)
 }

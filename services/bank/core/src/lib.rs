@@ -29,7 +29,7 @@ pub use rows::Row;
 pub use view::summary;
 pub use vocabulary::{Duty, IncidentKind, Role, Step};
 
-use domain::{Charters, Party};
+use domain::{ApplicationId, Charters, Party};
 use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
@@ -61,6 +61,10 @@ impl Organisation for Bank {
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn about(command: &Command) -> Option<&ApplicationId> {
+        command.application_id()
+    }
 
     fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
         decide::needs(input, rows, wanted);

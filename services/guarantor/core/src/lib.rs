@@ -27,7 +27,7 @@ pub use rows::Row;
 pub use view::summary;
 pub use vocabulary::{Duty, Role, Step};
 
-use domain::{Charters, Fen, Party};
+use domain::{ApplicationId, Charters, Fen, Party};
 use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -48,6 +48,10 @@ impl Organisation for Guarantor {
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn about(command: &Command) -> Option<&ApplicationId> {
+        command.application_id()
+    }
 
     fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
         decide::needs(input, rows, wanted);

@@ -61,8 +61,14 @@ impl Route {
 
     /// A `POST`, which carries an `Idempotency-Key`.
     pub fn post(path: &'static str, who: Who, summary: &'static str, body: Described) -> Self {
-        let mut route =
-            Self::new("post", path, who, summary, (200, "已办理", None), vec![400, 401, 403, 409, 413, 415, 422, 503]);
+        let mut route = Self::new(
+            "post",
+            path,
+            who,
+            summary,
+            (200, "已办理", None),
+            vec![400, 401, 403, 409, 413, 415, 422, 500, 503],
+        );
         route.operation.parameters.push(Parameter::header(
             "Idempotency-Key",
             true,

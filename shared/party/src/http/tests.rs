@@ -54,6 +54,11 @@ impl Organisation for Toy {
     type Fact = Fact;
     type Row = Row;
 
+    fn about(command: &Command) -> Option<&ApplicationId> {
+        let Command::Decide { application_id, .. } = command;
+        Some(application_id)
+    }
+
     fn needs(&self, _: &Input<Command>, _: &Rows<Row>, _: &mut BTreeSet<Key>) {}
 
     fn decide(&self, _: &Input<Command>, _: &mut Desk<Self>) -> Result<(), Stop> {

@@ -77,9 +77,27 @@ pub(super) struct Decided {
     pub changed: BTreeSet<String>,
     pub orders: Vec<PortOrder>,
     pub spans: Vec<Spanned>,
+    pub undecided: Vec<Undecided>,
     pub batch: Batch,
     pub refused: u64,
     pub parked: u64,
+}
+
+/// An input that could not be decided, as the log tells it once the rest is committed.
+#[derive(Debug)]
+pub(super) struct Undecided {
+    application_id: Option<ApplicationId>,
+    trace_id: Option<String>,
+    why: String,
+}
+
+impl Undecided {
+    pub fn log(&self) {
+        let saga_id = self.application_id.as_ref().map(organisation::saga_id);
+        let application_id = self.application_id.as_ref().map(ToString::to_string);
+        let Undecided { trace_id, why, .. } = self;
+        tracing::error!(why, application_id, saga_id, trace_id, "an input cannot be decided");
+    }
 }
 
 impl<O: Organisation> Deciding<'_, O> {
@@ -174,7 +192,7 @@ impl<O: Organisation> Deciding<'_, O> {
             }
             Err(refusal) => {
                 self.done.refused += 1;
-                let outcome = Outcome { application_id: self.known(item), ..Outcome::default() };
+                let outcome = Outcome { application_id: known(item), ..Outcome::default() };
                 self.record(input, &outcome, Some(&refusal), spans::parent_of(item), started_ns);
                 if let Item::Command(work) = item {
                     self.answer(at, work, Err(refusal));
@@ -311,14 +329,6 @@ impl<O: Organisation> Deciding<'_, O> {
         self.working.rows.accepted().iter().find_map(|key| self.working.traces.get(key).cloned())
     }
 
-    fn known(&self, item: &Item<O>) -> Option<ApplicationId> {
-        let command = match item {
-            Item::Command(work) => work.expected.as_ref().and_then(|(key, _)| application_of(key)),
-            _ => None,
-        };
-        item.application_id().or(command).and_then(|id| ApplicationId::parse(&id).ok())
-    }
-
     fn answered_before(&self, work: &CommandWork<O::Command>) -> Option<Reply> {
         let idempotency = work.idempotency.as_ref()?;
         let stored = self.working.answers.get(&id_of(idempotency))?.as_ref()?;
@@ -398,12 +408,12 @@ impl<O: Organisation> Deciding<'_, O> {
 
     /// Puts an input aside that cannot be decided; its application stands still behind it.
     fn park(&mut self, at: usize, item: &Item<O>, why: &str) {
-        tracing::error!(why, application_id = item.application_id().unwrap_or_default(), "an input is parked");
+        let trace_id = spans::trace_of(item);
         if let Item::Command(_) = item {
-            // A command changes nothing if it cannot be decided; whoever gave it is told.
-            self.done.replies.push((at, Reply::Parked));
-            return;
+            // A command changes nothing if it cannot be decided; whoever gave it is told, and finds why in the log.
+            self.done.replies.push((at, Reply::Undecidable { trace_id: trace_id.clone().unwrap_or_default() }));
         }
+        self.done.undecided.push(Undecided { application_id: known(item), trace_id, why: why.to_owned() });
         if let Item::Retry { .. } = item {
             self.stuck.extend(item.application_id());
             return;
@@ -412,8 +422,10 @@ impl<O: Organisation> Deciding<'_, O> {
     }
 
     fn hold(&mut self, at: usize, item: &Item<O>, application: Option<String>) {
-        if let Item::Command(_) = item {
-            self.done.replies.push((at, Reply::Parked));
+        if let Item::Command(work) = item {
+            // What was answered before is answered again, whatever has become of the application since.
+            let reply = self.answered_before(work).unwrap_or(Reply::Parked);
+            self.done.replies.push((at, reply));
             return;
         }
         self.set_aside(item, "waits behind a parked input", "held", application);
@@ -507,6 +519,10 @@ struct StoredAnswer {
 
 fn id_of(idempotency: &crate::handle::Idempotency) -> String {
     format!("{}\n{}", idempotency.scope, idempotency.key)
+}
+
+fn known<O: Organisation>(item: &Item<O>) -> Option<ApplicationId> {
+    item.application_id().and_then(|id| ApplicationId::parse(&id).ok())
 }
 
 fn answer_id<O: Organisation>(item: &Item<O>) -> Option<String> {

@@ -65,6 +65,8 @@ async fn applicants_see_what_they_filed_and_nothing_else() {
     let own = service.case(1, 1, "own").await;
     let other = service.case(2, 1, "another's").await;
     let told = service.case(3, 1, "came from a partner").await;
+    // A partner spoke of it before it was filed.
+    service.journal(0, &own, "refused", "bank", &[], Some("{}")).await;
     service.journal(1, &own, "command", "person:applicant", &[], None).await;
     service.journal(2, &other, "command", "person:looker", &[], None).await;
     service.journal(3, &told, "message", "person:applicant", &[], None).await;

@@ -106,7 +106,8 @@ async fn every_reply_of_the_writer_has_its_status() {
         (decided(412, refusal(RefusalKind::Stale), false), 412, "CODE", &[]),
         (decided(422, refusal(RefusalKind::Invalid), false), 422, "CODE", &[]),
         (Reply::KeyReused, 422, "IDEMPOTENCY_KEY_REUSED", &[]),
-        (Reply::Parked, 500, "PARKED", &[]),
+        (Reply::Parked, 409, "PARKED", &[]),
+        (Reply::Undecidable { trace_id: "0af7".into() }, 500, "UNDECIDABLE", &[]),
         (Reply::Unavailable, 503, "OUTCOME_UNKNOWN", retry),
     ];
     for (reply, status, code, headers) in rows {
@@ -117,6 +118,9 @@ async fn every_reply_of_the_writer_has_its_status() {
         assert_eq!((answer.status, answer.code()), (status, code), "{said}");
         for (name, value) in headers {
             assert_eq!(answer.header(name), Some(*value), "{said}");
+        }
+        if code == "UNDECIDABLE" {
+            assert!(answer.body["detail"].as_str().unwrap().contains("trace_id 为 0af7"), "{}", answer.body);
         }
         if code == "CODE" {
             assert_eq!((&answer.body["title"], &answer.body["detail"]), (&"标题".into(), &"说明".into()));
