@@ -64,6 +64,22 @@ pub enum Reply {
     Unavailable,
 }
 
+/// What came of deciding a parked input again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// There is no such input, it is settled, or another of its application comes first.
+    Unknown,
+    /// It is decided, and so is what was held behind it.
+    Decided,
+    /// One could not be decided this time either: it goes on waiting, and what is behind it waits too.
+    StillParked {
+        /// Journal position under which that one was put aside.
+        position: u64,
+        /// Why it cannot be decided.
+        why: String,
+    },
+}
+
 /// What an operator tells the shell itself to do.
 #[derive(Debug)]
 pub enum Maintenance {
@@ -73,8 +89,8 @@ pub enum Maintenance {
         position: u64,
         /// Who says so, and why.
         because: String,
-        /// Whether there was such an input.
-        reply: oneshot::Sender<bool>,
+        /// What came of it.
+        reply: oneshot::Sender<Retried>,
     },
     /// Drop a parked input for good.
     Drop {

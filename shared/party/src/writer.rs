@@ -12,7 +12,7 @@ mod working;
 use crate::{
     clock::BusinessClock,
     config::Config,
-    handle::{Backlog, Changes, CommandWork, Maintenance, Reply},
+    handle::{Backlog, Changes, CommandWork, Maintenance, Reply, Retried},
     journal::{self, Entry},
     metrics::Metrics,
     nats::{Ack, Incoming},
@@ -101,7 +101,9 @@ struct Round<O: Organisation> {
     batch: Batch,
     /// Something is to be committed even if no item decides anything: a frozen channel, evidence.
     must_commit: bool,
-    maintenance: Vec<oneshot::Sender<bool>>,
+    /// An order about parked inputs; a round takes one order of an operator's at most.
+    retry: Option<oneshot::Sender<Retried>>,
+    drop: Option<oneshot::Sender<bool>>,
     tokens: Vec<oneshot::Sender<()>>,
     unfrozen: Vec<oneshot::Sender<Result<(), String>>>,
 }
@@ -320,7 +322,8 @@ impl<O: Organisation> Writer<O> {
             links: self.links.clone(),
             batch: Batch::default(),
             must_commit: false,
-            maintenance: Vec::new(),
+            retry: None,
+            drop: None,
             tokens: Vec::new(),
             unfrozen: Vec::new(),
         };
@@ -420,7 +423,11 @@ impl<O: Organisation> Writer<O> {
             }
             Maintenance::Retry { position, because, reply } => {
                 let found = self.store.parked_from(position).await?;
-                let known = !found.is_empty();
+                if found.is_empty() {
+                    let _ = reply.send(Retried::Unknown);
+                    return Ok(());
+                }
+                round.retry = Some(reply);
                 for row in found {
                     let input: ParkedInput =
                         serde_json::from_str(&row.input).map_err(|error| WriterError::Defect(error.to_string()))?;
@@ -439,26 +446,17 @@ impl<O: Organisation> Writer<O> {
                         received: received.map(Into::into),
                     });
                 }
-                self.answer_later(round, reply, known);
             }
             Maintenance::Drop { position, because, reply } => {
-                let found = self.store.parked_from(position).await?.into_iter().next();
-                let known = found.is_some();
-                let items = found.map(|row| Item::Drop { position, because, application_id: row.application_id });
-                round.items.extend(items);
-                self.answer_later(round, reply, known);
+                let Some(found) = self.store.parked_from(position).await?.into_iter().next() else {
+                    let _ = reply.send(false);
+                    return Ok(());
+                };
+                round.drop = Some(reply);
+                round.items.push(Item::Drop { position, because, application_id: found.application_id });
             }
         }
         Ok(())
-    }
-
-    /// Answers an operator after the commit; at once if there was nothing to do.
-    fn answer_later(&self, round: &mut Round<O>, reply: oneshot::Sender<bool>, known: bool) {
-        if known {
-            round.maintenance.push(reply);
-        } else {
-            let _ = reply.send(false);
-        }
     }
 
     /// Decides and commits the round. Items that cannot be decided, or that the database refuses, are found and parked.
@@ -605,7 +603,14 @@ impl<O: Organisation> Writer<O> {
         for order in decided.orders {
             self.send_order(order);
         }
-        for reply in round.maintenance {
+        if let Some(reply) = round.retry {
+            let failed = decided.undecided.into_iter().find_map(|one| Some((one.retried?, one.why)));
+            let _ = reply.send(match failed {
+                None => Retried::Decided,
+                Some((position, why)) => Retried::StillParked { position, why },
+            });
+        }
+        if let Some(reply) = round.drop {
             let _ = reply.send(true);
         }
         for reply in round.unfrozen {

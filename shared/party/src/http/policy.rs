@@ -216,15 +216,17 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
         Route::post(
             "/api/v1/parked/{position}/retry",
             REPAIR,
-            "重新办理搁置的输入",
+            "重新办理搁置的输入，及同一申请其后的各项（仍无法办理则答 409 STILL_PARKED）",
             described::<super::technical::Because>(),
-        ),
+        )
+        .answers(204, "已办理", None),
         Route::post(
             "/api/v1/parked/{position}/drop",
             REPAIR,
             "放弃搁置的输入",
             described::<super::technical::Because>(),
-        ),
+        )
+        .answers(204, "已放弃", None),
         Route::post(
             "/api/v1/channels/{partner}/resolution",
             REPAIR,

@@ -88,15 +88,17 @@ pub(super) struct Decided {
 pub(super) struct Undecided {
     application_id: Option<ApplicationId>,
     trace_id: Option<String>,
-    why: String,
+    /// Of a parked input that was retried: its journal position.
+    pub retried: Option<u64>,
+    pub why: String,
 }
 
 impl Undecided {
     pub fn log(&self) {
         let saga_id = self.application_id.as_ref().map(organisation::saga_id);
         let application_id = self.application_id.as_ref().map(ToString::to_string);
-        let Undecided { trace_id, why, .. } = self;
-        tracing::error!(why, application_id, saga_id, trace_id, "an input cannot be decided");
+        let Undecided { trace_id, retried, why, .. } = self;
+        tracing::error!(why, application_id, saga_id, trace_id, retried, "an input cannot be decided");
     }
 }
 
@@ -166,8 +168,7 @@ impl<O: Organisation> Deciding<'_, O> {
             return Ok(());
         }
         let Some(input) = input else {
-            // A message that this build still cannot read: what is held behind it goes on waiting.
-            self.stuck.extend(item.application_id());
+            self.park(at, item, "this build still cannot read the message");
             return Ok(());
         };
         let started_ns = unix_ns();
@@ -413,8 +414,10 @@ impl<O: Organisation> Deciding<'_, O> {
             // A command changes nothing if it cannot be decided; whoever gave it is told, and finds why in the log.
             self.done.replies.push((at, Reply::Undecidable { trace_id: trace_id.clone().unwrap_or_default() }));
         }
-        self.done.undecided.push(Undecided { application_id: known(item), trace_id, why: why.to_owned() });
-        if let Item::Retry { .. } = item {
+        let retried = if let Item::Retry { position, .. } = item { Some(*position) } else { None };
+        self.done.undecided.push(Undecided { application_id: known(item), trace_id, retried, why: why.to_owned() });
+        if retried.is_some() {
+            // What is held behind it goes on waiting too.
             self.stuck.extend(item.application_id());
             return;
         }

@@ -1,7 +1,7 @@
 //! What people want changed: on its way to the writer, and the answers back.
 
 use super::*;
-use crate::handle::Maintenance;
+use crate::handle::{Maintenance, Retried};
 use organisation::{Refusal, RefusalKind};
 use sha2::{Digest, Sha256};
 
@@ -205,16 +205,22 @@ async fn operators_settle_parked_inputs_with_a_reason() {
     let mut ends = service.ends.take().unwrap();
     let writer = tokio::spawn(async move {
         let mut said = Vec::new();
-        while let Some(order) = ends.maintenance.recv().await {
-            let (what, position, because, reply) = match order {
-                Maintenance::Retry { position, because, reply } => ("retry", position, because, reply),
-                Maintenance::Drop { position, because, reply } => ("drop", position, because, reply),
+        while said.len() < 5 {
+            match ends.maintenance.recv().await.unwrap() {
+                Maintenance::Retry { position, because, reply } => {
+                    said.push(format!("retry {position} {because}"));
+                    let outcome = match position {
+                        7 => Retried::Decided,
+                        8 => Retried::StillParked { position: 9, why: "no calendar of 2027".into() },
+                        _ => Retried::Unknown,
+                    };
+                    reply.send(outcome).unwrap();
+                }
+                Maintenance::Drop { position, because, reply } => {
+                    said.push(format!("drop {position} {because}"));
+                    reply.send(position == 7).unwrap();
+                }
                 Maintenance::Token { .. } | Maintenance::Unfreeze { .. } => panic!("nobody asked for this"),
-            };
-            said.push(format!("{what} {position} {because}"));
-            reply.send(position == 7).unwrap();
-            if said.len() == 3 {
-                break;
             }
         }
         said
@@ -222,12 +228,19 @@ async fn operators_settle_parked_inputs_with_a_reason() {
     let because = json!({ "because": "对方已更正" });
     let answer = service.send(service.post("operator", "/api/v1/parked/7/retry", &because)).await;
     assert_eq!(answer.status, 204);
+    let answer = service.send(service.post("operator", "/api/v1/parked/8/retry", &because)).await;
+    answer.is(409, "STILL_PARKED");
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("流水号 9 ") && detail.contains("no calendar of 2027"), "{detail}");
+    service.send(service.post("operator", "/api/v1/parked/6/retry", &because)).await.is(404, "NOT_FOUND");
     assert_eq!(service.send(service.post("operator", "/api/v1/parked/7/drop", &because)).await.status, 204);
     service.send(service.post("operator", "/api/v1/parked/8/drop", &because)).await.is(404, "NOT_FOUND");
     assert_eq!(
         writer.await.unwrap(),
         [
             "retry 7 person:operator：对方已更正",
+            "retry 8 person:operator：对方已更正",
+            "retry 6 person:operator：对方已更正",
             "drop 7 person:operator：对方已更正",
             "drop 8 person:operator：对方已更正"
         ]
