@@ -314,20 +314,20 @@ async fn officers_decide_in_the_words_of_their_bodies() {
 }
 
 #[tokio::test]
-async fn a_repair_is_settled_by_hand_only_with_a_reason() {
-    use union_core::command::Repair as R;
+async fn every_repair_needs_a_reason() {
+    use union_core::command::{Repair, RepairAction as A};
     let mut service = start(&[]).await;
     let path = "/api/v1/applications/NCD-2018-0001/repair";
-    let because = || "已电话核实".to_owned();
     for (action, reason, expected) in [
-        ("RETRY_UNDO", None, Some(R::RetryUndo)),
-        ("RETRY_ASK", None, Some(R::RetryAsk)),
-        ("RESOLVE_UNDO", Some("已电话核实"), Some(R::ResolveUndo { because: because() })),
-        ("RESOLVE", Some(" 已电话核实 "), Some(R::Resolve { because: because() })),
-        ("RESOLVE", None, None),
+        ("RETRY_UNDO", Some("已电话核实"), Some(A::RetryUndo)),
+        ("RETRY_ASK", Some(" 已电话核实 "), Some(A::RetryAsk)),
+        ("RESOLVE_UNDO", Some("已电话核实"), Some(A::ResolveUndo)),
+        ("RESOLVE", Some("已电话核实\n"), Some(A::Resolve)),
+        ("RETRY_UNDO", None, None),
+        ("RETRY_ASK", None, None),
         ("RESOLVE_UNDO", Some("  "), None),
-        ("RETRY_ASK", Some("已电话核实"), None),
-        ("SKIP", None, None),
+        ("RESOLVE", None, None),
+        ("SKIP", Some("已电话核实"), None),
     ] {
         let mut body = json!({ "step": "assess guarantee", "action": action });
         if let Some(reason) = reason {
@@ -337,9 +337,15 @@ async fn a_repair_is_settled_by_hand_only_with_a_reason() {
         match (expected, work) {
             (Some(expected), Some(work)) => {
                 let Command::Repair { step, action, .. } = work.command else { panic!() };
-                assert_eq!((step.as_str(), action), ("assess guarantee", expected));
+                let because = "已电话核实".to_owned();
+                assert_eq!((step.as_str(), action), ("assess guarantee", Repair { action: expected, because }));
             }
-            (None, None) => answer.is(422, "INVALID"),
+            (None, None) => {
+                answer.is(422, "INVALID");
+                if action != "SKIP" {
+                    assert_eq!(answer.errors(), [("/because", "REASON")]);
+                }
+            }
             (expected, work) => panic!("{action} {reason:?}: {expected:?} {work:?}"),
         }
     }
