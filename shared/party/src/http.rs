@@ -31,7 +31,7 @@ use axum::{
     Router,
     body::Body,
     http::{HeaderValue, Response, StatusCode, Uri, header},
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing,
 };
 use domain::ApplicationId;
@@ -135,7 +135,8 @@ pub fn router<O: Organisation>(
         .route("/metrics", routing::get(technical::metrics::<O>))
         .route("/livez", routing::get(technical::livez))
         .route("/readyz", routing::get(technical::readyz::<O>));
-    web::finish(guarded.merge(public).with_state(app))
+    // Outermost, so that a panic too is logged with its application.
+    web::finish(guarded.merge(public).with_state(app)).layer(from_fn(crate::about::request))
 }
 
 /// The OpenAPI document of an organisation, as it is served and committed.

@@ -202,12 +202,18 @@ impl<O: Organisation> Writer<O> {
     fn send_order(&self, order: PortOrder) {
         match &self.orders {
             Some(orders) => {
-                if orders.try_send(order).is_err() {
+                if let Err(error) = orders.try_send(order) {
                     // It stands in the database, and the core asks again by the same key.
-                    tracing::warn!("the core-banking system takes no more orders now");
+                    let PortOrder { application_id: id, key, .. } = error.into_inner();
+                    let saga_id = organisation::saga_id(&id);
+                    tracing::warn!(key, application_id = %id, saga_id, "the core-banking system takes no more orders now");
                 }
             }
-            None => tracing::error!(key = %order.key, "an order to a port that is not configured"),
+            None => {
+                let PortOrder { application_id: id, key, .. } = order;
+                let saga_id = organisation::saga_id(&id);
+                tracing::error!(key, application_id = %id, saga_id, "an order to a port that is not configured");
+            }
         }
     }
 

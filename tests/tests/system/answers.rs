@@ -10,6 +10,7 @@ use contracts::CreditDecline;
 use domain::{ApplicationId, Charter, Charters, Party};
 use party::handle::{Maintenance, Reply};
 use std::sync::Arc;
+use telemetry::Captured;
 use tokio::sync::oneshot;
 use union_core::{Command, vocabulary::Withdrawal};
 
@@ -42,6 +43,19 @@ async fn an_answer_has_the_version_that_it_shows_and_has_it_again_when_the_case_
     house.close().await;
 }
 
+/// The log has one line about the input that could not be decided: of which application, why, and under which trace.
+fn is_logged(captured: &Captured, application_id: &ApplicationId, why: &str, trace_id: Option<&str>) {
+    let lines = captured.lines();
+    let lines: Vec<_> = lines.iter().filter(|line| line["message"] == "an input cannot be decided").collect();
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!(line["application_id"], application_id.to_string());
+    assert_eq!(line["saga_id"], organisation::saga_id(application_id));
+    assert!(line["why"].as_str().unwrap().contains(why), "{line}");
+    if let Some(trace_id) = trace_id {
+        assert_eq!(line["trace_id"], trace_id);
+    }
+}
+
 /// Commands given to the bank so far, as its journal has them.
 const COMMANDS: &str = "SELECT input FROM journal WHERE source = 'investigator' ORDER BY position";
 
@@ -62,12 +76,15 @@ async fn a_command_on_an_application_that_stands_still_is_refused_and_not_kept_u
     assert!(matches!(&stranger, Reply::Decided { status: 403, replayed: false, .. }), "{stranger:?}");
 
     // A message of a later build about this very application: it cannot be read, and everything waits behind it.
+    let captured = Captured::begin();
     let seq = heads(&house, Party::Union, Party::Bank).await.sent.seq + 1;
     let unknown = spoil(&approve(&house, 1, seq), ".v1\"", ".v99\"");
     union_says(&mut house, Party::Bank, &[unknown.into_bytes()]).await;
     house.idle().await;
     let parked = house.bank.handle.readers.parked().await.unwrap();
     assert_eq!(parked.len(), 1, "{parked:?}");
+
+    is_logged(&captured, &application_id, "unknown message type", None);
 
     let before = state_of(&house, Party::Bank).await;
     let roles = ["credit_investigator"];
@@ -111,9 +128,10 @@ async fn a_command_that_cannot_be_decided_changes_nothing_is_not_parked_and_is_d
     let before = state_of(&house, Party::Union).await;
     let (person, roles) = APPLICANT;
     let withdraw = || Command::Withdraw { application_id: application_id.clone(), reason: Withdrawal::NoNeed };
+    let captured = Captured::begin();
     let reply = house.union.reply(person, roles, withdraw(), Some("withdraw")).await;
     let Reply::Undecidable { trace_id } = reply else { panic!("{reply:?}") };
-    assert_eq!(trace_id.len(), 32);
+    is_logged(&captured, &application_id, "charter", Some(&trace_id));
     assert_eq!(state_of(&house, Party::Union).await, before);
     assert!(house.union.handle.readers.parked().await.unwrap().is_empty());
 

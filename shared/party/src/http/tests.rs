@@ -1,6 +1,7 @@
 //! The edge against a real database and a writer that is played: what it reads, whom it lets in, how it says no.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod logging;
 mod reading;
 mod rights;
 mod writing;
@@ -118,6 +119,7 @@ fn edge() -> Edge<Toy> {
             if task == "unknown" {
                 return Err(Problem::not_found("没有此任务。"));
             }
+            assert_ne!(task, "defective");
             let Yes { yes } = web::from_slice(body)?;
             Ok(Decision { command: Command::Decide { application_id, task: task.to_owned(), yes }, sealed: None })
         },
