@@ -56,7 +56,6 @@ pub fn router(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
 pub fn edge() -> Edge<Bank> {
     Edge {
         title: "暖·创贷 银行",
-        kind: "case",
         officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
         applicants: false,
         summary,
@@ -69,7 +68,7 @@ pub fn edge() -> Edge<Bank> {
 /// A case as people see it.
 fn summary(row: &Row) -> Value {
     match row {
-        Row::Case(case) => http::view_of::<Bank>(row, &case.id, &["requests", "statements"]),
+        Row::Case(case) => bank_core::summary(case),
         Row::Loan(_) => Value::Null,
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn table() -> Vec<Route> {
             described::<Because>(),
         )
         .with([Parameter::path("number", "异常在此申请中的序号")])
-        .answers(200, "了结后的申请", Some(policy::application())),
+        .shows_application(200, "了结后的申请"),
     ]
 }
 

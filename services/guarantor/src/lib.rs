@@ -70,7 +70,6 @@ pub fn router(handle: Handle<Guarantor>, vault: Arc<Vault>, measures: Measures) 
 pub fn edge() -> Edge<Guarantor> {
     Edge {
         title: "暖·创贷 担保公司",
-        kind: "case",
         officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
         applicants: false,
         summary,
@@ -83,7 +82,7 @@ pub fn edge() -> Edge<Guarantor> {
 /// A case as people see it.
 fn summary(row: &Row) -> Value {
     match row {
-        Row::Case(case) => http::view_of::<Guarantor>(row, &case.id, &["requests"]),
+        Row::Case(case) => guarantor_core::summary(case),
         Row::Limits(_) | Row::Client(_) => Value::Null,
     }
 }

@@ -12,7 +12,7 @@ use domain::{Fen, Uscc};
 use guarantor_core::{Command, Guarantor, Row, rows};
 use organisation::Key;
 use party::http::{
-    AUDITOR, App, Because, OFFICER, OPERATOR, Route, Who, Writing, application_id, because, json, policy, unreadable,
+    AUDITOR, App, Because, OFFICER, OPERATOR, Route, Who, Writing, application_id, because, json, unreadable,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub(crate) fn table() -> Vec<Route> {
             described::<Because>(),
         )
         .with([Parameter::path("number", "异常在此申请中的序号")])
-        .answers(200, "了结后的申请", Some(policy::application())),
+        .shows_application(200, "了结后的申请"),
     ]
 }
 

@@ -60,7 +60,6 @@ pub fn router(handle: Handle<Union>, vault: Arc<Vault>, charters: Arc<Charters>)
 pub fn edge() -> Edge<Union> {
     Edge {
         title: "暖·创贷 工会",
-        kind: "application",
         officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
         applicants: true,
         summary,

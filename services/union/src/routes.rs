@@ -10,13 +10,13 @@ use axum::{
 use domain::{Charters, Fen};
 use organisation::Key;
 use party::http::{
-    APPLICANT, AUDITOR, App, Nothing, OFFICER, OPERATOR, Route, Who, Writing, application_id, json, policy, unreadable,
+    APPLICANT, AUDITOR, App, Nothing, OFFICER, OPERATOR, Route, Who, Writing, application_id, json, unreadable,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use union_core::{
     Command, Role, Row, Union,
-    command::Repair,
+    command::{Repair, RepairAction},
     fund::{COMMITTED, DEPOSIT, HELD},
     rows,
     vocabulary::Withdrawal,
@@ -48,21 +48,12 @@ pub(crate) fn table() -> Vec<Route> {
     const REPAIR: Who = Who::Roles(&[OPERATOR]);
     const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
     vec![
-        Route::post("/api/v1/applications", FILING, "提交申请", described::<submission::Submission>()).answers(
-            201,
-            "已受理，Location 为其地址",
-            Some(policy::application()),
-        ),
-        Route::post("/api/v1/applications/{id}/withdrawal", FILING, "撤回申请", described::<WithdrawalBody>()).answers(
-            200,
-            "撤回后的申请",
-            Some(policy::application()),
-        ),
-        Route::post("/api/v1/applications/{id}/repair", REPAIR, "处理停滞的步骤", described::<RepairBody>()).answers(
-            200,
-            "处理后的申请",
-            Some(policy::application()),
-        ),
+        Route::post("/api/v1/applications", FILING, "提交申请", described::<submission::Submission>())
+            .shows_application(201, "已受理，Location 为其地址"),
+        Route::post("/api/v1/applications/{id}/withdrawal", FILING, "撤回申请", described::<WithdrawalBody>())
+            .shows_application(200, "撤回后的申请"),
+        Route::post("/api/v1/applications/{id}/repair", REPAIR, "处理停滞的步骤", described::<RepairBody>())
+            .shows_application(200, "处理后的申请"),
         Route::post("/api/v1/members", REPAIR, "载入会员登记册", described::<members::Members>())
             .or_body("text/csv", named("MembersCsv", ObjectBuilder::new()))
             .answers(204, "已载入", None),
@@ -102,14 +93,16 @@ struct RepairBody {
     /// 步骤，用定义中的名称，例如 assess guarantee
     step: String,
     /// RETRY_UNDO、RESOLVE_UNDO、RETRY_ASK、RESOLVE
-    action: RepairAction,
-    /// 理由：RESOLVE 与 RESOLVE_UNDO 必填，其余不得填写
+    action: RepairActionCode,
+    /// 理由
+    #[schema(required = true, value_type = String)]
     because: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum RepairAction {
+#[schema(as = RepairAction)]
+enum RepairActionCode {
     RetryUndo,
     ResolveUndo,
     RetryAsk,
@@ -119,20 +112,18 @@ enum RepairAction {
 async fn repair(State(app): Shared, Path(id): Path<String>, writing: Writing) -> Result<Response, Problem> {
     let application_id = application_id(&id)?;
     let RepairBody { step, action, because } = writing.json()?;
-    let wrong = |detail: &str| {
-        let error = web::FieldError { pointer: "/because".into(), code: "REASON".into(), detail: detail.into() };
-        Problem::invalid(vec![error])
-    };
     let because = because.map(|because| because.trim().to_owned()).filter(|because| !because.is_empty());
-    let action = match (action, because) {
-        (RepairAction::RetryUndo, None) => Repair::RetryUndo,
-        (RepairAction::RetryAsk, None) => Repair::RetryAsk,
-        (RepairAction::ResolveUndo, Some(because)) => Repair::ResolveUndo { because },
-        (RepairAction::Resolve, Some(because)) => Repair::Resolve { because },
-        (RepairAction::ResolveUndo | RepairAction::Resolve, None) => return Err(wrong("人工了结必须说明理由。")),
-        // The core records no reason for a retry; taking one would only look as if it did.
-        (RepairAction::RetryUndo | RepairAction::RetryAsk, Some(_)) => return Err(wrong("重试不需要理由。")),
+    let because = because.ok_or_else(|| {
+        let detail = "处理停滞的步骤必须说明理由。".into();
+        Problem::invalid(vec![web::FieldError { pointer: "/because".into(), code: "REASON".into(), detail }])
+    })?;
+    let action = match action {
+        RepairActionCode::RetryUndo => RepairAction::RetryUndo,
+        RepairActionCode::ResolveUndo => RepairAction::ResolveUndo,
+        RepairActionCode::RetryAsk => RepairAction::RetryAsk,
+        RepairActionCode::Resolve => RepairAction::Resolve,
     };
+    let action = Repair { action, because };
     app.command(writing, Command::Repair { application_id, step, action }, None, None).await
 }
 

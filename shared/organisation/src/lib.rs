@@ -28,12 +28,17 @@ use std::{collections::BTreeSet, fmt::Debug};
 pub trait Organisation: Send + Sync + 'static {
     /// Which of the three it is.
     const PARTY: Party;
+    /// Kind of the row that an application is kept in: `application`, or `case`.
+    const KIND: &'static str;
     /// What a person or an operator may tell it to do. No personal data in it.
     type Command: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
     /// What it records of its decisions; versioned by serde, pinned by golden tests.
     type Fact: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
     /// Its state, one variant a kind of row.
     type Row: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
+
+    /// The application that a command is about, if it is known before it is decided.
+    fn about(command: &Self::Command) -> Option<&ApplicationId>;
 
     /// Adds to `wanted` the rows that deciding this input will read, as far as the rows already here tell. The shell
     /// loads them and asks again until nothing is added. A row forgotten here costs a second round, never correctness:

@@ -51,15 +51,38 @@ pub enum Reply {
         status: u16,
         /// The answer, or the refusal.
         body: Result<serde_json::Value, Refusal>,
+        /// Version of the application's row as the answer shows it; none if it shows no application.
+        version: Option<u64>,
         /// Whether this is the stored answer of an earlier request under the same key.
         replayed: bool,
     },
     /// The key was used before with another body.
     KeyReused,
-    /// The input stands parked: a defect; an operator has to look at it.
+    /// The application stands still behind a parked input. Nothing was changed, and the command is not kept.
     Parked,
+    /// The command itself could not be decided: a defect, or a frozen channel. Nothing was changed, and it is not kept.
+    Undecidable {
+        /// What its line in the log is found by.
+        trace_id: String,
+    },
     /// The database is not available; nothing is known to have changed.
     Unavailable,
+}
+
+/// What came of deciding a parked input again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// There is no such input, it is settled, or another of its application comes first.
+    Unknown,
+    /// It is decided, and so is what was held behind it.
+    Decided,
+    /// One could not be decided this time either: it goes on waiting, and what is behind it waits too.
+    StillParked {
+        /// Journal position under which that one was put aside.
+        position: u64,
+        /// Why it cannot be decided.
+        why: String,
+    },
 }
 
 /// What an operator tells the shell itself to do.
@@ -71,8 +94,8 @@ pub enum Maintenance {
         position: u64,
         /// Who says so, and why.
         because: String,
-        /// Whether there was such an input.
-        reply: oneshot::Sender<bool>,
+        /// What came of it.
+        reply: oneshot::Sender<Retried>,
     },
     /// Drop a parked input for good.
     Drop {

@@ -31,7 +31,7 @@ use axum::{
     Router,
     body::Body,
     http::{HeaderValue, Response, StatusCode, Uri, header},
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing,
 };
 use domain::ApplicationId;
@@ -39,7 +39,7 @@ use holders::{Holders, Owners};
 use organisation::{Key, Organisation};
 use policy::Policy;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use web::{Problem, openapi::Described};
@@ -51,13 +51,12 @@ const MAX_WAITING: usize = 4096;
 pub struct Edge<O: Organisation> {
     /// Title of the document.
     pub title: &'static str,
-    /// Kind of the row that an application is kept in: `application`, or `case`.
-    pub kind: &'static str,
     /// Every role of its own officers; the operator's is not among them.
     pub officers: Vec<&'static str>,
     /// Whether applicants have accounts here.
     pub applicants: bool,
-    /// An application as people see it, without personal data.
+    /// An application as people see it, without personal data: the core's own view, so that it reads the same wherever it is
+    /// shown, be it looked up, listed or the answer to a command.
     pub summary: fn(&O::Row) -> Value,
     /// The command that a decision on a task is: the task's name within its application, and the body. Personal data in
     /// the body are sealed into the vault and go beside the command.
@@ -136,7 +135,8 @@ pub fn router<O: Organisation>(
         .route("/metrics", routing::get(technical::metrics::<O>))
         .route("/livez", routing::get(technical::livez))
         .route("/readyz", routing::get(technical::readyz::<O>));
-    web::finish(guarded.merge(public).with_state(app))
+    // Outermost, so that a panic too is logged with its application.
+    web::finish(guarded.merge(public).with_state(app)).layer(from_fn(crate::about::request))
 }
 
 /// The OpenAPI document of an organisation, as it is served and committed.
@@ -153,7 +153,7 @@ pub fn document<O: Organisation>(edge: &Edge<O>) -> String {
 impl<O: Organisation> App<O> {
     /// Key of the row that an application is kept in.
     pub fn key(&self, id: &ApplicationId) -> Key {
-        Key::row(self.edge.kind, id)
+        Key::row(O::KIND, id)
     }
 
     /// The row of an application as it is committed.
@@ -181,13 +181,14 @@ impl<O: Organisation> App<O> {
         !caller.roles.iter().any(is_staff)
     }
 
-    /// The person who filed an application: the source of its first journal row.
+    /// The person who filed an application: the source of its first command that was decided. Before it a partner may have
+    /// said what was refused.
     async fn owner(&self, id: &ApplicationId) -> Result<Option<String>, Problem> {
         if let Some(owner) = self.owners.get(id) {
             return Ok(Some(owner));
         }
         let rows = self.handle.readers.journal(&id.to_string()).await.map_err(|error| unreadable(&error))?;
-        let owner = rows.into_iter().next().filter(|row| row.kind == "command").map(|row| row.source);
+        let owner = rows.into_iter().find(|row| row.kind == "command").map(|row| row.source);
         if let Some(owner) = &owner {
             self.owners.put(id.clone(), owner.clone());
         }
@@ -198,10 +199,15 @@ impl<O: Organisation> App<O> {
     fn view(&self, row: &StateRow) -> Result<Value, Problem> {
         let own: O::Row = serde_json::from_str(&row.body).map_err(|error| Problem::internal(&error))?;
         let mut view = (self.edge.summary)(&own);
-        if let Value::Object(view) = &mut view {
-            view.insert("version".into(), row.version.into());
-        }
+        show_version(&mut view, row.version);
         Ok(view)
+    }
+}
+
+/// An application is shown with the version that its `ETag` names.
+fn show_version(view: &mut Value, version: u64) {
+    if let Value::Object(view) = view {
+        view.insert("version".into(), version.into());
     }
 }
 
@@ -211,29 +217,6 @@ impl<O: Organisation> App<O> {
 /// 404: what is no number names no application.
 pub fn application_id(text: &str) -> Result<ApplicationId, Problem> {
     ApplicationId::parse(text).map_err(|_| Problem::not_found("没有此编号的申请，编号形如 NCD-2018-0052。"))
-}
-
-/// An application as it is kept, for readers: without the fields in `hidden`, with its state and its open tasks.
-pub fn view_of<O: Organisation>(row: &O::Row, id: &ApplicationId, hidden: &[&str]) -> Value {
-    let index = O::index(row);
-    // A row is written as an object with one entry, its kind.
-    let kept = match serde_json::to_value(row) {
-        Ok(Value::Object(kinds)) => kinds.into_iter().next().map(|(_, kept)| kept).unwrap_or_default(),
-        _ => Value::Null,
-    };
-    let mut view = json!({
-        "application_id": id,
-        "saga_id": organisation::saga_id(id),
-        "state": index.status,
-        "ended": index.ended,
-        "tasks": index.tasks.iter().map(tasks::view).collect::<Vec<_>>(),
-    });
-    if let (Value::Object(view), Value::Object(kept)) = (&mut view, kept) {
-        view.extend(
-            kept.into_iter().filter(|(name, _)| name != "id" && name != "tasks" && !hidden.contains(&name.as_str())),
-        );
-    }
-    view
 }
 
 /// What a store that cannot be read means to a caller.

@@ -3,6 +3,7 @@
 //! It decides nothing of business. It takes what is there, lets the core decide, commits everything in one transaction,
 //! and only then answers, publishes, acknowledges and emits spans. Start reading at [`writer`].
 
+mod about;
 pub mod clock;
 pub mod config;
 pub mod handle;

@@ -5,6 +5,7 @@
 //! each answers `{"outcome": "posted", "posting_no": …}`, `{"outcome": "not_posted", "why": …}`, `{"outcome": "closed"}` or
 //! `{"outcome": "unknown"}`. Whatever else comes back, or nothing, is *unknown*.
 
+use crate::about;
 use domain::ApplicationId;
 use organisation::{PortAction, PortAnswer, PortOrder, PostingAnswer};
 use std::time::Duration;
@@ -39,7 +40,8 @@ pub async fn carry_out(
                 Some(order) => {
                     let (client, url, answers) = (client.clone(), url.clone(), answers.clone());
                     under_way.spawn(async move {
-                        let posting = ask(&client, &url, &order).await;
+                        let id = order.application_id.clone();
+                        let posting = telemetry::about(move || about::application(&id), ask(&client, &url, &order)).await;
                         let answer = PortAnswer::CoreBanking { key: order.key, posting };
                         let _ = answers.send((order.application_id, answer)).await;
                     });

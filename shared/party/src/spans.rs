@@ -150,6 +150,20 @@ pub(crate) fn parent_of<O: Organisation>(item: &Item<O>) -> Option<Context> {
     }
 }
 
+/// The trace that a line about this input in the log is found by. A command is always found, because it leaves nothing but
+/// that line if it cannot be decided.
+pub(crate) fn trace_of<O: Organisation>(item: &Item<O>) -> Option<String> {
+    let sent = parent_of(item).and_then(|context| TraceContext::parse(&context).ok());
+    match (sent, item) {
+        (Some(context), _) => Some(context.trace_id_hex()),
+        (None, Item::Command(work)) => {
+            let arrival = format!("{}/arrived/{}", O::PARTY, work.arrived_ns);
+            Some(hex::encode(telemetry::trace_id(&arrival, 0)))
+        }
+        (None, _) => None,
+    }
+}
+
 /// Where spans go; costs nothing when nobody listens.
 #[derive(Clone, Debug)]
 pub struct Exporter {

@@ -13,7 +13,7 @@ mod working;
 use crate::{
     clock::BusinessClock,
     config::Config,
-    handle::{Backlog, Changes, CommandWork, Maintenance, Reply},
+    handle::{Backlog, Changes, CommandWork, Maintenance, Reply, Retried},
     journal::{self, Entry},
     metrics::Metrics,
     nats::{Ack, Incoming},
@@ -27,7 +27,7 @@ use crate::{
 use bytes::Bytes;
 use cache::Cache;
 use channel::SigningKey;
-use deciding::{Decided, Deciding, Failed};
+use deciding::{Decided, Deciding, Failed, Undecided};
 use domain::{ApplicationId, Moment, Party};
 use item::{Item, ParkedInput};
 use links::Links;
@@ -104,7 +104,9 @@ struct Round<O: Organisation> {
     batch: Batch,
     /// Something is to be committed even if no item decides anything: a frozen channel, evidence.
     must_commit: bool,
-    maintenance: Vec<oneshot::Sender<bool>>,
+    /// An order about parked inputs; a round takes one order of an operator's at most.
+    retry: Option<oneshot::Sender<Retried>>,
+    drop: Option<oneshot::Sender<bool>>,
     tokens: Vec<oneshot::Sender<()>>,
     unfrozen: Vec<oneshot::Sender<Result<(), String>>>,
 }
@@ -204,12 +206,18 @@ impl<O: Organisation> Writer<O> {
     fn send_order(&self, order: PortOrder) {
         match &self.orders {
             Some(orders) => {
-                if orders.try_send(order).is_err() {
+                if let Err(error) = orders.try_send(order) {
                     // It stands in the database, and the core asks again by the same key.
-                    tracing::warn!("the core-banking system takes no more orders now");
+                    let PortOrder { application_id: id, key, .. } = error.into_inner();
+                    let saga_id = organisation::saga_id(&id);
+                    tracing::warn!(key, application_id = %id, saga_id, "the core-banking system takes no more orders now");
                 }
             }
-            None => tracing::error!(key = %order.key, "an order to a port that is not configured"),
+            None => {
+                let PortOrder { application_id: id, key, .. } = order;
+                let saga_id = organisation::saga_id(&id);
+                tracing::error!(key, application_id = %id, saga_id, "an order to a port that is not configured");
+            }
         }
     }
 
@@ -324,7 +332,8 @@ impl<O: Organisation> Writer<O> {
             links: self.links.clone(),
             batch: Batch::default(),
             must_commit: false,
-            maintenance: Vec::new(),
+            retry: None,
+            drop: None,
             tokens: Vec::new(),
             unfrozen: Vec::new(),
         };
@@ -424,7 +433,11 @@ impl<O: Organisation> Writer<O> {
             }
             Maintenance::Retry { position, because, reply } => {
                 let found = self.store.parked_from(position).await?;
-                let known = !found.is_empty();
+                if found.is_empty() {
+                    let _ = reply.send(Retried::Unknown);
+                    return Ok(());
+                }
+                round.retry = Some(reply);
                 for row in found {
                     let input: ParkedInput =
                         serde_json::from_str(&row.input).map_err(|error| WriterError::Defect(error.to_string()))?;
@@ -443,26 +456,17 @@ impl<O: Organisation> Writer<O> {
                         received: received.map(Into::into),
                     });
                 }
-                self.answer_later(round, reply, known);
             }
             Maintenance::Drop { position, because, reply } => {
-                let found = self.store.parked_from(position).await?.into_iter().next();
-                let known = found.is_some();
-                let items = found.map(|row| Item::Drop { position, because, application_id: row.application_id });
-                round.items.extend(items);
-                self.answer_later(round, reply, known);
+                let Some(found) = self.store.parked_from(position).await?.into_iter().next() else {
+                    let _ = reply.send(false);
+                    return Ok(());
+                };
+                round.drop = Some(reply);
+                round.items.push(Item::Drop { position, because, application_id: found.application_id });
             }
         }
         Ok(())
-    }
-
-    /// Answers an operator after the commit; at once if there was nothing to do.
-    fn answer_later(&self, round: &mut Round<O>, reply: oneshot::Sender<bool>, known: bool) {
-        if known {
-            round.maintenance.push(reply);
-        } else {
-            let _ = reply.send(false);
-        }
     }
 
     /// Decides and commits the round. Items that cannot be decided, or that the database refuses, are found and parked.
@@ -596,6 +600,7 @@ impl<O: Organisation> Writer<O> {
         self.metrics.commits.inc();
         self.metrics.messages_refused.inc_by(decided.refused);
         self.metrics.inputs_parked.inc_by(decided.parked);
+        decided.undecided.iter().for_each(Undecided::log);
 
         // Whoever reads after a reply has to find what it says.
         self.changes.committed(decided.rows);
@@ -612,7 +617,14 @@ impl<O: Organisation> Writer<O> {
         for order in decided.orders {
             self.send_order(order);
         }
-        for reply in round.maintenance {
+        if let Some(reply) = round.retry {
+            let failed = decided.undecided.into_iter().find_map(|one| Some((one.retried?, one.why)));
+            let _ = reply.send(match failed {
+                None => Retried::Decided,
+                Some((position, why)) => Retried::StillParked { position, why },
+            });
+        }
+        if let Some(reply) = round.drop {
             let _ = reply.send(true);
         }
         for reply in round.unfrozen {

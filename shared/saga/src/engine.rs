@@ -73,7 +73,7 @@ impl<W: World> Definition<W> {
             Event::ChildEnded { step, key, outcome } => self.child_ended(w, step, key, outcome)?,
             Event::Cancel { reason } => self.cancelled(w, reason)?,
             Event::Tick => self.ticked(w)?,
-            Event::Repair { step, by, action } => self.repaired(w, step, by, action)?,
+            Event::Repair { step, by, action, because } => self.repaired(w, step, by, *action, because)?,
         };
         Ok(match handled {
             Handled::Moved => {

@@ -65,6 +65,8 @@ pub enum Event<Reason> {
         by: Person,
         /// What is done.
         action: RepairAction,
+        /// Why, and for a step that is settled by hand what was done instead.
+        because: String,
     },
 }
 
@@ -83,7 +85,9 @@ impl<Reason: fmt::Display> fmt::Display for Event<Reason> {
             }
             Self::Cancel { reason } => write!(f, "cancel ({reason})"),
             Self::Tick => f.write_str("tick"),
-            Self::Repair { step, by, action } => write!(f, "repair of `{step}` by {by}: {action}"),
+            Self::Repair { step, by, action, because } => {
+                write!(f, "repair of `{step}` by {by}: {action} ({because})")
+            }
         }
     }
 }
@@ -171,33 +175,28 @@ impl<Reason: fmt::Display> fmt::Display for ChildOutcome<Reason> {
     }
 }
 
-/// What an operator may do; never decides credit, moves money or makes up a partner's answer to a pivot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an operator may do, by a stated reason; never decides credit, moves money or makes up a partner's answer to a pivot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RepairAction {
     /// Ask again for an undo that was refused.
     RetryUndo,
-    /// The undo that was refused counts as made, by the stated reason.
-    ResolveUndo {
-        /// What was done instead.
-        because: String,
-    },
+    /// The undo that was refused counts as made.
+    ResolveUndo,
     /// Ask again now: under the same key if unanswered, under the next if a retriable step was refused.
     RetryAsk,
-    /// A retriable step that was refused counts as done, by the stated reason.
-    Resolve {
-        /// What was done instead.
-        because: String,
-    },
+    /// A retriable step that was refused counts as done.
+    Resolve,
 }
 
 impl fmt::Display for RepairAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RetryUndo => f.write_str("retry the undo"),
-            Self::ResolveUndo { because } => write!(f, "undo resolved ({because})"),
-            Self::RetryAsk => f.write_str("ask again"),
-            Self::Resolve { because } => write!(f, "resolved ({because})"),
-        }
+        f.write_str(match self {
+            Self::RetryUndo => "retry the undo",
+            Self::ResolveUndo => "undo resolved",
+            Self::RetryAsk => "ask again",
+            Self::Resolve => "resolved",
+        })
     }
 }
 

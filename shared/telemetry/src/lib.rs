@@ -12,6 +12,8 @@
 //! The collector is spoken to in plain HTTP, as to a local agent. Whoever builds this crate's exporter with TLS must install
 //! the `ring` provider of rustls first, as every `main` of this system does anyway.
 
+#[cfg(any(test, feature = "receiver"))]
+mod captured;
 mod context;
 mod export;
 mod logging;
@@ -23,8 +25,10 @@ mod spans;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, feature = "receiver"))]
+pub use captured::Captured;
 pub use context::{SpanId, TraceContext, TraceContextError, TraceId, span_id, trace_id};
 pub use export::EndpointError;
-pub use logging::{LogFormat, LoggingError, init_logging, json_lines};
+pub use logging::{LogFormat, LoggingError, about, init_logging, json_lines};
 pub use record::{SpanKind, SpanRecord, Status, Value};
 pub use spans::{Guard, Settings, Spans};

@@ -1,11 +1,12 @@
 //! Log lines: JSON for machines or text for people, on standard error, so that a command's standard output stays its own.
 //!
-//! A JSON line has `timestamp`, `level`, `target` and `message`, then the fields of the spans around it from the outermost
-//! inwards and its own, all on one level: `trace_id`, `span_id` and `saga_id` are found in the same place wherever they were
-//! given. The inner value wins. It refuses to decide what is personal: that must never reach it.
+//! A JSON line has `timestamp`, `level`, `target` and `message`, then what the task is [`about`], the fields of the spans
+//! around it from the outermost inwards and its own, all on one level: `trace_id`, `span_id` and `saga_id` are found in the
+//! same place wherever they were given. The inner value wins. It refuses to decide what is personal: that must never reach it.
 
 use std::{
     fmt,
+    future::Future,
     io::{self, IsTerminal, Write},
     str::FromStr,
 };
@@ -83,6 +84,19 @@ pub fn init_logging(format: LogFormat, filter: &str) -> Result<(), LoggingError>
     Ok(())
 }
 
+tokio::task_local! {
+    static ABOUT: Box<dyn Fn() -> Vec<(&'static str, String)> + Send>;
+}
+
+/// Runs `work`; every JSON line that it writes carries these fields too. They are asked for line by line, so that work which
+/// writes none does not pay for them.
+pub fn about<F: Future>(
+    fields: impl Fn() -> Vec<(&'static str, String)> + Send + 'static,
+    work: F,
+) -> impl Future<Output = F::Output> {
+    ABOUT.scope(Box::new(fields), work)
+}
+
 /// The layer that writes JSON lines, for a process that builds its own subscriber.
 pub fn json_lines<S, W>(writer: W) -> impl Layer<S>
 where
@@ -122,6 +136,10 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut line = Map::new();
+        // Outside of `about` there is nothing to add.
+        let _ = ABOUT.try_with(|fields| {
+            line.extend(fields().into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+        });
         for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
             if let Some(SpanFields(fields)) = span.extensions().get() {
                 line.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use utoipa::{
     ToSchema,
     openapi::{
-        ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, ObjectBuilder, OneOfBuilder, OpenApi,
-        OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement,
-        Type,
+        ComponentsBuilder, ContentBuilder, HeaderBuilder, HttpMethod, InfoBuilder, ObjectBuilder, OneOfBuilder,
+        OpenApi, OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
+        SecurityRequirement, Type,
         path::{OperationBuilder, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -35,6 +35,8 @@ pub struct Operation {
     pub bodies: Vec<(&'static str, Described)>,
     /// Status, description and body of success.
     pub success: (u16, &'static str, Option<Described>),
+    /// Whether success says by an `ETag` which version it shows.
+    pub versioned: bool,
     /// Problems that it may answer with.
     pub problems: Vec<u16>,
 }
@@ -234,6 +236,12 @@ fn describe(operation: &Operation) -> utoipa::openapi::path::Operation {
     if let Some(body) = body {
         success = success.content("application/json", ContentBuilder::new().schema(Some(body.reference())).build());
     }
+    if operation.versioned {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let tag =
+            HeaderBuilder::new().schema(Some(text)).description(Some("所示版本，作决定时以 If-Match 带上")).build();
+        success = success.header("ETag", tag);
+    }
     builder = builder.response(status.to_string(), success.build());
     for status in &operation.problems {
         builder = builder.response(status.to_string(), RefOr::Ref(Ref::from_response_name("Problem")));
@@ -279,13 +287,16 @@ mod tests {
             parameters: vec![Parameter::path("id", "编号")],
             bodies: vec![("application/json", described::<Outer>())],
             success: (200, "好", None),
+            versioned: method == "post",
             problems: vec![401, 422],
         };
         let document = document("t", "1", "d", &[operation("get"), operation("post")]);
         let text = serde_json::to_value(&document).unwrap();
         assert_eq!(text["openapi"], "3.1.0");
         assert_eq!(text["paths"]["/api/v1/things/{id}"].as_object().unwrap().len(), 2);
-        assert_eq!(text["paths"]["/api/v1/things/{id}"]["post"]["operationId"], "post_things_id");
+        let post = &text["paths"]["/api/v1/things/{id}"]["post"];
+        assert_eq!(post["operationId"], "post_things_id");
+        assert_eq!(post["responses"]["200"]["headers"]["ETag"]["schema"]["type"], "string");
         let mut references = Vec::new();
         collect(&text, &mut references);
         assert!(references.len() >= 5, "{references:?}");

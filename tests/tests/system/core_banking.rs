@@ -9,12 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use domain::Moment;
+use domain::{ApplicationId, Moment};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
 };
+use telemetry::Captured;
 
 /// What the double does with the next request.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +109,26 @@ async fn house(script: &[Does]) -> (House, Double) {
     (House::with(setup).await, books)
 }
 
+/// The log has this line, and it says of which application.
+fn is_logged(captured: &Captured, id: &ApplicationId, message: &str) {
+    let lines = captured.lines();
+    let line = lines.iter().find(|line| line["message"] == message).unwrap_or_else(|| panic!("{lines:?}"));
+    assert_eq!(line["application_id"], id.to_string());
+    assert_eq!(line["saga_id"], organisation::saga_id(id));
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_can_carry_out_is_logged_with_its_application() {
+    let mut setup = Setup::default();
+    setup.bank.core_banking = bank_core::CoreBanking::Port;
+    let house = House::with(setup).await;
+    let captured = Captured::begin();
+    let id = house.file(1, 20_000_000, 0).await.unwrap();
+    house.bank.until(&format!("case/{id}"), "DISBURSING").await;
+    is_logged(&captured, &id, "an order to a port that is not configured");
+    house.close().await;
+}
+
 /// The money moved so often, under one key, and the three agree on it.
 async fn moved(house: &House, books: &Double, times: u32) {
     house.idle().await;
@@ -131,9 +152,11 @@ async fn a_posting_over_the_port_disburses() {
 async fn an_answer_that_got_lost_is_asked_for_under_the_same_key_and_the_money_moves_once() {
     for lost in [Does::PostsAndBreaks, Does::Babbles, Does::Breaks] {
         let (house, books) = house(&[lost, Does::PostsAndSays]).await;
+        let captured = Captured::begin();
         let id = house.file(1, 20_000_000, 0).await.unwrap();
         let key = format!("case/{id}");
         house.bank.until(&key, "UNKNOWN").await;
+        is_logged(&captured, &id, "the core-banking system did not say");
         assert_ne!(house.union.status(&format!("application/{id}")).await, "DISBURSED", "{lost:?}");
         // After a minute of business time the bank asks by the same key.
         house.drive(Moment::start_of(first_day()).plus_hours(9).plus_minutes(2));

@@ -10,7 +10,7 @@ use contracts::{
     wire::{Envelope, encode},
 };
 use domain::{Amount, ApplicationId, Date, Fen, Moment, Party};
-use party::handle::Maintenance;
+use party::handle::{Maintenance, Retried};
 use tokio::sync::oneshot;
 
 const ASKED_FEN: i64 = 48_000_000;
@@ -22,7 +22,7 @@ fn about(house: &House, number: u32) -> About {
 }
 
 /// A message that the bank would take up, as text: what the cases below spoil.
-fn approve(house: &House, number: u32, seq: u64) -> String {
+pub fn approve(house: &House, number: u32, seq: u64) -> String {
     let form = form(number, ASKED_FEN, 0);
     let message = Message::ApproveCredit(ApproveCredit {
         about: about(house, number),
@@ -54,7 +54,7 @@ fn text(message: &Message, seq: u64) -> String {
     String::from_utf8(encode(message, &envelope).unwrap()).unwrap()
 }
 
-fn spoil(text: &str, good: &str, bad: &str) -> String {
+pub fn spoil(text: &str, good: &str, bad: &str) -> String {
     assert!(text.contains(good), "there is no {good} in {text}");
     text.replacen(good, bad, 1)
 }
@@ -127,35 +127,56 @@ async fn what_waits_behind_a_parked_message_goes_on_once_an_operator_drops_it_an
     house.union.until(&format!("application/{first}"), "DISBURSED").await;
     house.idle().await;
     let start = heads(&house, Party::Union, Party::Bank).await.sent.seq;
-    let unknown = spoil(&approve(&house, 901, start + 1), ".v1\"", ".v99\"");
-    let messages = [unknown.into_bytes(), approve(&house, 901, start + 2).into_bytes()];
+    let unknown = |number, seq| spoil(&approve(&house, number, seq), ".v1\"", ".v99\"").into_bytes();
+    let known = |number, seq| approve(&house, number, seq).into_bytes();
+    let messages = [
+        unknown(901, start + 1),
+        known(901, start + 2),
+        unknown(901, start + 3),
+        unknown(902, start + 4),
+        known(902, start + 5),
+    ];
     union_says(&mut house, Party::Bank, &messages).await;
     house.idle().await;
     let parked = house.bank.handle.readers.parked().await.unwrap();
-    assert_eq!(parked.len(), 2, "{parked:?}");
+    assert_eq!(parked.len(), 5, "{parked:?}");
 
     // To decide an unknown type again is to find it unknown again.
-    let (culprit, held) = (parked[0].position, parked[1].position);
+    let (culprit, held, last) = (parked[0].position, parked[1].position, parked[2].position);
     let because = || "程序版本不识别此消息".to_owned();
-    let maintain = async |work: Maintenance, answer: oneshot::Receiver<bool>| {
-        house.bank.handle.maintenance.send(work).await.unwrap();
-        assert!(answer.await.unwrap());
+    let retry = async |position: u64| {
+        let (reply, answer) = oneshot::channel();
+        let order = Maintenance::Retry { position, because: because(), reply };
+        house.bank.handle.maintenance.send(order).await.unwrap();
+        answer.await.unwrap()
     };
-    let (reply, answer) = oneshot::channel();
-    maintain(Maintenance::Retry { position: culprit, because: because(), reply }, answer).await;
+    let drop = async |position: u64| {
+        let (reply, answer) = oneshot::channel();
+        let order = Maintenance::Drop { position, because: because(), reply };
+        house.bank.handle.maintenance.send(order).await.unwrap();
+        answer.await.unwrap()
+    };
+    let cannot_read =
+        |position| Retried::StillParked { position, why: "this build still cannot read the message".into() };
+    assert_eq!(retry(culprit).await, cannot_read(culprit));
+    assert_eq!(retry(held).await, Retried::Unknown, "another comes first");
     assert_eq!(house.bank.handle.readers.parked().await.unwrap(), parked);
-    let (reply, answer) = oneshot::channel();
-    maintain(Maintenance::Drop { position: culprit, because: because(), reply }, answer).await;
-    let (reply, answer) = oneshot::channel();
-    maintain(Maintenance::Retry { position: held, because: because(), reply }, answer).await;
+    assert!(drop(culprit).await);
+    assert!(!drop(culprit).await, "it is settled");
+    // The one in the middle is decided, and the operator hears which one is left.
+    assert_eq!(retry(held).await, cannot_read(last));
     house.bank.until("case/NCD-2018-0901", "CONTRACTING").await;
+    assert_eq!(house.bank.handle.readers.parked().await.unwrap(), parked[2..]);
+    assert!(drop(last).await);
+    assert!(drop(parked[3].position).await);
+    assert_eq!(retry(parked[4].position).await, Retried::Decided);
     assert!(house.bank.handle.readers.parked().await.unwrap().is_empty());
 
-    // The bank's answer is about an application that the union never filed.
+    // The bank's answers are about applications that the union never filed.
     house.idle().await;
     let sql = "SELECT refusal FROM journal WHERE source = 'bank' AND refusal IS NOT NULL";
     let refused = texts(&house, Party::Union, sql).await;
-    assert!(refused.len() == 1 && refused[0].contains("NOT_FOUND"), "{refused:?}");
+    assert!(refused.len() == 2 && refused.iter().all(|why| why.contains("NOT_FOUND")), "{refused:?}");
     assert_eq!(house.union.status("application/NCD-2018-0901").await, "");
     house.close().await;
 }

@@ -5,7 +5,7 @@ use nuan::{broker::Broker, cluster};
 use organisation::{Actor, Organisation, Person};
 use party::{
     config::Config,
-    handle::{CommandWork, Handle, Reply},
+    handle::{CommandWork, Handle, Idempotency, Reply, Until},
 };
 use serde_json::Value;
 use std::{
@@ -56,32 +56,38 @@ impl<O: Organisation> Running<O> {
 
     /// Gives a command as this person and returns the answer.
     pub async fn tell(&self, person: &str, roles: &[&str], command: O::Command) -> Result<Value, String> {
-        let (reply, answer) = oneshot::channel();
-        let work = CommandWork {
-            actor: Actor { person: Person::new(person), roles: roles.iter().map(|role| (*role).to_owned()).collect() },
-            command,
-            expected: None,
-            idempotency: None,
-            sealed: None,
-            caller: None,
-            arrived_ns: 0,
-            reply,
-        };
-        self.handle.commands.send(work).await.unwrap();
-        match tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap() {
+        match self.reply(person, roles, command, None).await {
             Reply::Decided { body: Ok(body), .. } => Ok(body),
             Reply::Decided { body: Err(refusal), .. } => Err(refusal.code),
             other => Err(format!("{other:?}")),
         }
     }
 
+    /// Gives a command as this person, under this key, and returns what the writer says to it.
+    pub async fn reply(&self, person: &str, roles: &[&str], command: O::Command, key: Option<&str>) -> Reply {
+        let (reply, answer) = oneshot::channel();
+        let idempotency =
+            key.map(|key| Idempotency { scope: person.to_owned(), key: key.to_owned(), body_hash: [0; 32] });
+        let work = CommandWork {
+            actor: Actor { person: Person::new(person), roles: roles.iter().map(|role| (*role).to_owned()).collect() },
+            command,
+            expected: None,
+            idempotency,
+            sealed: None,
+            caller: None,
+            arrived_ns: 0,
+            reply,
+        };
+        self.handle.commands.send(work).await.unwrap();
+        tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap()
+    }
+
     /// Waits until a row is in this state.
     pub async fn until(&self, key: &str, status: &str) -> Value {
-        let id = key.split_once('/').unwrap().1;
         let mut last = String::new();
         let waited = tokio::time::timeout(PATIENCE, async {
             loop {
-                let mut change = self.handle.changes.watch(id);
+                let mut change = self.handle.changes.watch(key, Until::Change);
                 if let Some(row) = self.handle.readers.state(key).await.unwrap() {
                     last.clone_from(&row.status);
                     if row.status == status {

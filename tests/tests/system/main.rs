@@ -2,6 +2,7 @@
 //! as the services run them, without HTTP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod answers;
 mod core_banking;
 mod defective;
 mod faults;

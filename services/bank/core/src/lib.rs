@@ -26,9 +26,10 @@ pub use books::{BORROWERS, CLEARING, LOANS, UNION_DEPOSIT};
 pub use command::Command;
 pub use fact::Fact;
 pub use rows::Row;
+pub use view::summary;
 pub use vocabulary::{Duty, IncidentKind, Role, Step};
 
-use domain::{Charters, Party};
+use domain::{ApplicationId, Charters, Party};
 use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
@@ -56,9 +57,14 @@ pub enum CoreBanking {
 
 impl Organisation for Bank {
     const PARTY: Party = Party::Bank;
+    const KIND: &'static str = "case";
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn about(command: &Command) -> Option<&ApplicationId> {
+        command.application_id()
+    }
 
     fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
         decide::needs(input, rows, wanted);

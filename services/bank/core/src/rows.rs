@@ -1,9 +1,9 @@
 //! The rows of the bank's state and their keys.
 
-use crate::case::Case;
+use crate::{Bank, case::Case};
 use contracts::DisbursementReceipt;
 use domain::{Amount, ApplicationId, Method, Ppm};
-use organisation::Key;
+use organisation::{Key, Organisation};
 use serde::{Deserialize, Serialize};
 
 /// One row of the bank's state.
@@ -67,7 +67,7 @@ impl LoanState {
 
 /// Key of an application.
 pub fn case(id: &ApplicationId) -> Key {
-    Key::row("case", id)
+    Key::row(Bank::KIND, id)
 }
 
 /// Key of an application's loan.

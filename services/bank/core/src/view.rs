@@ -95,7 +95,7 @@ fn state(case: &Case) -> &'static str {
 }
 
 /// A case as the API shows it. Personal data are not in it.
-pub(crate) fn summary(case: &Case) -> Value {
+pub fn summary(case: &Case) -> Value {
     let mut waiting: Vec<Value> = case
         .tasks
         .iter()
@@ -115,6 +115,21 @@ pub(crate) fn summary(case: &Case) -> Value {
         let until = core.ask_at.to_string();
         waiting.push(json!({ "step": "disburse", "duty": "posting", "who": "core_banking", "until": until }));
     }
+    let tasks: Vec<Value> = case
+        .tasks
+        .iter()
+        .map(|(duty, task)| {
+            json!({
+                "task_id": task_id(&case.id, *duty),
+                "role": task.role().code(),
+                "title": duty.zh(),
+                "opened_at": task.deadline.opened_at.to_string(),
+                "due_at": task.due_at().to_string(),
+                "escalated": task.deadline.noticed == Some(Notice::Overdue),
+                "excluded": task.excluded,
+            })
+        })
+        .collect();
     let index = index_of_case(case);
     json!({
         "application_id": case.id,
@@ -133,7 +148,7 @@ pub(crate) fn summary(case: &Case) -> Value {
         "payment": case.payment,
         "paid_out": case.paid_out,
         "waiting_for": waiting,
-        "tasks": index.tasks,
+        "tasks": tasks,
         "incidents": index.incidents,
     })
 }

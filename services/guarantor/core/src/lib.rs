@@ -24,9 +24,10 @@ pub mod vocabulary;
 pub use command::Command;
 pub use fact::Fact;
 pub use rows::Row;
+pub use view::summary;
 pub use vocabulary::{Duty, Role, Step};
 
-use domain::{Charters, Fen, Party};
+use domain::{ApplicationId, Charters, Fen, Party};
 use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -43,9 +44,14 @@ pub struct Guarantor {
 
 impl Organisation for Guarantor {
     const PARTY: Party = Party::Guarantor;
+    const KIND: &'static str = "case";
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn about(command: &Command) -> Option<&ApplicationId> {
+        command.application_id()
+    }
 
     fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
         decide::needs(input, rows, wanted);

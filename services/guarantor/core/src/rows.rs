@@ -1,8 +1,8 @@
 //! The rows of the guarantor's state and their keys.
 
-use crate::case::Case;
+use crate::{Guarantor, case::Case};
 use domain::{ApplicationId, Fen};
-use organisation::Key;
+use organisation::{Key, Organisation};
 use serde::{Deserialize, Serialize};
 
 /// One row of the guarantor's state.
@@ -26,7 +26,7 @@ pub struct ExposureRow {
 
 /// Key of an application.
 pub fn case(id: &ApplicationId) -> Key {
-    Key::row("case", id)
+    Key::row(Guarantor::KIND, id)
 }
 
 /// Key of the sum over all cases.

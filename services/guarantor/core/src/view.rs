@@ -89,7 +89,7 @@ fn has_ended(case: &Case) -> bool {
 }
 
 /// A case as the API shows it. Personal data are not in it.
-pub(crate) fn summary(case: &Case) -> Value {
+pub fn summary(case: &Case) -> Value {
     let tasks: Vec<Value> = case
         .tasks
         .iter()
@@ -100,6 +100,7 @@ pub(crate) fn summary(case: &Case) -> Value {
                 "title": duty.zh(),
                 "opened_at": task.deadline.opened_at.to_string(),
                 "due_at": task.due_at().to_string(),
+                "escalated": task.deadline.noticed == Some(Notice::Overdue),
                 "excluded": task.excluded,
             })
         })

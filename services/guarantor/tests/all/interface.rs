@@ -1,7 +1,8 @@
 //! The guarantor's interface: its document, its table, its own routes, its configuration.
 
 use crate::service::{Service, check_document};
-use domain::{Charter, Charters, Fen};
+use contracts::{About, AssessGuarantee, Firm, Message, Wish};
+use domain::{Amount, ApplicationId, Charter, Charters, Date, Fen, Method, Uscc};
 use guarantor_core::{Command, Guarantor, Row, rows::ExposureRow};
 use guarantor_service::Measures;
 use party::config::Config;
@@ -78,6 +79,68 @@ async fn limits_show_what_is_taken_of_them() {
         (&json!(68_000_000), &json!(48_000_000))
     );
     service.get("auditor", "/api/v1/limits?uscc=1").await.is(400, "INVALID_QUERY");
+}
+
+fn firm() -> Firm {
+    Firm {
+        enterprise_name: "北京样例0001号有限公司".into(),
+        uscc: Uscc::parse("91350100M000100Y43").unwrap(),
+        industry_code: "I65".into(),
+        district: "海淀".into(),
+        registered_on: Date::constant(2015, 1, 28),
+        employees: 12,
+        turnover_fen: Fen::new(218_000_000),
+        tax_fen: Fen::new(4_360_000),
+        debt_fen: Fen::new(0),
+    }
+}
+
+fn wish() -> Wish {
+    Wish {
+        amount_fen: Amount::new(Fen::new(48_000_000)).unwrap(),
+        term_months: 12,
+        method: Method::Bullet,
+        purpose: "支付房屋租金".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_case_is_read_and_listed_as_a_decision_on_it_was_answered() {
+    let mut service = start().await;
+    let application_id = ApplicationId::new(2018, 1).unwrap();
+    let charter = Charters::default().accept(Charter::programme_2017()).unwrap();
+    let about = About { application_id, charter, key: "assess guarantee:NCD-2018-0001:1".into() };
+    let ask = AssessGuarantee {
+        about,
+        firm: firm(),
+        wish: wish(),
+        recommendation: "TJ-NCD-2018-0001".into(),
+        reservation_id: "YL-NCD-2018-0001".into(),
+        reserved_fen: Fen::new(9_600_000),
+    };
+    service.hear(Message::AssessGuarantee(ask)).await;
+    let path = "/api/v1/applications/NCD-2018-0001";
+    let asked = service.get("auditor", path).await;
+    assert_eq!((asked.status, &asked.headers["etag"]), (200, &"\"1\"".parse().unwrap()), "{}", asked.body);
+    let answer = service
+        .post(
+            "risk_manager",
+            "/api/v1/tasks/NCD-2018-0001/due-diligence/decision",
+            &json!({ "verdict": "decline", "reason": "CASH_FLOW" }),
+        )
+        .await;
+    assert_eq!((answer.status, &answer.headers["etag"]), (200, &"\"2\"".parse().unwrap()), "{}", answer.body);
+    let read = service.get("auditor", path).await;
+    assert_eq!(read.headers["etag"], "\"2\"");
+    assert_eq!(read.body, answer.body);
+    let listed = service.get("auditor", "/api/v1/applications").await;
+    assert_eq!(listed.body["items"], json!([answer.body]));
+
+    // One shape, whatever the state; how the row is kept is nobody's business.
+    let names = |body: &serde_json::Value| body.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&asked.body), names(&read.body));
+    assert_eq!(asked.body["tasks"][0]["opened_at"], "2018-08-13T10:00:00.000+08:00");
+    assert_eq!(asked.body.get("requests"), None);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::vocabulary::{IntakeRejection, Withdrawal};
 use contracts::{Firm, Wish};
 use domain::{ApplicationId, Date, Fen};
+pub use saga::RepairAction;
 use serde::{Deserialize, Serialize};
 
 /// A command to the union.
@@ -109,22 +110,13 @@ pub enum EligibilityVerdict {
     PapersSupplied,
 }
 
-/// What an operator may do about a stuck step.
+/// What an operator does about a stuck step, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-pub enum Repair {
-    /// Ask the partner once more to undo.
-    RetryUndo,
-    /// Settled by hand: the undo counts as made.
-    ResolveUndo {
-        /// What was done instead.
-        because: String,
-    },
-    /// Ask once more.
-    RetryAsk,
-    /// Settled by hand: the step counts as done.
-    Resolve {
-        /// What was done instead.
-        because: String,
-    },
+pub struct Repair {
+    /// What is done.
+    pub action: RepairAction,
+    /// Why, and for a step that is settled by hand what was done instead. In journals of builds that took no reason for a
+    /// retry it is missing.
+    #[serde(default)]
+    pub because: String,
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 use domain::{ApplicationId, CharterHash};
 use organisation::{Actor, Answer, Desk, Input, Key, Person, Refusal, RefusalKind, Rows, Stop};
-use saga::{Event, Reaction, RepairAction, Run, Verdict, World};
+use saga::{Event, Reaction, Run, Verdict, World};
 use std::collections::BTreeSet;
 
 /// The rows that deciding this input will read.
@@ -174,19 +174,14 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
         }
         Command::Repair { application_id, step, action } => {
             must_hold(actor, Role::Operator)?;
-            let event = Event::Repair { step: step.clone(), by: actor.person.clone(), action: repair(action) };
-            on_application(union, desk, application_id, |w| drive(union, w, event).map(drop))?;
+            let Repair { action, because } = action.clone();
+            on_application(union, desk, application_id, |w| {
+                must_say_why(&because)?;
+                let event = Event::Repair { step: step.clone(), by: actor.person.clone(), action, because };
+                drive(union, w, event).map(drop)
+            })?;
             answer(desk, application_id, false)
         }
-    }
-}
-
-fn repair(action: &Repair) -> RepairAction {
-    match action {
-        Repair::RetryUndo => RepairAction::RetryUndo,
-        Repair::ResolveUndo { because } => RepairAction::ResolveUndo { because: because.clone() },
-        Repair::RetryAsk => RepairAction::RetryAsk,
-        Repair::Resolve { because } => RepairAction::Resolve { because: because.clone() },
     }
 }
 
@@ -304,6 +299,13 @@ fn must_hold_any(actor: &Actor, roles: &[&str]) -> Result<(), Stop> {
     }
     let detail = format!("此操作需要以下角色之一：{}。", roles.join("、"));
     Err(Refusal::new(RefusalKind::Forbidden, "FORBIDDEN", "无权进行此操作", detail).into())
+}
+
+fn must_say_why(because: &str) -> Result<(), Refusal> {
+    if because.trim().is_empty() {
+        return Err(Refusal::new(RefusalKind::Invalid, "REASON", "缺少理由", "请写明理由。"));
+    }
+    Ok(())
 }
 
 fn not_found(id: &ApplicationId) -> Stop {

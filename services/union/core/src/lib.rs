@@ -21,7 +21,7 @@ pub use rows::Row;
 pub use view::summary;
 pub use vocabulary::{Reason, Role};
 
-use domain::{Charters, Party};
+use domain::{ApplicationId, Charters, Party};
 use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -36,9 +36,14 @@ pub struct Union {
 
 impl Organisation for Union {
     const PARTY: Party = Party::Union;
+    const KIND: &'static str = "application";
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn about(command: &Command) -> Option<&ApplicationId> {
+        command.application_id()
+    }
 
     fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
         decide::needs(input, rows, wanted);

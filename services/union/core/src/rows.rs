@@ -1,8 +1,8 @@
 //! The rows of the union's state and their keys.
 
-use crate::application::Application;
+use crate::{Union, application::Application};
 use domain::{ApplicationId, Date, Fen};
-use organisation::Key;
+use organisation::{Key, Organisation};
 use serde::{Deserialize, Serialize};
 
 /// One row of the union's state.
@@ -81,7 +81,7 @@ impl MemberRow {
 
 /// Key of an application.
 pub fn application(id: &ApplicationId) -> Key {
-    Key::row("application", id)
+    Key::row(Union::KIND, id)
 }
 
 /// Key of a firm.

@@ -180,6 +180,12 @@ fn saga_line(fact: &saga::Fact<Role, Reason>) -> Option<Line> {
         F::UndoAsked { step, party, .. } => line(step, "undo asked", &format!("已请求 {party} 撤销")),
         F::Undone { step, .. } => line(step, "undone", "已撤销"),
         F::UndoFailed { step, .. } => line(step, "undo failed", "撤销失败"),
+        F::Retried { step, because, by, .. } => line(step, "retried", &format!("人工重试：{because}（{by}）")),
+        F::IncidentResolved { because, by: Some(by), .. } => {
+            Some(Line {
+                step: String::new(), event: "resolved", text: format!("异常已处理：{because}（{by}）")
+            })
+        }
         F::Reminded { step, percent } => line(step, "reminded", &format!("期限已过 {percent}%，提醒")),
         F::Escalated { step } => line(step, "escalated", "已逾期，上报"),
         F::ExpiryPassed { name, .. } => {

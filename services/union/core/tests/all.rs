@@ -15,4 +15,5 @@ mod all {
     mod fund;
     mod golden;
     mod office;
+    mod repairs;
 }

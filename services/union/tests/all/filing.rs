@@ -90,17 +90,21 @@ async fn a_form_is_filed_and_its_personal_data_leave_only_sealed() {
 }
 
 #[tokio::test]
-async fn an_application_is_read_as_its_filing_was_answered() {
+async fn an_application_is_read_and_listed_as_its_changes_were_answered() {
     let mut service = with_books().await;
-    let mut filed = service.post("applicant", PATH, &form()).await.body;
-    let id = filed["application_id"].as_str().unwrap().parse().unwrap();
-    let key = union_core::rows::application(&id);
-    let row = service.kept(&key);
-    service.row(&key.to_string(), &row).await;
+    let withdrawal = json!({ "reason": "NO_NEED" });
+    for (path, body, tag) in
+        [(PATH, form(), "\"1\""), ("/api/v1/applications/NCD-2018-0001/withdrawal", withdrawal, "\"2\"")]
+    {
+        let answer = service.post("applicant", path, &body).await;
+        assert_eq!(answer.headers["etag"], tag);
+        let read = service.get("applicant", "/api/v1/applications/NCD-2018-0001").await;
+        assert_eq!(read.headers["etag"], tag);
+        assert_eq!(read.body, answer.body);
+        let listed = service.get("intake_officer", PATH).await;
+        assert_eq!(listed.body["items"], json!([answer.body]));
+    }
     let read = service.get("applicant", "/api/v1/applications/NCD-2018-0001").await;
-    assert_eq!(read.headers["etag"], "\"1\"");
-    filed["version"] = json!(1);
-    assert_eq!(read.body, filed);
     for field in ["legal_rep_name", "legal_rep_id", "mobile", "settle_account", "member_no", "vault_token"] {
         let value = form()[field].as_str().unwrap_or("vault_token").to_owned();
         assert!(!read.body.to_string().contains(&value), "{field} is shown");
@@ -310,20 +314,20 @@ async fn officers_decide_in_the_words_of_their_bodies() {
 }
 
 #[tokio::test]
-async fn a_repair_is_settled_by_hand_only_with_a_reason() {
-    use union_core::command::Repair as R;
+async fn every_repair_needs_a_reason() {
+    use union_core::command::{Repair, RepairAction as A};
     let mut service = start(&[]).await;
     let path = "/api/v1/applications/NCD-2018-0001/repair";
-    let because = || "已电话核实".to_owned();
     for (action, reason, expected) in [
-        ("RETRY_UNDO", None, Some(R::RetryUndo)),
-        ("RETRY_ASK", None, Some(R::RetryAsk)),
-        ("RESOLVE_UNDO", Some("已电话核实"), Some(R::ResolveUndo { because: because() })),
-        ("RESOLVE", Some(" 已电话核实 "), Some(R::Resolve { because: because() })),
-        ("RESOLVE", None, None),
+        ("RETRY_UNDO", Some("已电话核实"), Some(A::RetryUndo)),
+        ("RETRY_ASK", Some(" 已电话核实 "), Some(A::RetryAsk)),
+        ("RESOLVE_UNDO", Some("已电话核实"), Some(A::ResolveUndo)),
+        ("RESOLVE", Some("已电话核实\n"), Some(A::Resolve)),
+        ("RETRY_UNDO", None, None),
+        ("RETRY_ASK", None, None),
         ("RESOLVE_UNDO", Some("  "), None),
-        ("RETRY_ASK", Some("已电话核实"), None),
-        ("SKIP", None, None),
+        ("RESOLVE", None, None),
+        ("SKIP", Some("已电话核实"), None),
     ] {
         let mut body = json!({ "step": "assess guarantee", "action": action });
         if let Some(reason) = reason {
@@ -333,9 +337,15 @@ async fn a_repair_is_settled_by_hand_only_with_a_reason() {
         match (expected, work) {
             (Some(expected), Some(work)) => {
                 let Command::Repair { step, action, .. } = work.command else { panic!() };
-                assert_eq!((step.as_str(), action), ("assess guarantee", expected));
+                let because = "已电话核实".to_owned();
+                assert_eq!((step.as_str(), action), ("assess guarantee", Repair { action: expected, because }));
             }
-            (None, None) => answer.is(422, "INVALID"),
+            (None, None) => {
+                answer.is(422, "INVALID");
+                if action != "SKIP" {
+                    assert_eq!(answer.errors(), [("/because", "REASON")]);
+                }
+            }
             (expected, work) => panic!("{action} {reason:?}: {expected:?} {work:?}"),
         }
     }

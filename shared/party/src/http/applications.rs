@@ -47,7 +47,7 @@ pub(super) async fn list<O: Organisation>(
         return Err(Problem::bad_request("USCC_MISSING", "请以 uscc 指明企业，只列出您自己提交的申请。"));
     }
     let filter = Filter { status: query.status, uscc: uscc.map(|uscc| uscc.to_string()), ended: query.ended };
-    let prefix = format!("{}/", app.edge.kind);
+    let prefix = format!("{}/", O::KIND);
     let after = match query.cursor {
         Some(cursor) => format!("{prefix}{}", web::decode_cursor(&cursor)?),
         None => String::new(),

@@ -61,8 +61,14 @@ impl Route {
 
     /// A `POST`, which carries an `Idempotency-Key`.
     pub fn post(path: &'static str, who: Who, summary: &'static str, body: Described) -> Self {
-        let mut route =
-            Self::new("post", path, who, summary, (200, "已办理", None), vec![400, 401, 403, 409, 413, 415, 422, 503]);
+        let mut route = Self::new(
+            "post",
+            path,
+            who,
+            summary,
+            (200, "已办理", None),
+            vec![400, 401, 403, 409, 413, 415, 422, 500, 503],
+        );
         route.operation.parameters.push(Parameter::header(
             "Idempotency-Key",
             true,
@@ -89,6 +95,7 @@ impl Route {
             parameters: Vec::new(),
             bodies: Vec::new(),
             success,
+            versioned: false,
             problems,
         };
         if path.contains("{id}") {
@@ -132,6 +139,13 @@ impl Route {
         self
     }
 
+    /// Answered with an application and its version.
+    #[must_use]
+    pub fn shows_application(mut self, status: u16, description: &'static str) -> Self {
+        self.operation.versioned = true;
+        self.answers(status, description, Some(application()))
+    }
+
     /// Takes this body too.
     #[must_use]
     pub fn or_body(mut self, media_type: &'static str, body: Described) -> Self {
@@ -162,7 +176,8 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             Parameter::query("ended", Kind::Boolean, "是否已结束"),
         ])
         .paged(),
-        Route::get("/api/v1/applications/{id}", BUSINESS, "读取一项申请，可等待其变化或结束", Some(application()))
+        Route::get("/api/v1/applications/{id}", BUSINESS, "读取一项申请，可等待其变化或结束", None)
+            .shows_application(200, "当前内容")
             .with([
                 Parameter::query("wait_ms", Kind::Integer, "最多等待的毫秒数，至多 60000"),
                 Parameter::query("until", Kind::Text, "end：等到申请结束"),
@@ -201,15 +216,17 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
         Route::post(
             "/api/v1/parked/{position}/retry",
             REPAIR,
-            "重新办理搁置的输入",
+            "重新办理搁置的输入，及同一申请其后的各项（仍无法办理则答 409 STILL_PARKED）",
             described::<super::technical::Because>(),
-        ),
+        )
+        .answers(204, "已办理", None),
         Route::post(
             "/api/v1/parked/{position}/drop",
             REPAIR,
             "放弃搁置的输入",
             described::<super::technical::Because>(),
-        ),
+        )
+        .answers(204, "已放弃", None),
         Route::post(
             "/api/v1/channels/{partner}/resolution",
             REPAIR,
@@ -263,14 +280,14 @@ fn decision<O: Organisation>(edge: &Edge<O>) -> Route {
     let mut route = Route::post("/api/v1/tasks/{*task}", OFFICERS, "对任务作出决定", edge.decisions.clone())
         .with([Parameter::path("task_id", "任务编号，例如 NCD-2018-0052/check-eligibility（其中的斜线照写）")])
         .on_version()
-        .answers(200, "决定后的申请", Some(application()));
+        .shows_application(200, "决定后的申请");
     route.operation.path = "/api/v1/tasks/{task_id}/decision";
     route.operation.problems.push(404);
     route
 }
 
 /// The schema of an application, as far as it is the same everywhere.
-pub fn application() -> Described {
+fn application() -> Described {
     #[derive(ToSchema)]
     #[schema(as = Application)]
     #[allow(dead_code, reason = "only its schema is used")]
@@ -285,6 +302,18 @@ pub fn application() -> Described {
         ended: bool,
         /// Counts its changes: the ETag.
         version: u64,
+        /// What has to happen next.
+        waiting_for: Vec<Waiting>,
+    }
+    #[derive(ToSchema)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Waiting {
+        /// The step.
+        step: String,
+        /// A role, a partner, the applicant.
+        who: String,
+        /// Until when; null if it has no deadline.
+        until: Option<String>,
     }
     use web::utoipa;
     described::<Application>()

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use domain::Moment;
-use organisation::{OpenTask, Organisation};
+use organisation::Organisation;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
@@ -89,11 +89,6 @@ impl Task {
 }
 
 /// An open task as people read it.
-pub(super) fn view(task: &OpenTask) -> Value {
-    // Texts and numbers always write as JSON.
-    for_people(serde_json::to_value(task).unwrap_or_default())
-}
-
 fn for_people(mut view: Value) -> Value {
     for time in ["opened_at", "due_at"] {
         if let Some(at) = view[time].as_i64() {

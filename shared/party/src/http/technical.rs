@@ -1,7 +1,11 @@
 //! What operators and auditors look at: incidents, parked inputs, books, queues, the clock, accounts, health.
 
 use super::{APPLICANT, AUDITOR, App, OPERATOR, Page, Writing, applications::Nothing, ok, page_limit, unreadable};
-use crate::{clock::DriveError, handle::Maintenance, store::read::TransferRow};
+use crate::{
+    clock::DriveError,
+    handle::{Maintenance, Retried},
+    store::read::TransferRow,
+};
 use axum::{
     extract::{Path, State},
     http::{HeaderValue, StatusCode, Uri, header},
@@ -17,7 +21,6 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::oneshot;
 use web::{BearerToken, Fields, Problem, Query, utoipa};
 
 /// `GET /api/v1/incidents`.
@@ -76,8 +79,15 @@ pub(super) async fn retry<O: Organisation>(
     Path(position): Path<String>,
     writing: Writing,
 ) -> Result<Response, Problem> {
-    let order = |position, because, reply| Maintenance::Retry { position, because, reply };
-    settle_parked(&app, &position, &writing, order).await
+    let (position, because) = parked_order(&position, &writing)?;
+    match app.maintain(|reply| Maintenance::Retry { position, because, reply }).await? {
+        Retried::Decided => Ok(StatusCode::NO_CONTENT.into_response()),
+        Retried::Unknown => Err(not_parked(position)),
+        Retried::StillParked { position, why } => {
+            let detail = format!("流水号 {position} 的输入仍无法办理，其后各项继续搁置：{why}");
+            Err(Problem::conflict("STILL_PARKED", detail).title("仍然搁置"))
+        }
+    }
 }
 
 /// `POST /api/v1/parked/{position}/drop`.
@@ -86,21 +96,22 @@ pub(super) async fn drop_parked<O: Organisation>(
     Path(position): Path<String>,
     writing: Writing,
 ) -> Result<Response, Problem> {
-    let order = |position, because, reply| Maintenance::Drop { position, because, reply };
-    settle_parked(&app, &position, &writing, order).await
+    let (position, because) = parked_order(&position, &writing)?;
+    if app.maintain(|reply| Maintenance::Drop { position, because, reply }).await? {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(not_parked(position))
+    }
 }
 
-/// Gives an order about a parked input, with who gives it and why.
-async fn settle_parked<O: Organisation>(
-    app: &App<O>,
-    position: &str,
-    writing: &Writing,
-    order: impl FnOnce(u64, String, oneshot::Sender<bool>) -> Maintenance,
-) -> Result<Response, Problem> {
-    let position = journal_position(position)?;
-    let because = format!("{}：{}", writing.caller.person, because(writing)?);
-    let found = app.maintain(|reply| order(position, because, reply)).await?;
-    settled(found, position)
+/// Which parked input an order is about; who gives it, and why.
+fn parked_order(position: &str, writing: &Writing) -> Result<(u64, String), Problem> {
+    let position = position.parse().map_err(|_| Problem::not_found("没有此流水号的搁置输入。"))?;
+    Ok((position, format!("{}：{}", writing.caller.person, because(writing)?)))
+}
+
+fn not_parked(position: u64) -> Problem {
+    Problem::not_found(format!("没有流水号为 {position} 的搁置输入，或已处理，或同一申请另有更早的一项。"))
 }
 
 /// How the freeze of a channel is to end.
@@ -143,18 +154,6 @@ pub(super) async fn resolve_channel<O: Organisation>(
     match app.maintain(|reply| Maintenance::Unfreeze { partner, resolution, persons, because, reply }).await? {
         Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
         Err(why) => Err(Problem::conflict("CHANNEL", format!("通道未解除冻结：{why}。"))),
-    }
-}
-
-fn journal_position(text: &str) -> Result<u64, Problem> {
-    text.parse().map_err(|_| Problem::not_found("没有此流水号的搁置输入。"))
-}
-
-fn settled(found: bool, position: u64) -> Result<Response, Problem> {
-    if found {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(Problem::not_found(format!("没有流水号为 {position} 的搁置输入，或已处理。")))
     }
 }
 

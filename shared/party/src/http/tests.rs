@@ -1,6 +1,7 @@
 //! The edge against a real database and a writer that is played: what it reads, whom it lets in, how it says no.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod logging;
 mod reading;
 mod rights;
 mod writing;
@@ -49,9 +50,15 @@ enum Row {
 
 impl Organisation for Toy {
     const PARTY: Party = Party::Guarantor;
+    const KIND: &'static str = "case";
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn about(command: &Command) -> Option<&ApplicationId> {
+        let Command::Decide { application_id, .. } = command;
+        Some(application_id)
+    }
 
     fn needs(&self, _: &Input<Command>, _: &Rows<Row>, _: &mut BTreeSet<Key>) {}
 
@@ -102,17 +109,17 @@ struct Yes {
 fn edge() -> Edge<Toy> {
     Edge {
         title: "玩具",
-        kind: "case",
         officers: vec!["looker", "other"],
         applicants: true,
         summary: |row| {
-            let Row::Case { id, .. } = row;
-            super::view_of::<Toy>(row, id, &["secret"])
+            let Row::Case { id, note, .. } = row;
+            json!({ "application_id": id, "note": note })
         },
         decide: |_, task, application_id, body| {
             if task == "unknown" {
                 return Err(Problem::not_found("没有此任务。"));
             }
+            assert_ne!(task, "defective");
             let Yes { yes } = web::from_slice(body)?;
             Ok(Decision { command: Command::Decide { application_id, task: task.to_owned(), yes }, sealed: None })
         },

@@ -127,10 +127,14 @@ impl<O: Organisation> App<O> {
 
     fn answer(&self, reply: Reply, person: String) -> Result<Response, Problem> {
         match reply {
-            Reply::Decided { status, body: Ok(body), replayed } => {
+            Reply::Decided { status, body: Ok(mut body), version, replayed } => {
                 let status = StatusCode::from_u16(status).map_err(|error| Problem::internal(&error))?;
+                if let Some(version) = version {
+                    super::show_version(&mut body, version);
+                }
                 let mut response =
                     if body.is_null() { StatusCode::NO_CONTENT.into_response() } else { super::json(status, &body)? };
+                response.headers_mut().extend(version.map(|version| (header::ETAG, web::etag(version))));
                 if status == StatusCode::CREATED
                     && let Some(id) = body["application_id"].as_str().and_then(|id| ApplicationId::parse(id).ok())
                 {
@@ -152,8 +156,14 @@ impl<O: Organisation> App<O> {
                 Err(Problem::new(status, "IDEMPOTENCY_KEY_REUSED", "幂等键已被使用", detail))
             }
             Reply::Parked => {
-                let detail = "请求无法办理，已搁置并列入异常（GET /api/v1/incidents、/api/v1/parked），请联系运维。";
-                Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "PARKED", "请求已搁置", detail))
+                let detail = "此申请停在一项未能办理的输入之后（运维可见于 GET /api/v1/parked），处理之前不接受新的操作。本次请求未作任何更改，也未保留；请联系运维，处理后以同一 Idempotency-Key 重发。";
+                Err(Problem::conflict("PARKED", detail).title("申请已搁置"))
+            }
+            Reply::Undecidable { trace_id } => {
+                let detail = format!(
+                    "系统无法对此请求作出决定，未作任何更改，也未保留此请求。原因已记入日志，trace_id 为 {trace_id}；请联系运维，排除后以同一 Idempotency-Key 重发。"
+                );
+                Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "UNDECIDABLE", "请求无法办理", detail))
             }
             Reply::Unavailable => Err(outcome_unknown()),
         }

@@ -17,7 +17,7 @@ use crate::{
 };
 use contracts::wire::{Envelope, Unreadable, encode};
 use domain::{ApplicationId, Moment, Party};
-use organisation::{Input, Organisation, Outcome, PortAnswer, PortOrder, Refusal, RefusalKind, Stop};
+use organisation::{Answer, Input, Key, Organisation, Outcome, PortAnswer, PortOrder, Refusal, RefusalKind, Stop};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -78,9 +78,29 @@ pub(super) struct Decided {
     pub rows: Vec<CommittedRow>,
     pub orders: Vec<PortOrder>,
     pub spans: Vec<Spanned>,
+    pub undecided: Vec<Undecided>,
     pub batch: Batch,
     pub refused: u64,
     pub parked: u64,
+}
+
+/// An input that could not be decided, as the log tells it once the rest is committed.
+#[derive(Debug)]
+pub(super) struct Undecided {
+    application_id: Option<ApplicationId>,
+    trace_id: Option<String>,
+    /// Of a parked input that was retried: its journal position.
+    pub retried: Option<u64>,
+    pub why: String,
+}
+
+impl Undecided {
+    pub fn log(&self) {
+        let saga_id = self.application_id.as_ref().map(organisation::saga_id);
+        let application_id = self.application_id.as_ref().map(ToString::to_string);
+        let Undecided { trace_id, retried, why, .. } = self;
+        tracing::error!(why, application_id, saga_id, trace_id, retried, "an input cannot be decided");
+    }
 }
 
 impl<O: Organisation> Deciding<'_, '_, O> {
@@ -149,8 +169,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             return Ok(());
         }
         let Some(input) = input else {
-            // A message that this build still cannot read: what is held behind it goes on waiting.
-            self.stuck.extend(item.application_id());
+            self.park(at, item, "this build still cannot read the message");
             return Ok(());
         };
         let started_ns = unix_ns();
@@ -170,17 +189,15 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                 following.extend(outcome.follow.iter().cloned().map(|key| (key, context.clone())));
                 if let Item::Command(work) = item {
                     self.keep_personal_data(work, outcome.application_id.as_ref());
-                    let created = outcome.answer.as_ref().is_some_and(|answer| answer.created);
-                    let body = outcome.answer.map_or(Value::Null, |answer| answer.body);
-                    self.answer(at, work, Ok(body), created);
+                    self.answer(at, work, Ok(outcome.answer));
                 }
             }
             Err(refusal) => {
                 self.done.refused += 1;
-                let outcome = Outcome { application_id: self.known(item), ..Outcome::default() };
+                let outcome = Outcome { application_id: known(item), ..Outcome::default() };
                 self.record(input, &outcome, Some(&refusal), spans::parent_of(item), started_ns);
                 if let Item::Command(work) = item {
-                    self.answer(at, work, Err(refusal), false);
+                    self.answer(at, work, Err(refusal));
                 }
             }
         }
@@ -312,14 +329,6 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         self.working.rows.accepted().iter().find_map(|key| self.working.traces.get(key).cloned())
     }
 
-    fn known(&self, item: &Item<O>) -> Option<ApplicationId> {
-        let command = match item {
-            Item::Command(work) => work.expected.as_ref().and_then(|(key, _)| application_of(key)),
-            _ => None,
-        };
-        item.application_id().or(command).and_then(|id| ApplicationId::parse(&id).ok())
-    }
-
     fn answered_before(&self, work: &CommandWork<O::Command>) -> Option<Reply> {
         let idempotency = work.idempotency.as_ref()?;
         let stored = self.working.answers.get(&id_of(idempotency))?.as_ref()?;
@@ -327,7 +336,8 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         if stored.body_hash != hex::encode(idempotency.body_hash) {
             return Some(Reply::KeyReused);
         }
-        Some(Reply::Decided { status: stored.status, body: stored.answer, replayed: true })
+        let StoredAnswer { status, answer, version, .. } = stored;
+        Some(Reply::Decided { status, body: answer, version, replayed: true })
     }
 
     async fn stale(&mut self, at: usize, work: &CommandWork<O::Command>) -> Result<Option<Refusal>, Failed> {
@@ -346,9 +356,9 @@ impl<O: Organisation> Deciding<'_, '_, O> {
     }
 
     /// Keeps the answer under its key and replies after the commit.
-    fn answer(&mut self, at: usize, work: &CommandWork<O::Command>, answer: Result<Value, Refusal>, created: bool) {
+    fn answer(&mut self, at: usize, work: &CommandWork<O::Command>, answer: Result<Option<Answer>, Refusal>) {
         let status = match &answer {
-            Ok(_) if created => 201,
+            Ok(Some(Answer { created: true, .. })) => 201,
             Ok(_) => 200,
             Err(refusal) => match refusal.kind {
                 RefusalKind::Forbidden => 403,
@@ -358,15 +368,19 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                 RefusalKind::Invalid => 422,
             },
         };
+        let shown = answer.as_ref().ok().and_then(Option::as_ref);
+        let version = shown.map(|answer| self.working.rows.version(&Key::row(O::KIND, &answer.application_id)));
+        let answer = answer.map(|answer| answer.map_or(Value::Null, |answer| answer.body));
         if let Some(idempotency) = &work.idempotency {
-            let stored = StoredAnswer { body_hash: hex::encode(idempotency.body_hash), status, answer: answer.clone() };
+            let body_hash = hex::encode(idempotency.body_hash);
+            let stored = StoredAnswer { body_hash, status, answer: answer.clone(), version };
             let body = serde_json::to_string(&stored).unwrap_or_default();
             let id = id_of(idempotency);
             // A second request under this key in the same batch finds it as if it were committed: it will be, with this one.
             self.working.answers.insert(id.clone(), Some(body.clone()));
             self.done.batch.put(&ANSWER, [id.into(), integer(self.position).into(), body.into()]);
         }
-        self.done.replies.push((at, Reply::Decided { status, body: answer, replayed: false }));
+        self.done.replies.push((at, Reply::Decided { status, body: answer, version, replayed: false }));
     }
 
     fn keep_personal_data(&mut self, work: &CommandWork<O::Command>, application_id: Option<&ApplicationId>) {
@@ -394,13 +408,15 @@ impl<O: Organisation> Deciding<'_, '_, O> {
 
     /// Puts an input aside that cannot be decided; its application stands still behind it.
     fn park(&mut self, at: usize, item: &Item<O>, why: &str) {
-        tracing::error!(why, application_id = item.application_id().unwrap_or_default(), "an input is parked");
+        let trace_id = spans::trace_of(item);
         if let Item::Command(_) = item {
-            // A command changes nothing if it cannot be decided; whoever gave it is told.
-            self.done.replies.push((at, Reply::Parked));
-            return;
+            // A command changes nothing if it cannot be decided; whoever gave it is told, and finds why in the log.
+            self.done.replies.push((at, Reply::Undecidable { trace_id: trace_id.clone().unwrap_or_default() }));
         }
-        if let Item::Retry { .. } = item {
+        let retried = if let Item::Retry { position, .. } = item { Some(*position) } else { None };
+        self.done.undecided.push(Undecided { application_id: known(item), trace_id, retried, why: why.to_owned() });
+        if retried.is_some() {
+            // What is held behind it goes on waiting too.
             self.stuck.extend(item.application_id());
             return;
         }
@@ -408,8 +424,10 @@ impl<O: Organisation> Deciding<'_, '_, O> {
     }
 
     fn hold(&mut self, at: usize, item: &Item<O>, application: Option<String>) {
-        if let Item::Command(_) = item {
-            self.done.replies.push((at, Reply::Parked));
+        if let Item::Command(work) = item {
+            // What was answered before is answered again, whatever has become of the application since.
+            let reply = self.answered_before(work).unwrap_or(Reply::Parked);
+            self.done.replies.push((at, reply));
             return;
         }
         self.set_aside(item, "waits behind a parked input", "held", application);
@@ -496,10 +514,17 @@ struct StoredAnswer {
     body_hash: String,
     status: u16,
     answer: Result<Value, Refusal>,
+    /// Answers stored by builds before it was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
 }
 
 fn id_of(idempotency: &crate::handle::Idempotency) -> String {
     format!("{}\n{}", idempotency.scope, idempotency.key)
+}
+
+fn known<O: Organisation>(item: &Item<O>) -> Option<ApplicationId> {
+    item.application_id().and_then(|id| ApplicationId::parse(&id).ok())
 }
 
 fn answer_id<O: Organisation>(item: &Item<O>) -> Option<String> {
@@ -515,4 +540,18 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no text".into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn an_answer_that_was_stored_without_a_version_still_reads() {
+        let old = r#"{"body_hash":"00","status":200,"answer":{"Ok":{"state":"READY"}}}"#;
+        let stored: StoredAnswer = serde_json::from_str(old).unwrap();
+        assert_eq!((stored.status, stored.version), (200, None));
+        assert_eq!(serde_json::to_string(&stored).unwrap(), old);
+    }
 }

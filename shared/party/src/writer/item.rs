@@ -58,7 +58,8 @@ impl<O: Organisation> Item<O> {
             Item::Unreadable { why: Unreadable::UnknownType { application_id, .. }, .. } => {
                 application_id.as_ref().map(ToString::to_string)
             }
-            Item::Unreadable { .. } | Item::Command(_) | Item::Unfrozen { .. } => None,
+            Item::Command(work) => O::about(&work.command).map(ToString::to_string),
+            Item::Unreadable { .. } | Item::Unfrozen { .. } => None,
             Item::Due(key) => application_of(key),
             Item::Port { application_id, .. } => Some(application_id.to_string()),
             Item::Retry { application_id, .. } | Item::Drop { application_id, .. } => application_id.clone(),

@@ -6,8 +6,9 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request},
 };
+use contracts::{Message, wire::Received};
 use domain::Moment;
-use organisation::{Input, Key, Organisation, Rows, Stop};
+use organisation::{Input, Key, Organisation, Outcome, Refusal, Row, Rows, Stop};
 use party::{
     clock::BusinessClock,
     handle::{CommandWork, Handle, Reply},
@@ -95,17 +96,16 @@ impl<O: Organisation> Service<O> {
         self.store.put(batch, &self.tip).await.unwrap();
     }
 
-    /// A row as the core has left it.
-    pub fn kept(&self, key: &Key) -> O::Row {
-        self.rows.own(key).unwrap().unwrap().clone()
-    }
-
     /// Writes a row as the writer would.
     pub async fn row(&mut self, key: &str, row: &O::Row) {
+        self.write(key, 1, row).await;
+    }
+
+    async fn write(&mut self, key: &str, version: u64, row: &O::Row) {
         let index = O::index(row);
         let cells = [
             key.into(),
-            Cell::Int(1),
+            Cell::Int(version.try_into().unwrap()),
             index.status.into(),
             index.uscc.into(),
             Cell::Int(i64::from(index.ended)),
@@ -158,33 +158,64 @@ impl<O: Organisation> Service<O> {
                 Some(mut work) = self.ends.commands.recv() => {
                     let (back, _) = tokio::sync::oneshot::channel();
                     let reply = std::mem::replace(&mut work.reply, back);
-                    reply.send(self.decide(&work)).unwrap();
+                    let said = self.reply(&work);
+                    self.keep().await;
+                    reply.send(said).unwrap();
                     seen = Some(work);
                 }
             }
         }
     }
 
-    fn decide(&mut self, work: &CommandWork<O::Command>) -> Reply {
-        let input = Input::Command { actor: work.actor.clone(), command: work.command.clone() };
+    /// A partner says something.
+    pub async fn hear(&mut self, message: Message) {
+        let (from, _) = message.kind().route();
+        let received = Received { from, seq: 1, at: self.at, saga_id: String::new(), traceparent: None, message };
+        let said = self.decide(&Input::Message(received.into()));
+        assert!(said.is_ok(), "{said:?}");
+        self.keep().await;
+    }
+
+    fn reply(&mut self, work: &CommandWork<O::Command>) -> Reply {
+        let decided = self.decide(&Input::Command { actor: work.actor.clone(), command: work.command.clone() });
+        match decided.map(|outcome| outcome.answer) {
+            Ok(Some(answer)) => Reply::Decided {
+                status: if answer.created { 201 } else { 200 },
+                version: Some(self.rows.version(&Key::row(O::KIND, &answer.application_id))),
+                body: Ok(answer.body),
+                replayed: false,
+            },
+            Ok(None) => Reply::Decided { status: 200, body: Ok(Value::Null), version: None, replayed: false },
+            Err(refusal) => Reply::Decided { status: 0, body: Err(refusal), version: None, replayed: false },
+        }
+    }
+
+    fn decide(&mut self, input: &Input<O::Command>) -> Result<Outcome<O::Fact>, Refusal> {
         let mut wanted = BTreeSet::new();
-        self.organisation.needs(&input, &self.rows, &mut wanted);
+        self.organisation.needs(input, &self.rows, &mut wanted);
         for key in wanted.into_iter().filter(|key| !self.rows.is_loaded(key)).collect::<Vec<_>>() {
             self.rows.load(key, None, 0);
         }
         loop {
-            match organisation::decide(&self.organisation, &input, self.at, &mut self.rows) {
-                Ok(outcome) => {
-                    let created = outcome.answer.as_ref().is_some_and(|answer| answer.created);
-                    let body = Ok(outcome.answer.map_or(Value::Null, |answer| answer.body));
-                    return Reply::Decided { status: if created { 201 } else { 200 }, body, replayed: false };
-                }
+            match organisation::decide(&self.organisation, input, self.at, &mut self.rows) {
+                Ok(outcome) => return Ok(outcome),
                 Err(Stop::NotLoaded(missing)) => self.rows.load(missing.0, None, 0),
-                Err(Stop::Refused(refusal)) => {
-                    return Reply::Decided { status: 0, body: Err(refusal), replayed: false };
-                }
+                Err(Stop::Refused(refusal)) => return Err(refusal),
                 Err(Stop::Illegal(why)) => panic!("{why}"),
             }
+        }
+    }
+
+    /// Writes the rows as they stand, so that they can be looked up.
+    async fn keep(&mut self) {
+        let changed: Vec<(String, u64, O::Row)> = (self.rows.changed())
+            .filter_map(|changed| match changed.row {
+                Row::Own(own) => Some((changed.key.to_string(), changed.version, own.clone())),
+                _ => None,
+            })
+            .collect();
+        for (key, version, row) in changed {
+            self.write(&key, version, &row).await;
         }
     }
 }

@@ -148,29 +148,44 @@ impl<W: World> Definition<W> {
         w: &mut W,
         name: &str,
         by: &Person,
-        action: &RepairAction,
+        action: RepairAction,
+        because: &str,
     ) -> Result<Handled, W::Fault> {
         let Some(Found { step, state }) = self.find(w, name)? else {
             return Ok(Handled::Illegal);
         };
         match (&state, action) {
             // The incident stays open until the answer comes.
-            (State::UndoFailed { .. }, RepairAction::RetryUndo) => self.ask_undo(w, step)?,
-            (State::UndoFailed { .. }, RepairAction::ResolveUndo { because }) => {
+            (State::UndoFailed { .. }, RepairAction::RetryUndo) => {
+                Self::retried(w, name, by, because)?;
+                self.ask_undo(w, step)?;
+            }
+            (State::UndoFailed { .. }, RepairAction::ResolveUndo) => {
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.undone(w, step)?;
             }
             // The old key was refused for good, so the next attempt needs a new one.
-            (State::Stuck { .. } | State::Between { .. }, RepairAction::RetryAsk) => self.next_attempt(w, step)?,
-            (State::Stuck { .. }, RepairAction::Resolve { because }) => {
+            (State::Stuck { .. } | State::Between { .. }, RepairAction::RetryAsk) => {
+                Self::retried(w, name, by, because)?;
+                self.next_attempt(w, step)?;
+            }
+            (State::Stuck { .. }, RepairAction::Resolve) => {
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.complete(w, step, Some(by))?;
             }
             (State::Asked { .. } | State::Closing { .. }, RepairAction::RetryAsk)
-            | (State::Undoing { .. }, RepairAction::RetryUndo) => self.send_again(w, step, &state)?,
+            | (State::Undoing { .. }, RepairAction::RetryUndo) => {
+                Self::retried(w, name, by, because)?;
+                self.send_again(w, step, &state)?;
+            }
             _ => return Ok(Handled::Illegal),
         }
         Ok(Handled::Moved)
+    }
+
+    fn retried(w: &mut W, step: &str, by: &Person, because: &str) -> Result<(), W::Fault> {
+        let at = w.now();
+        w.record(Fact::Retried { step: step.to_owned(), because: because.to_owned(), by: by.clone(), at })
     }
 
     /// Why nothing more can be done to a run that goes back or is over.

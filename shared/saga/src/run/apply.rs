@@ -60,7 +60,7 @@ impl<Role: Copy, Reason: Clone> Run<Role, Reason> {
                 let then = then.clone();
                 self.question(step, *retry_at, |call| State::Closing { call, then });
             }
-            Fact::KeyClosed { .. } | Fact::CancelVoid { .. } => {} // what follows says it all
+            Fact::KeyClosed { .. } | Fact::CancelVoid { .. } | Fact::Retried { .. } => {} // what follows says it all
             Fact::AttemptEnded { step, next_at, .. } => {
                 if let Some(step) = self.steps.get_mut(step)
                     && let Some(call) = step.state.call()

@@ -9,7 +9,7 @@ use saga::{
 };
 
 use crate::all::pivot::{approve, charging, say};
-use crate::all::toy::{DAY, MINUTE, MONDAY, Reason, Role, Toy, approver, clerk, operator, order};
+use crate::all::toy::{DAY, MINUTE, MONDAY, Reason, Role, Toy, approver, clerk, operator, order, repair};
 
 fn decide(step: &str, by: Person, verdict: Verdict<Reason>) -> Event<Reason> {
     Event::Decided { step: step.to_owned(), by, verdict }
@@ -159,8 +159,7 @@ fn a_failed_child_is_started_anew_by_its_owner() {
     assert_eq!(toy.on(&definition, failed()), Reaction::Moved);
     assert_eq!(toy.on(&definition, failed()), Reaction::Nothing(Why::Duplicate));
     assert_eq!(toy.run.incidents().next().unwrap().1.kind, IncidentKind::ChildFailed(Reason::No));
-    let repair = Event::Repair { step: "look after".to_owned(), by: operator(), action: RepairAction::RetryAsk };
-    assert_eq!(toy.on(&definition, repair), Reaction::Moved);
+    assert_eq!(toy.on(&definition, repair("look after", RepairAction::RetryAsk)), Reaction::Moved);
     assert_eq!(toy.on(&definition, ended(first, ChildOutcome::Completed)), Reaction::Nothing(Why::OldAttempt));
     assert_eq!(toy.on(&definition, ended("look-after:case-7:2", ChildOutcome::Completed)), Reaction::Moved);
     assert_eq!(toy.run.ending(), Some(&Ending::Completed));

@@ -5,7 +5,7 @@ use saga::{
     Verdict, Who, Why,
 };
 
-use crate::all::toy::{DAY, Letter, MINUTE, Purpose, Reason, Role, Toy, approver, clerk, operator, order};
+use crate::all::toy::{DAY, Letter, MINUTE, Purpose, Reason, Role, Toy, approver, clerk, order, repair};
 
 /// An order that has just asked to charge.
 pub fn charging() -> (Toy, Definition<Toy>) {
@@ -194,22 +194,18 @@ fn a_lost_answer_is_asked_again_under_the_same_key_ever_less_often() {
 #[test]
 fn an_operator_cannot_make_up_the_pivot_s_answer() {
     let (mut toy, definition) = charging();
-    let repair = |action| Event::Repair { step: "charge".to_owned(), by: operator(), action };
-    let because = || "the bank said so on the phone".to_owned();
     for prepare in [None, Some(Outcome::Unknown), Some(Outcome::Refused(Reason::No))] {
         if let Some(outcome) = prepare {
             assert_eq!(say(&mut toy, &definition, "charge", outcome), Reaction::Moved);
         }
-        for action in [
-            RepairAction::Resolve { because: because() },
-            RepairAction::ResolveUndo { because: because() },
-            RepairAction::RetryUndo,
-        ] {
-            let reaction = toy.on(&definition, repair(action));
+        let known = toy.facts.len();
+        for action in [RepairAction::Resolve, RepairAction::ResolveUndo, RepairAction::RetryUndo] {
+            let reaction = toy.on(&definition, repair("charge", action));
             assert!(matches!(reaction, Reaction::Refused(Refusal::Illegal(_))), "{reaction:?}");
         }
+        assert_eq!(toy.facts.len(), known, "what is refused is not recorded");
         toy.outbox.clear();
-        assert_eq!(toy.on(&definition, repair(RepairAction::RetryAsk)), Reaction::Moved);
+        assert_eq!(toy.on(&definition, repair("charge", RepairAction::RetryAsk)), Reaction::Moved);
         assert_eq!(sent(&mut toy).into_iter().map(|(_, key)| key).collect::<Vec<_>>(), [KEY]);
     }
 }

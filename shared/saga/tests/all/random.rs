@@ -6,7 +6,7 @@ use saga::{
     ChildOutcome, Definition, Ending, Event, Fact, Outcome, Person, Phase, Reaction, RepairAction, State, Verdict,
 };
 
-use crate::all::toy::{MINUTE, Reason, Toy, approver, clerk, operator, order};
+use crate::all::toy::{BECAUSE, MINUTE, Reason, Toy, approver, clerk, operator, order, repair};
 
 const STEPS: [&str; 12] = [
     "check order",
@@ -67,9 +67,9 @@ fn act() -> impl Strategy<Value = Act> {
     let named = || step().prop_map(str::to_owned);
     let action = prop_oneof![
         Just(RepairAction::RetryUndo),
-        Just(RepairAction::ResolveUndo { because: "by hand".to_owned() }),
+        Just(RepairAction::ResolveUndo),
         Just(RepairAction::RetryAsk),
-        Just(RepairAction::Resolve { because: "by hand".to_owned() }),
+        Just(RepairAction::Resolve),
     ];
     prop_oneof![
         8 => Just(Act::Cooperate),
@@ -80,7 +80,9 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (named(), prop::option::of(person())).prop_map(|(step, by)| Act::Event(Event::Claimed { step, by })),
         1 => named().prop_map(|step| Act::Event(Event::Woken { step })),
         1 => Just(Act::Event(Event::Cancel { reason: Reason::ChangedMind })),
-        2 => (named(), person(), action).prop_map(|(step, by, action)| Act::Event(Event::Repair { step, by, action })),
+        2 => (named(), person(), action).prop_map(|(step, by, action)| {
+            Act::Event(Event::Repair { step, by, action, because: BECAUSE.to_owned() })
+        }),
         1 => prop_oneof![Just(ChildOutcome::Completed), Just(ChildOutcome::Failed(Reason::No))]
             .prop_map(Act::ChildEnded),
         3 => prop_oneof![Just(MINUTE), Just(60 * MINUTE), Just(24 * 60 * MINUTE), 0..40 * 24 * 60 * MINUTE]
@@ -116,12 +118,8 @@ fn cooperation(toy: &Toy) -> Option<Event<Reason>> {
                 key: step.key.clone().unwrap_or_default(),
                 outcome: ChildOutcome::Completed,
             }),
-            State::Stuck { .. } => {
-                Some(Event::Repair { step: name.clone(), by: operator(), action: RepairAction::RetryAsk })
-            }
-            State::UndoFailed { .. } => {
-                Some(Event::Repair { step: name.clone(), by: operator(), action: RepairAction::RetryUndo })
-            }
+            State::Stuck { .. } => Some(repair(name, RepairAction::RetryAsk)),
+            State::UndoFailed { .. } => Some(repair(name, RepairAction::RetryUndo)),
             State::Done | State::Refused { .. } | State::Undone | State::Abandoned | State::Kept => None,
         }
     })

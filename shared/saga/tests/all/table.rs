@@ -3,7 +3,7 @@
 use domain::Party;
 use saga::{Definition, Event, Outcome, Reaction, RepairAction, saga};
 
-use crate::all::toy::{DAY, MINUTE, Reason, Role, Toy, ask, close, operator, query, undo};
+use crate::all::toy::{DAY, MINUTE, Reason, Role, Toy, ask, close, query, repair, undo};
 
 fn small() -> Definition<Toy> {
     saga::<Toy>("small", 1)
@@ -42,9 +42,7 @@ fn to_state(path: &[Do]) -> (Toy, Definition<Toy>) {
         let reaction = match part.clone() {
             Say(step, outcome) => say(&mut toy, &definition, step, outcome),
             Cancel => toy.on(&definition, Event::Cancel { reason: Reason::ChangedMind }),
-            Repair(step, action) => {
-                toy.on(&definition, Event::Repair { step: step.to_owned(), by: operator(), action })
-            }
+            Repair(step, action) => toy.on(&definition, repair(step, action)),
             Wait(ms) => toy.after(&definition, ms),
         };
         assert_eq!(reaction, Reaction::Moved, "{part:?} of {path:?}");
@@ -106,7 +104,7 @@ fn states() -> Vec<(&'static str, &'static str, Vec<Do>)> {
         ("must", "m", must(vec![Say("m", O::Unknown)])),
         ("must", "m", must(vec![Say("m", no())])),
         ("must", "m", must(vec![Say("m", no()), Repair("m", RepairAction::RetryAsk)])),
-        ("must", "m", must(vec![Say("m", no()), Repair("m", RepairAction::Resolve { because: "by hand".into() })])),
+        ("must", "m", must(vec![Say("m", no()), Repair("m", RepairAction::Resolve)])),
     ]
 }
 

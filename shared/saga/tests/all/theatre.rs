@@ -6,7 +6,7 @@ use saga::participant::{Input, Reply, Request, Work};
 use saga::testing::{Fault, Scenario};
 use saga::{ChildOutcome, Class, Definition, Event, Fact, Outcome, Reaction, RepairAction, State, Verdict};
 
-use crate::all::toy::{Letter, Purpose, Reason, Role, Toy, approver, clerk, operator, order};
+use crate::all::toy::{Letter, Purpose, Reason, Role, Toy, approver, clerk, order, repair};
 
 pub struct Theatre {
     pub definition: Definition<Toy>,
@@ -298,7 +298,7 @@ impl Theatre {
             .collect();
         assert!(!stuck.is_empty(), "nothing is stuck");
         for (step, action) in stuck {
-            assert_eq!(self.put(Event::Repair { step, by: operator(), action }), Reaction::Moved);
+            assert_eq!(self.put(repair(&step, action)), Reaction::Moved);
         }
     }
 }

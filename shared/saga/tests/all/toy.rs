@@ -5,7 +5,8 @@ use std::fmt;
 
 use domain::{Calendar, CalendarError, Moment, Party, Term};
 use saga::{
-    Ask, Definition, DefinitionError, Event, FactOf, Here, Must, Person, Reaction, RunOf, Since, State, World, saga,
+    Ask, Definition, DefinitionError, Event, FactOf, Here, Must, Person, Reaction, RepairAction, RunOf, Since, State,
+    World, saga,
 };
 use serde::{Deserialize, Serialize};
 
@@ -259,4 +260,11 @@ pub fn approver() -> Person {
 }
 pub fn operator() -> Person {
     Person::new("p-operator")
+}
+
+/// Why the operator repairs.
+pub const BECAUSE: &str = "settled by telephone, reference 17";
+
+pub fn repair(step: &str, action: RepairAction) -> Event<Reason> {
+    Event::Repair { step: step.to_owned(), by: operator(), action, because: BECAUSE.to_owned() }
 }

@@ -4,7 +4,8 @@ use saga::{Definition, Ending, Event, Fact, Outcome, Phase, Reaction, Refusal, R
 
 use crate::all::pivot::{approve, cancel, charging, say};
 use crate::all::toy::{
-    Letter, MINUTE, Purpose, Reason, Role, Toy, ask, clerk, close, operator, order, query, release, reserve, undo,
+    BECAUSE, Letter, MINUTE, Purpose, Reason, Role, Toy, ask, clerk, close, operator, order, query, release, repair,
+    reserve, undo,
 };
 
 fn undos(toy: &mut Toy) -> Vec<&'static str> {
@@ -82,14 +83,20 @@ fn a_failed_undo_waits_for_its_owner_while_other_branches_go_on() {
     assert_eq!(waiting, [("book carrier".to_owned(), Who::Repairer(Role::Operator))]);
     assert_eq!(toy.run.next_wake(), None, "nothing but a person moves it");
 
-    let because = "cancelled by telephone, reference 17".to_owned();
-    let action = RepairAction::ResolveUndo { because: because.clone() };
-    let repair = Event::Repair { step: "book carrier".to_owned(), by: operator(), action };
-    assert_eq!(toy.on(&definition, repair), Reaction::Moved);
+    assert_eq!(toy.on(&definition, repair("book carrier", RepairAction::RetryUndo)), Reaction::Moved);
     let recorded = toy.facts.iter().any(|fact| {
-        matches!(fact, Fact::IncidentResolved { because: b, by: Some(by), .. } if *b == because && *by == operator())
+        matches!(fact, Fact::Retried { step, because, by, .. }
+            if step == "book carrier" && because == BECAUSE && *by == operator())
     });
-    assert!(recorded, "who and why");
+    assert!(recorded, "who had it tried again, and why");
+    let refused = Outcome::UndoRefused(Reason::CannotUndo);
+    assert_eq!(say(&mut toy, &definition, "book carrier", refused), Reaction::Moved);
+
+    assert_eq!(toy.on(&definition, repair("book carrier", RepairAction::ResolveUndo)), Reaction::Moved);
+    let recorded = toy.facts.iter().any(|fact| {
+        matches!(fact, Fact::IncidentResolved { because, by: Some(by), .. } if because == BECAUSE && *by == operator())
+    });
+    assert!(recorded, "who settled it, and why");
     assert!(toy.run.ending().is_some() && toy.locks.is_empty());
 }
 

@@ -1,35 +1,21 @@
 //! JSON lines carry trace, span and saga ids in one place, wherever they were given.
 
 use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
-use crate::{LogFormat, LoggingError, init_logging, json_lines};
+use crate::{Captured, LogFormat, LoggingError, about, init_logging};
 use serde_json::Value;
-use tracing_subscriber::layer::SubscriberExt;
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// The lines that were logged meanwhile.
 fn logged(log: impl FnOnce()) -> Vec<Value> {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::registry().with(json_lines(move || writer.clone()));
-    tracing::subscriber::with_default(subscriber, log);
-    let bytes = lines.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let captured = Captured::begin();
+    log();
+    captured.lines()
 }
 
 #[test]
@@ -76,6 +62,42 @@ fn the_inner_value_wins_and_no_field_poses_as_the_level() {
     assert_eq!(lines[0]["saga_id"], "inner");
     assert_eq!(lines[0]["late"], "recorded");
     assert_eq!(lines[0]["level"], "INFO");
+}
+
+#[tokio::test]
+async fn what_a_task_is_about_is_asked_for_only_when_it_logs_and_yields_to_what_is_nearer() {
+    let captured = Captured::begin();
+    let asked = Arc::new(AtomicU32::new(0));
+    let fields = |saga: &'static str| {
+        let asked = Arc::clone(&asked);
+        move || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            vec![("saga_id", saga.to_owned()), ("application_id", "NCD-2018-0052".to_owned())]
+        }
+    };
+    about(fields("silent"), tokio::task::yield_now()).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+
+    let both = async {
+        tracing::info!("before");
+        tokio::task::yield_now().await;
+        tracing::info!(saga_id = "own", "after");
+    };
+    // Another task that runs in between is about something else, or about nothing.
+    let between = tokio::spawn(async { tracing::info!("between") });
+    about(fields("outer"), both).await;
+    between.await.unwrap();
+    let lines = captured.lines();
+    let seen: Vec<_> = lines.iter().map(|line| (&line["message"], &line["saga_id"])).collect();
+    assert_eq!(
+        seen,
+        [(&"before".into(), &"outer".into()), (&"between".into(), &Value::Null), (&"after".into(), &"own".into())]
+    );
+    assert_eq!(
+        (&lines[0]["application_id"], &lines[2]["application_id"]),
+        (&"NCD-2018-0052".into(), &"NCD-2018-0052".into())
+    );
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use domain::Date;
 use organisation::RefusalKind;
 use union_core::{
     Command,
-    command::{EligibilityVerdict, Repair},
+    command::EligibilityVerdict,
     vocabulary::{IntakeRejection, Withdrawal},
 };
 
@@ -135,7 +135,10 @@ fn who_does_not_hold_the_role_may_not() {
         (Command::Submit(Box::new(form(2, AMOUNT))), applicant),
         (decide(EligibilityVerdict::Approve), intake),
         (Command::Withdraw { application_id: id(1), reason: Withdrawal::Terms }, applicant),
-        (Command::Repair { application_id: id(1), step: "disburse".into(), action: Repair::RetryAsk }, &[OPERATOR]),
+        (
+            Command::Repair { application_id: id(1), step: "disburse".into(), action: retry_ask("请再问一次") },
+            &[OPERATOR],
+        ),
     ];
     for (command, may) in rows {
         for role in [APPLICANT, INTAKE, OPERATOR, "fund_manager", ""] {

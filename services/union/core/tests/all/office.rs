@@ -15,7 +15,7 @@ use std::{
 use union_core::{
     Command, Fact, Role, Row, Union,
     application::{Application, ReservationState},
-    command::{EligibilityVerdict, Form, MemberEntry},
+    command::{EligibilityVerdict, Form, MemberEntry, Repair, RepairAction},
     rows::{self, FirmRow, FundRow},
 };
 
@@ -369,6 +369,11 @@ impl Office {
 }
 
 /// Why something is refused.
+/// An operator asks once more.
+pub fn retry_ask(because: &str) -> Repair {
+    Repair { action: RepairAction::RetryAsk, because: because.into() }
+}
+
 pub fn refusal(decided: Result<Outcome<Fact>, Stop>) -> Refusal {
     match decided {
         Err(Stop::Refused(refusal)) => refusal,

@@ -1,14 +1,14 @@
 //! What people want changed: on its way to the writer, and the answers back.
 
 use super::*;
-use crate::handle::Maintenance;
+use crate::handle::{Maintenance, Retried};
 use organisation::{Refusal, RefusalKind};
 use sha2::{Digest, Sha256};
 
 const DECISION: &str = "/api/v1/tasks/NCD-2020-0001/look/decision";
 
 fn decided(status: u16, body: Result<Value, Refusal>, replayed: bool) -> Reply {
-    Reply::Decided { status, body, replayed }
+    Reply::Decided { status, body, version: None, replayed }
 }
 
 #[tokio::test]
@@ -106,7 +106,8 @@ async fn every_reply_of_the_writer_has_its_status() {
         (decided(412, refusal(RefusalKind::Stale), false), 412, "CODE", &[]),
         (decided(422, refusal(RefusalKind::Invalid), false), 422, "CODE", &[]),
         (Reply::KeyReused, 422, "IDEMPOTENCY_KEY_REUSED", &[]),
-        (Reply::Parked, 500, "PARKED", &[]),
+        (Reply::Parked, 409, "PARKED", &[]),
+        (Reply::Undecidable { trace_id: "0af7".into() }, 500, "UNDECIDABLE", &[]),
         (Reply::Unavailable, 503, "OUTCOME_UNKNOWN", retry),
     ];
     for (reply, status, code, headers) in rows {
@@ -118,9 +119,35 @@ async fn every_reply_of_the_writer_has_its_status() {
         for (name, value) in headers {
             assert_eq!(answer.header(name), Some(*value), "{said}");
         }
+        if code == "UNDECIDABLE" {
+            assert!(answer.body["detail"].as_str().unwrap().contains("trace_id 为 0af7"), "{}", answer.body);
+        }
         if code == "CODE" {
             assert_eq!((&answer.body["title"], &answer.body["detail"]), (&"标题".into(), &"说明".into()));
         }
+        writer.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_application_is_answered_with_its_version_also_when_the_answer_is_given_again() {
+    for replayed in [false, true] {
+        let mut service = Service::start().await;
+        let body = Ok(json!({ "application_id": "NCD-2020-0001" }));
+        let writer = service.play(Reply::Decided { status: 200, body, version: Some(4), replayed });
+        let answer = service.send(service.decision("looker", DECISION, &json!({ "yes": true }))).await;
+        answer.is(200, "");
+        assert_eq!(answer.header("etag"), Some("\"4\""));
+        assert_eq!(answer.body, json!({ "application_id": "NCD-2020-0001", "version": 4 }));
+        writer.await.unwrap();
+    }
+    // Books and registers are no application, and old answers were stored without a version.
+    for body in [Value::Null, json!({ "application_id": "NCD-2020-0001" })] {
+        let mut service = Service::start().await;
+        let writer = service.play(decided(200, Ok(body.clone()), true));
+        let answer = service.send(service.decision("looker", DECISION, &json!({ "yes": true }))).await;
+        assert_eq!(answer.header("etag"), None, "{body}");
+        assert_eq!(answer.body.get("version"), None, "{body}");
         writer.await.unwrap();
     }
 }
@@ -178,16 +205,22 @@ async fn operators_settle_parked_inputs_with_a_reason() {
     let mut ends = service.ends.take().unwrap();
     let writer = tokio::spawn(async move {
         let mut said = Vec::new();
-        while let Some(order) = ends.maintenance.recv().await {
-            let (what, position, because, reply) = match order {
-                Maintenance::Retry { position, because, reply } => ("retry", position, because, reply),
-                Maintenance::Drop { position, because, reply } => ("drop", position, because, reply),
+        while said.len() < 5 {
+            match ends.maintenance.recv().await.unwrap() {
+                Maintenance::Retry { position, because, reply } => {
+                    said.push(format!("retry {position} {because}"));
+                    let outcome = match position {
+                        7 => Retried::Decided,
+                        8 => Retried::StillParked { position: 9, why: "no calendar of 2027".into() },
+                        _ => Retried::Unknown,
+                    };
+                    reply.send(outcome).unwrap();
+                }
+                Maintenance::Drop { position, because, reply } => {
+                    said.push(format!("drop {position} {because}"));
+                    reply.send(position == 7).unwrap();
+                }
                 Maintenance::Token { .. } | Maintenance::Unfreeze { .. } => panic!("nobody asked for this"),
-            };
-            said.push(format!("{what} {position} {because}"));
-            reply.send(position == 7).unwrap();
-            if said.len() == 3 {
-                break;
             }
         }
         said
@@ -195,12 +228,19 @@ async fn operators_settle_parked_inputs_with_a_reason() {
     let because = json!({ "because": "对方已更正" });
     let answer = service.send(service.post("operator", "/api/v1/parked/7/retry", &because)).await;
     assert_eq!(answer.status, 204);
+    let answer = service.send(service.post("operator", "/api/v1/parked/8/retry", &because)).await;
+    answer.is(409, "STILL_PARKED");
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("流水号 9 ") && detail.contains("no calendar of 2027"), "{detail}");
+    service.send(service.post("operator", "/api/v1/parked/6/retry", &because)).await.is(404, "NOT_FOUND");
     assert_eq!(service.send(service.post("operator", "/api/v1/parked/7/drop", &because)).await.status, 204);
     service.send(service.post("operator", "/api/v1/parked/8/drop", &because)).await.is(404, "NOT_FOUND");
     assert_eq!(
         writer.await.unwrap(),
         [
             "retry 7 person:operator：对方已更正",
+            "retry 8 person:operator：对方已更正",
+            "retry 6 person:operator：对方已更正",
             "drop 7 person:operator：对方已更正",
             "drop 8 person:operator：对方已更正"
         ]
