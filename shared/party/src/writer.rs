@@ -43,6 +43,9 @@ use working::Working;
 /// How often a batch is searched for a culprit before the writer gives up.
 const MAX_CULPRITS: usize = 1_000;
 
+/// Rows whose spans are emitted again at a start, at most: they have to fit into the queue of the exporter.
+const EMITTED_AGAIN: u64 = 4_096;
+
 /// Frames that are kept while a partner has not shown its heads yet; what is more comes again from its sender.
 const MAX_EARLY: usize = 256;
 
@@ -149,6 +152,9 @@ impl<O: Organisation> Writer<O> {
             ready: watch::channel(false).0,
             backlog: watch::channel(Backlog::default()).0,
         };
+        let Tip { position, exported, .. } = writer.tip;
+        writer.spans.begin(exported);
+        writer.emit_again(exported, position).await;
         writer.journal_start(config).await?;
         writer.repeat_orders().await?;
         Ok(writer)
@@ -187,6 +193,25 @@ impl<O: Organisation> Writer<O> {
         Ok(())
     }
 
+    /// Spans of rows that were committed, and which nobody is known to have taken, go out again; of the last rows, if there
+    /// are many.
+    async fn emit_again(&mut self, after: u64, until: u64) {
+        let mut after = after.max(until.saturating_sub(EMITTED_AGAIN));
+        while self.spans.enabled() {
+            match self.store.readers().traced(after, until, 512).await {
+                Ok(rows) => {
+                    let Some(last) = rows.last() else { break };
+                    after = last.position;
+                    self.spans.emit_again::<O>(rows);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "spans are not emitted again");
+                    break;
+                }
+            }
+        }
+    }
+
     /// Orders that were not answered before a crash go out again under their keys.
     async fn repeat_orders(&mut self) -> Result<(), WriterError> {
         for body in self.store.port_orders().await? {
@@ -222,7 +247,7 @@ impl<O: Organisation> Writer<O> {
     ///
     /// # Errors
     /// Another writer took over, or the database is gone for good.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), WriterError> {
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<Stopped, WriterError> {
         let actions = self.links.begin();
         let now_ms = self.elapsed_ms();
         self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
@@ -246,8 +271,7 @@ impl<O: Organisation> Writer<O> {
                 Err(error) => return Err(error),
             }
         }
-        self.store.close().await;
-        Ok(())
+        Ok(Stopped { store: self.store, tip: self.tip, spans: self.spans })
     }
 
     /// Waits for whatever comes first; nothing is taken beside it.
@@ -553,7 +577,8 @@ impl<O: Organisation> Writer<O> {
         let defect = |why: String| Failed::Culprit(items.len().saturating_sub(1), why);
         let position = self.tip.position + u64::try_from(done.entries.len()).unwrap_or_default();
         let (states, earliest) = working.save(&mut batch, position).map_err(|error| defect(error.to_string()))?;
-        let to = journal::append(&mut batch, &self.tip, &done.entries, states);
+        let mut to = journal::append(&mut batch, &self.tip, &done.entries, states);
+        to.exported = self.spans.exported();
         let built = links.build(&done.messages, to.position, &mut batch).map_err(|error| defect(error.to_string()))?;
         links.save(&self.links, &mut batch);
         if rehearsal {
@@ -638,6 +663,8 @@ impl<O: Organisation> Writer<O> {
         loop {
             match self.store.reopen().await {
                 Ok(tip) => {
+                    // Committed after all, by a commit that nobody saw end.
+                    self.emit_again(self.tip.position, tip.position).await;
                     self.tip = tip;
                     let now_ms = self.elapsed_ms();
                     self.links.reload(&mut self.store, now_ms).await?;
@@ -654,6 +681,26 @@ impl<O: Organisation> Writer<O> {
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(5)),
             }
         }
+    }
+}
+
+/// What a writer leaves behind that was asked to stop.
+pub struct Stopped {
+    store: Store,
+    tip: Tip,
+    spans: Exporter,
+}
+
+impl Stopped {
+    /// Closes the database, after the exporter's end: the next start emits again what was not taken by then, and no more.
+    pub async fn close(mut self) {
+        let to = Tip { exported: self.spans.exported(), ..self.tip.clone() };
+        if to != self.tip
+            && let Err(error) = self.store.commit(Batch::default(), &self.tip, &to).await
+        {
+            tracing::warn!(%error, "spans that were taken will be emitted again");
+        }
+        self.store.close().await;
     }
 }
 

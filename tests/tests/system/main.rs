@@ -12,3 +12,4 @@ mod journey;
 mod journeys;
 mod rotel;
 mod traces;
+mod traces_again;

@@ -290,6 +290,7 @@ impl<O: Organisation> Deciding<'_, O> {
                 self.working.traces.insert(key, context.clone());
             }
         }
+        let spanned = self.traced.then(|| spanned.finish::<O>(outcome, refusal));
         self.done.entries.push(Entry {
             at: self.at.millis(),
             application_id,
@@ -300,11 +301,9 @@ impl<O: Organisation> Deciding<'_, O> {
                 .unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string()),
             refusal: refusal.and_then(|refusal| serde_json::to_string(refusal).ok()),
             sent: sent.trim_end().to_owned(),
-            trace: Some(context.clone()),
+            trace: Some(spanned.as_ref().map_or_else(|| context.clone(), Spanned::kept)),
         });
-        if self.traced {
-            self.done.spans.push(spanned.finish::<O>(outcome, refusal));
-        }
+        self.done.spans.extend(spanned);
         context
     }
 
