@@ -387,6 +387,22 @@ impl Store {
         Ok(frames)
     }
 
+    /// How many frames were kept as evidence since then: partner, reason, count.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn evidence_since(&mut self, at: i64) -> Result<Vec<(String, String, u64)>, StoreError> {
+        let rows = sqlx::query("SELECT partner, reason, COUNT(*) FROM audit WHERE at >= ? GROUP BY partner, reason")
+            .bind(at)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(failed("count the evidence"))?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get(0), row.get(1), u64::try_from(row.get::<i64, _>(2)).unwrap_or_default()))
+            .collect())
+    }
+
     /// Applications that stand still behind a parked input, and how many inputs each has parked or held.
     ///
     /// # Errors

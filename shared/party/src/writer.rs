@@ -5,6 +5,7 @@
 //! refuses is searched for its culprit, which is parked; the rest goes on.
 
 mod deciding;
+mod evidence;
 pub(crate) mod item;
 mod links;
 mod working;
@@ -130,7 +131,9 @@ impl<O: Organisation> Writer<O> {
         metrics: Arc<Metrics>,
         spans: Exporter,
     ) -> Result<Self, WriterError> {
-        let links = Links::start(O::PARTY, &mut store, pairing, key, publishers, config, Arc::clone(&metrics)).await?;
+        let at = Moment::from_millis(clock.now().millis().max(tip.at));
+        let links =
+            Links::start(O::PARTY, &mut store, pairing, key, publishers, config, at, Arc::clone(&metrics)).await?;
         let parked = store.standing_still().await?;
         let (_, next_wake) = store.due(i64::MIN, 1).await?;
         let mut writer = Writer {

@@ -9,10 +9,14 @@ use super::{
 use sqlx::{AssertSqlSafe, Executor, Row as _, SqliteConnection};
 
 /// What leads from each version to the next: the first from 1 to 2.
-const STEPS: &[&str] = &["ALTER TABLE writer ADD COLUMN exported INTEGER NOT NULL DEFAULT 0;"];
+const STEPS: &[&str] = &[
+    "ALTER TABLE writer ADD COLUMN exported INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE audit ADD COLUMN reason TEXT NOT NULL DEFAULT ''; \
+     CREATE INDEX audit_by_day ON audit (at, partner, reason);",
+];
 
 /// Version of the schema that this build writes.
-pub(super) const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 3;
 
 /// Brings the database to this build's schema.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -322,13 +322,13 @@ pub static TOKEN: Table = Table {
     checks: &[],
 };
 
-/// Frames that were refused, and pairs of frames that contradict each other: evidence.
+/// Frames that were refused, some of each day, and pairs of frames that contradict each other: evidence.
 pub static AUDIT: Table = Table {
     name: "audit",
-    columns: &[int("id").null(), int("at"), text("partner"), text("why"), blob("bytes")],
+    columns: &[int("id").null(), int("at"), text("partner"), text("reason"), text("why"), blob("bytes")],
     key: &["id"],
     write: Write::Insert,
-    indexes: &[],
+    indexes: &[("audit_by_day", "at, partner, reason")],
     checks: &[],
 };
 
