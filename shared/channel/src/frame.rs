@@ -333,6 +333,25 @@ pub enum FrameRefusal {
     ChainMismatch,
 }
 
+impl FrameRefusal {
+    /// The reason without its particulars, e.g. `unknown_key`: what refusals are counted by.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too_large",
+            Self::Malformed { .. } => "malformed",
+            Self::UnknownVersion { .. } => "unknown_version",
+            Self::UnknownAlgorithm { .. } => "unknown_algorithm",
+            Self::WrongSender { .. } => "wrong_sender",
+            Self::WrongReceiver { .. } => "wrong_receiver",
+            Self::UnknownKey { .. } => "unknown_key",
+            Self::BadSignature => "bad_signature",
+            Self::LengthMismatch { .. } => "length_mismatch",
+            Self::BrokenBatch => "broken_batch",
+            Self::ChainMismatch => "chain_mismatch",
+        }
+    }
+}
+
 /// A frame whose signature and chain hash hold: what its sender said, beyond denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {

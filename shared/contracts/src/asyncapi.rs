@@ -1,11 +1,18 @@
 //! The AsyncAPI 3 document of all messages, generated from [`Kind`] so that it cannot differ from the code.
+//!
+//! What an organisation says it says in today's version; what it hears may also be the version before, where one is read.
 
-use crate::{Kind, wire};
+use crate::{Kind, Reader, wire};
 use domain::Party;
 use serde_json::{Map, Value, json};
 
 /// The document, ready to be written as JSON. The committed copy is compared with this in the tests.
 pub fn document() -> Value {
+    document_by(Kind::readers)
+}
+
+/// As [`document`], with the versions that `readers` names.
+pub(crate) fn document_by(readers: fn(Kind) -> &'static [Reader]) -> Value {
     let mut channels = Map::new();
     let mut operations = Map::new();
     for from in Party::ALL {
@@ -15,12 +22,18 @@ pub fn document() -> Value {
                 continue;
             }
             let id = format!("{from}_to_{to}");
-            let messages: Map<String, Value> =
-                kinds.iter().map(|kind| (kind.name().to_owned(), message(*kind))).collect();
-            let refs: Vec<Value> = kinds
-                .iter()
-                .map(|kind| json!({ "$ref": format!("#/channels/{id}/messages/{}", kind.name()) }))
-                .collect();
+            let reference = |name: &str| json!({ "$ref": format!("#/channels/{id}/messages/{name}") });
+            let said: Vec<Value> = kinds.iter().map(|kind| reference(kind.name())).collect();
+            let mut messages = Map::new();
+            let mut heard = Vec::new();
+            for kind in kinds {
+                for (age, reader) in readers(kind).iter().enumerate() {
+                    let name =
+                        if age == 0 { kind.name().to_owned() } else { format!("{}.v{}", kind.name(), reader.version) };
+                    heard.push(reference(&name));
+                    messages.insert(name, message(kind, reader));
+                }
+            }
             channels.insert(
                 id.clone(),
                 json!({
@@ -35,7 +48,15 @@ pub fn document() -> Value {
                 json!({
                     "action": "send",
                     "channel": { "$ref": format!("#/channels/{id}") },
-                    "messages": refs,
+                    "messages": said,
+                }),
+            );
+            operations.insert(
+                format!("{to}_hears_from_{from}"),
+                json!({
+                    "action": "receive",
+                    "channel": { "$ref": format!("#/channels/{id}") },
+                    "messages": heard,
                 }),
             );
         }
@@ -53,9 +74,10 @@ pub fn document() -> Value {
     })
 }
 
-fn message(kind: Kind) -> Value {
+fn message(kind: Kind, reader: &Reader) -> Value {
+    let name = wire::type_of(kind, reader.version);
     json!({
-        "name": wire::type_name(kind),
+        "name": name,
         "title": kind.name(),
         "summary": kind.summary().trim(),
         "contentType": "application/cloudevents+json",
@@ -67,13 +89,13 @@ fn message(kind: Kind) -> Value {
                 "specversion": { "const": "1.0" },
                 "id": { "type": "string", "description": "`<from>-<to>-<sequence>`" },
                 "source": { "const": format!("/nuan/{}", kind.route().0) },
-                "type": { "const": wire::type_name(kind) },
+                "type": { "const": name },
                 "subject": { "type": "string", "description": "application id" },
                 "time": { "type": "string", "format": "date-time" },
                 "sagaid": { "type": "string", "minLength": 1, "maxLength": 64 },
                 "traceparent": { "type": "string", "description": "W3C trace context" },
                 "datacontenttype": { "const": "application/json" },
-                "data": kind.schema(),
+                "data": reader.schema(),
             },
         },
     })

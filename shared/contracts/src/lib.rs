@@ -9,8 +9,10 @@
 
 pub mod asyncapi;
 pub mod message;
+pub mod reader;
 pub mod reason;
 pub mod wire;
 
 pub use message::*;
+pub use reader::Reader;
 pub use reason::*;

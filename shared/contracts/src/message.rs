@@ -3,7 +3,10 @@
 //! An *ask* carries the idempotency key of the step and attempt that sent it; its *answer* repeats the key. Undoing an
 //! ask is a message of its own under the same key, so that it can overtake its original.
 
-use crate::reason::{CreditDecline, GuaranteeDecline};
+use crate::{
+    reader::{Reader, readers},
+    reason::{CreditDecline, GuaranteeDecline},
+};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Party, Ppm, Uscc, schedule::Method};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -431,9 +434,11 @@ pub enum AskRefusal {
     OutOfOrder,
 }
 
-/// One line a message: its variant and payload, its type on the wire, who says it, who hears it, what it says.
+/// One line a message: its variant and payload, its type on the wire, who says it, who hears it, what it says. A version
+/// that follows another names the payload of the one before: `v 2 after SignContractsV1`.
 macro_rules! messages {
-    ($($(#[doc = $doc:literal])+ $variant:ident($payload:ty) = $name:literal v $version:literal, $from:ident => $to:ident;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident($payload:ty) = $name:literal v $version:literal $(after $before:ty)?,
+       $from:ident => $to:ident;)+) => {
         /// Everything that one organisation may say to another.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Message {
@@ -455,9 +460,14 @@ macro_rules! messages {
                 match self { $(Kind::$variant => $name,)+ }
             }
 
-            /// The version that this build writes; it reads this one and the one before.
+            /// The version that this build writes.
             pub const fn version(self) -> u16 {
                 match self { $(Kind::$variant => $version,)+ }
+            }
+
+            /// The versions that this build reads, the one that it writes first.
+            pub const fn readers(self) -> &'static [Reader] {
+                match self { $(Kind::$variant => readers!($variant($payload) v $version $(after $before)?),)+ }
             }
 
             /// The only organisation that may say it, and the only one it is said to.
@@ -473,10 +483,6 @@ macro_rules! messages {
             /// What the message says, in one sentence for integrators.
             pub fn summary(self) -> &'static str {
                 match self { $(Kind::$variant => concat!($($doc),+),)+ }
-            }
-
-            pub(crate) fn read(self, data: &str) -> Result<Message, serde_json::Error> {
-                match self { $(Kind::$variant => serde_json::from_str::<$payload>(data).map(Message::$variant),)+ }
             }
         }
 

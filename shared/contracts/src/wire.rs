@@ -4,7 +4,10 @@
 //! may not say it, data that do not fit. Nothing here decides anything; what cannot be read is for the shell to audit
 //! or to park.
 
-use crate::message::{Kind, Message};
+use crate::{
+    message::{Kind, Message},
+    reader::Reader,
+};
 use domain::{ApplicationId, Moment, Party};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -124,7 +127,12 @@ struct Event<'a> {
 
 /// The CloudEvent type of this build's version, e.g. `nuan.guarantee.assess.v1`.
 pub fn type_name(kind: Kind) -> String {
-    format!("nuan.{}.v{}", kind.name(), kind.version())
+    type_of(kind, kind.version())
+}
+
+/// The CloudEvent type of a version.
+pub(crate) fn type_of(kind: Kind, version: u16) -> String {
+    format!("nuan.{}.v{version}", kind.name())
 }
 
 /// The CloudEvent bytes of a message.
@@ -148,11 +156,21 @@ pub fn encode(message: &Message, envelope: &Envelope<'_>) -> Result<Vec<u8>, ser
     serde_json::to_vec(&event)
 }
 
-/// The message that `from` sent to `to` in these bytes.
+/// The message that `from` sent to `to` in these bytes, in a version that [`Kind::readers`] names.
 ///
 /// # Errors
 /// [`Unreadable`], naming what is wrong.
 pub fn decode(bytes: &[u8], from: Party, to: Party) -> Result<Received, Unreadable> {
+    decode_by(Kind::readers, bytes, from, to)
+}
+
+/// As [`decode`], reading the versions that `readers` names.
+pub(crate) fn decode_by(
+    readers: fn(Kind) -> &'static [Reader],
+    bytes: &[u8],
+    from: Party,
+    to: Party,
+) -> Result<Received, Unreadable> {
     let event: Event<'_> =
         serde_json::from_slice(bytes).map_err(|error| Unreadable::NotCloudEvent(error.to_string()))?;
     let wrong = |attribute, why: String| Unreadable::Attribute { attribute, why };
@@ -177,7 +195,7 @@ pub fn decode(bytes: &[u8], from: Party, to: Party) -> Result<Received, Unreadab
     if event.sagaid.is_empty() || event.sagaid.len() > 64 {
         return Err(wrong("sagaid", "has to have 1 to 64 characters".into()));
     }
-    let kind = kind_of(&event.kind).ok_or_else(|| Unreadable::UnknownType {
+    let (kind, reader) = reader_of(&event.kind, readers).ok_or_else(|| Unreadable::UnknownType {
         name: event.kind.to_string(),
         application_id: ApplicationId::parse(&event.subject).ok(),
     })?;
@@ -185,8 +203,7 @@ pub fn decode(bytes: &[u8], from: Party, to: Party) -> Result<Received, Unreadab
     if (from, to) != (may_from, may_to) {
         return Err(Unreadable::WrongAuthor { name: event.kind.to_string(), from, to, may_from, may_to });
     }
-    let message = kind
-        .read(event.data.get())
+    let message = (reader.read)(event.data.get())
         .map_err(|error| Unreadable::Data { name: event.kind.to_string(), why: error.to_string() })?;
     let application_id = &message.about().application_id;
     if event.subject != application_id.to_string() {
@@ -205,10 +222,10 @@ pub fn decode(bytes: &[u8], from: Party, to: Party) -> Result<Received, Unreadab
     })
 }
 
-/// The kind behind a CloudEvent type. Only the version that this build writes exists so far; when a second version of a
-/// type appears, the version before it gets its own payload struct here and an upgrade into the current one.
-fn kind_of(type_name: &str) -> Option<Kind> {
+/// The kind behind a CloudEvent type, and what reads that version. A number is written in one way only: `v01` is no `v1`.
+fn reader_of(type_name: &str, readers: fn(Kind) -> &'static [Reader]) -> Option<(Kind, &'static Reader)> {
     let (name, version) = type_name.strip_prefix("nuan.")?.rsplit_once(".v")?;
-    let version: u16 = version.parse().ok()?;
-    Kind::ALL.iter().copied().find(|kind| kind.name() == name && kind.version() == version)
+    let number: u16 = version.parse().ok().filter(|_| !version.starts_with(['0', '+']))?;
+    let kind = Kind::ALL.iter().copied().find(|kind| kind.name() == name)?;
+    readers(kind).iter().find(|reader| reader.version == number).map(|reader| (kind, reader))
 }

@@ -26,7 +26,7 @@ pub struct Entry {
     pub refusal: Option<String>,
     /// Messages sent, as `partner:seq`, blank between.
     pub sent: String,
-    /// Trace context of the spans of this row.
+    /// Trace context of the spans of this row, and what else they need ([`crate::spans::Spanned::kept`]).
     pub trace: Option<String>,
 }
 

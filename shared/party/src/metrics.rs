@@ -31,6 +31,8 @@ pub struct Metrics {
     pub frames_duplicate: Counter,
     /// Frames refused.
     pub frames_refused: Counter,
+    /// Refused frames of which nothing was kept.
+    pub evidence_dropped: Counter,
     /// Messages that were refused and audited.
     pub messages_refused: Counter,
     /// Inputs parked or held.
@@ -67,6 +69,8 @@ impl Default for Metrics {
         let messages_taken = counter("messages_taken", "Messages taken");
         let frames_duplicate = counter("frames_duplicate", "Frames that were duplicates");
         let frames_refused = counter("frames_refused", "Frames refused");
+        let evidence_dropped =
+            counter("evidence_dropped", "Refused frames of which nothing was kept: enough were today");
         let messages_refused = counter("messages_refused", "Messages refused and audited");
         let inputs_parked = counter("inputs_parked", "Inputs parked or held");
         let commits_failed = counter("commits_failed", "Commits that failed");
@@ -92,6 +96,7 @@ impl Default for Metrics {
             messages_taken,
             frames_duplicate,
             frames_refused,
+            evidence_dropped,
             messages_refused,
             inputs_parked,
             commits_failed,

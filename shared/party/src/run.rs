@@ -212,11 +212,12 @@ pub async fn run<O: Organisation>(
     tasks.abort_all();
     while tasks.join_next().await.is_some() {}
     if let Some(guard) = spans_guard {
-        // Blocking is right here: nothing else runs any more, and it is bounded.
-        guard.shutdown(Duration::from_secs(2));
+        // It blocks, for no longer than this; what shares the runtime with this service goes on.
+        let _ = tokio::task::spawn_blocking(move || guard.shutdown(Duration::from_secs(2))).await;
     }
     let _ = std::fs::remove_file(&file);
-    Ok(result?)
+    result?.close().await;
+    Ok(())
 }
 
 /// At the first start: an account for the first operator, its token in a file that nobody else may read.

@@ -3,10 +3,14 @@
 //!
 //! A partner's message continues its trace. Everything else (a person, a timer) begins a new trace, linked to the last
 //! one of the application.
+//!
+//! A row keeps what its spans need beside what it records ([`Spanned::kept`]), and the writer's row how far a collector has
+//! taken them: a start emits the rest again. Only how long the commit took is lost with a process.
 
-use crate::writer::item::Item;
-use domain::Party;
+use crate::{store::read::TracedRow, writer::item::Item};
+use domain::{ApplicationId, Party};
 use organisation::{Input, Organisation, Outcome, Recorded, Refusal};
+use std::collections::VecDeque;
 use telemetry::{Guard, SpanKind, SpanRecord, Spans, Status, TraceContext, names};
 
 /// A span in W3C terms: `00-<trace id>-<span id>-01`.
@@ -70,10 +74,7 @@ impl Spanned {
         let link = if parent.is_none() { before } else { None };
         let (name, partner) = match input {
             Input::Message(received) => (received.message.kind().name().to_owned(), Some(received.from)),
-            Input::Command { .. } => ("command".to_owned(), None),
-            Input::Due(_) => ("timer".to_owned(), None),
-            Input::Follow(_) => ("look again".to_owned(), None),
-            Input::Port { .. } => ("port answer".to_owned(), None),
+            _ => (name_of(kind).to_owned(), None),
         };
         Spanned {
             context: format!("00-{trace_id}-{}-01", span_id(party, position, 0)),
@@ -113,14 +114,7 @@ impl Spanned {
     /// Completes it with what was decided.
     #[must_use]
     pub fn finish<O: Organisation>(mut self, outcome: &Outcome<O::Fact>, refusal: Option<&Refusal>) -> Self {
-        for recorded in &outcome.recorded {
-            if let Recorded::Fact(fact) = recorded
-                && let Some(line) = O::line(fact)
-                && !line.step.is_empty()
-            {
-                self.steps.push((line.step, line.event));
-            }
-        }
+        self.steps = steps::<O>(&outcome.recorded);
         self.sent = outcome
             .messages
             .iter()
@@ -130,6 +124,76 @@ impl Spanned {
         self.decided_ns = crate::clock::unix_ns();
         self
     }
+
+    /// What the journal row keeps: the context, and what its spans cannot be built from otherwise, with blanks between:
+    /// kind, beginning and end of deciding, the parent's span in the same trace, the link; `-` for none.
+    pub fn kept(&self) -> String {
+        let Spanned { context, kind, started_ns, decided_ns, .. } = self;
+        let parent = self.parent.as_deref().map_or("-", |parent| &parent[36..52]);
+        let link = self.link.as_deref().unwrap_or("-");
+        format!("{context} {kind} {started_ns} {decided_ns} {parent} {link}")
+    }
+
+    /// The row's spans from what was committed. `None`: they were not wanted then, or this build cannot read it.
+    fn of<O: Organisation>(row: TracedRow) -> Option<Self> {
+        let mut kept = row.trace.split(' ');
+        let mut next = || kept.next();
+        let (context, kind, started_ns, decided_ns) = (next()?, next()?, next()?.parse().ok()?, next()?.parse().ok()?);
+        let (parent, link) = (next()?, next()?);
+        let kind = *KINDS.iter().find(|known| **known == kind)?;
+        TraceContext::parse(context).ok()?;
+        let input: serde_json::Value = serde_json::from_str(&row.input).ok()?;
+        let (name, partner) = match kind {
+            "message" => (input["type"].as_str()?, Some(row.source.parse().ok()?)),
+            _ => (name_of(kind), None),
+        };
+        let recorded: Vec<Recorded<O::Fact>> = serde_json::from_str(&row.recorded).ok()?;
+        let said = recorded.iter().filter_map(|recorded| match recorded {
+            Recorded::Said { kind, .. } => Some(kind.clone()),
+            _ => None,
+        });
+        let receivers = row.sent.split_whitespace().filter_map(|sent| sent.split_once(':')?.0.parse().ok());
+        let refusal = row.refusal.as_deref().and_then(|refusal| serde_json::from_str::<Refusal>(refusal).ok());
+        let saga_id = row.application_id.as_deref().and_then(|id| ApplicationId::parse(id).ok());
+        Some(Spanned {
+            context: context.to_owned(),
+            parent: (parent != "-").then(|| format!("00-{}-{parent}-01", &context[3..35])),
+            link: (link != "-").then(|| link.to_owned()),
+            saga_id: saga_id.as_ref().map(organisation::saga_id).unwrap_or_default(),
+            position: row.position,
+            kind,
+            name: name.to_owned(),
+            partner,
+            refusal: refusal.map(|refusal| refusal.code),
+            steps: steps::<O>(&recorded),
+            sent: said.zip(receivers).collect(),
+            started_ns,
+            decided_ns,
+            party: O::PARTY,
+        })
+    }
+}
+
+/// The kinds of input that have spans.
+const KINDS: [&str; 5] = ["message", "command", "due", "follow", "port"];
+
+/// What an input is called that is no message.
+fn name_of(kind: &str) -> &'static str {
+    match kind {
+        "command" => "command",
+        "due" => "timer",
+        "follow" => "look again",
+        _ => "port answer",
+    }
+}
+
+/// The steps that facts tell of, each with what became of it.
+fn steps<O: Organisation>(recorded: &[Recorded<O::Fact>]) -> Vec<(String, &'static str)> {
+    let lines = recorded.iter().filter_map(|recorded| match recorded {
+        Recorded::Fact(fact) => O::line(fact),
+        _ => None,
+    });
+    lines.filter(|line| !line.step.is_empty()).map(|line| (line.step, line.event)).collect()
 }
 
 /// Whether text is a W3C `traceparent` of version 00.
@@ -165,9 +229,15 @@ pub(crate) fn trace_of<O: Organisation>(item: &Item<O>) -> Option<String> {
 }
 
 /// Where spans go; costs nothing when nobody listens.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 pub struct Exporter {
     spans: Spans,
+    /// Spans emitted so far.
+    emitted: u64,
+    /// Rows whose spans were emitted and are not known to be taken: after how many spans, up to which position.
+    under_way: VecDeque<(u64, u64)>,
+    /// The position up to which all were taken.
+    exported: u64,
 }
 
 /// Starts the exporter of an organisation. A wrong endpoint is logged and nothing is exported: traces never stop a service.
@@ -178,8 +248,8 @@ pub fn exporter(party: &str, endpoint: Option<&str>) -> (Exporter, Option<Guard>
         tracing::error!(%error, "spans go nowhere");
         Spans::new(&service, &instance, None)
     }) {
-        Ok((spans, guard)) => (Exporter { spans }, Some(guard)),
-        Err(_) => (Exporter { spans: Spans::default() }, None),
+        Ok((spans, guard)) => (Exporter { spans, ..Exporter::default() }, Some(guard)),
+        Err(_) => (Exporter::default(), None),
     }
 }
 
@@ -190,10 +260,45 @@ impl Exporter {
     }
 
     /// Emits what was committed at `committed_ns`.
-    pub fn emit(&self, rows: Vec<Spanned>, committed_ns: u64) {
-        if !rows.is_empty() {
-            self.spans.emit(rows.iter().flat_map(|row| row.records(committed_ns)).collect());
+    pub fn emit(&mut self, rows: Vec<Spanned>, committed_ns: u64) {
+        let records = rows.iter().flat_map(|row| row.records(committed_ns)).collect();
+        self.hand_over(records, rows.last());
+    }
+
+    /// Emits what was committed before, by a process that may have died before a collector took it.
+    pub fn emit_again<O: Organisation>(&mut self, rows: Vec<TracedRow>) {
+        let rows: Vec<Spanned> = rows.into_iter().filter_map(Spanned::of::<O>).collect();
+        let records = rows.iter().flat_map(|row| row.records(row.decided_ns)).collect();
+        self.hand_over(records, rows.last());
+    }
+
+    fn hand_over(&mut self, records: Vec<SpanRecord>, last: Option<&Spanned>) {
+        let Some(last) = last.filter(|_| self.enabled()) else { return };
+        self.emitted += u64::try_from(records.len()).unwrap_or_default();
+        if self.spans.dropped() == 0 {
+            self.under_way.push_back((self.emitted, last.position));
+        } else {
+            self.under_way.clear();
         }
+        self.spans.emit(records);
+    }
+
+    /// All spans up to here were taken before this process began.
+    pub fn begin(&mut self, exported: u64) {
+        self.exported = exported;
+    }
+
+    /// The journal position up to which a collector has taken all spans. A span that was lost holds it back until the next
+    /// start, which emits it again.
+    pub fn exported(&mut self) -> u64 {
+        let taken = self.spans.exported();
+        // Asked after it: nothing was lost, so those that were taken are the first ones.
+        if self.spans.dropped() == 0 {
+            while let Some((_, position)) = self.under_way.pop_front_if(|(emitted, _)| *emitted <= taken) {
+                self.exported = self.exported.max(position);
+            }
+        }
+        self.exported
     }
 
     /// How many spans were dropped because nobody took them.
@@ -260,3 +365,6 @@ impl Spanned {
             .with(names::JOURNAL_POSITION, self.position)
     }
 }
+
+#[cfg(test)]
+mod tests;

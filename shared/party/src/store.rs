@@ -4,10 +4,12 @@
 //! epoch: a writer that was replaced changes nothing. Reads for people go through connections of their own and never
 //! wait for the writer. It decides nothing and interprets no body.
 
+mod migrate;
 pub mod read;
 pub mod tables;
 
 use domain::Party;
+use migrate::{SCHEMA_VERSION, migrate};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, SqliteConnection, SqlitePool,
     query::Query,
@@ -18,14 +20,12 @@ use std::{
     path::Path,
     time::Duration,
 };
-use tables::{TABLES, Table, Value, WRITER};
+use tables::{Table, Value};
 
 /// Binds that one statement may carry.
 const MAX_BINDS: usize = 32_000;
 /// Binds of a batch whose prepared statements are kept: two or three inputs.
 const SMALL_BINDS: usize = 256;
-/// Version of the schema that this build writes.
-const SCHEMA_VERSION: i64 = 1;
 
 /// What went wrong with the database.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +132,8 @@ pub struct Tip {
     pub link: [u8; 32],
     /// Business time of the last input, ms; never runs back.
     pub at: i64,
+    /// Journal position up to which a collector has taken all spans, as far as this was known at the commit.
+    pub exported: u64,
 }
 
 /// The writer's side of the database.
@@ -207,10 +209,12 @@ impl Store {
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(failed("open the database"))?;
         migrate(&mut connection).await?;
-        let row = sqlx::query("UPDATE writer SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch, position, link, at")
-            .fetch_one(&mut connection)
-            .await
-            .map_err(failed("take a new epoch"))?;
+        let row = sqlx::query(
+            "UPDATE writer SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch, position, link, at, exported",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .map_err(failed("take a new epoch"))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(2)
             // A local file does not go away between two reads; asking first would double the cost of each.
@@ -221,6 +225,7 @@ impl Store {
             position: u64::try_from(row.get::<i64, _>(1)).unwrap_or_default(),
             link: <[u8; 32]>::try_from(row.get::<Vec<u8>, _>(2).as_slice()).unwrap_or_default(),
             at: row.get(3),
+            exported: u64::try_from(row.get::<i64, _>(4)).unwrap_or_default(),
         };
         Ok((Store { connection, options, readers, epoch }, tip))
     }
@@ -387,6 +392,22 @@ impl Store {
         Ok(frames)
     }
 
+    /// How many frames were kept as evidence since then: partner, reason, count.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn evidence_since(&mut self, at: i64) -> Result<Vec<(String, String, u64)>, StoreError> {
+        let rows = sqlx::query("SELECT partner, reason, COUNT(*) FROM audit WHERE at >= ? GROUP BY partner, reason")
+            .bind(at)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(failed("count the evidence"))?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get(0), row.get(1), u64::try_from(row.get::<i64, _>(2)).unwrap_or_default()))
+            .collect())
+    }
+
     /// Applications that stand still behind a parked input, and how many inputs each has parked or held.
     ///
     /// # Errors
@@ -478,13 +499,15 @@ impl Store {
         sql.push_str("BEGIN IMMEDIATE;");
         // First the fence: not our epoch or not our position, and the CHECK on `position` fails the transaction.
         sql.push_str(
-            "UPDATE writer SET position = CASE WHEN epoch = ? AND position = ? THEN ? ELSE -1 END, link = ?, at = ? WHERE id = 1;",
+            "UPDATE writer SET position = CASE WHEN epoch = ? AND position = ? THEN ? ELSE -1 END, link = ?, at = ?, exported = ? \
+             WHERE id = 1;",
         );
         binds.push(Value::Int(self.epoch));
         binds.push(Value::Int(integer(from.position)));
         binds.push(Value::Int(integer(to.position)));
         binds.push(Value::Blob(to.link.to_vec()));
         binds.push(Value::Int(to.at));
+        binds.push(Value::Int(integer(to.exported)));
         for (position, state) in batch.settled {
             sql.push_str("UPDATE parked SET state = ? WHERE position = ?;");
             binds.push(state.into());
@@ -543,31 +566,4 @@ fn bind(query: Query<'_, sqlx::Sqlite, SqliteArguments>, value: Value) -> Query<
 /// Positions and sequences are counted by ones from zero and never come near 2^63.
 pub(crate) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found: i64 = sqlx::query("PRAGMA user_version")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed("read the schema version"))?
-        .get(0);
-    if found == SCHEMA_VERSION {
-        return Ok(());
-    }
-    if found != 0 {
-        return Err(StoreError::Schema { found });
-    }
-    let mut sql = String::from("BEGIN IMMEDIATE;\n");
-    for table in TABLES {
-        sql.push_str(&table.create_sqlite());
-    }
-    sql.push_str(&format!(
-        "INSERT INTO {} (id, epoch, position, link, at) VALUES (1, 0, 0, zeroblob(32), 0);\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;",
-        WRITER.name
-    ));
-    let created = connection.execute(AssertSqlSafe(sql)).await.map_err(failed("create the schema"));
-    if created.is_err() {
-        let _ = connection.execute("ROLLBACK").await;
-    }
-    created.map(drop)
 }

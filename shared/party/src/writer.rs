@@ -6,6 +6,7 @@
 
 mod cache;
 mod deciding;
+mod evidence;
 pub(crate) mod item;
 mod links;
 mod working;
@@ -44,6 +45,9 @@ use working::Working;
 
 /// How often a batch is searched for a culprit before the writer gives up.
 const MAX_CULPRITS: usize = 1_000;
+
+/// Rows whose spans are emitted again at a start, at most: they have to fit into the queue of the exporter.
+const EMITTED_AGAIN: u64 = 4_096;
 
 /// Frames that are kept while a partner has not shown its heads yet; what is more comes again from its sender.
 const MAX_EARLY: usize = 256;
@@ -132,7 +136,9 @@ impl<O: Organisation> Writer<O> {
         metrics: Arc<Metrics>,
         spans: Exporter,
     ) -> Result<Self, WriterError> {
-        let links = Links::start(O::PARTY, &mut store, pairing, key, publishers, config, Arc::clone(&metrics)).await?;
+        let at = Moment::from_millis(clock.now().millis().max(tip.at));
+        let links =
+            Links::start(O::PARTY, &mut store, pairing, key, publishers, config, at, Arc::clone(&metrics)).await?;
         let parked = store.standing_still().await?;
         let (_, next_wake) = store.due(i64::MIN, 1).await?;
         let mut writer = Writer {
@@ -155,6 +161,9 @@ impl<O: Organisation> Writer<O> {
             ready: watch::channel(false).0,
             backlog: watch::channel(Backlog::default()).0,
         };
+        let Tip { position, exported, .. } = writer.tip;
+        writer.spans.begin(exported);
+        writer.emit_again(exported, position).await;
         writer.journal_start(config).await?;
         writer.repeat_orders().await?;
         Ok(writer)
@@ -191,6 +200,25 @@ impl<O: Organisation> Writer<O> {
         self.store.commit(batch, &self.tip, &to).await?;
         self.tip = to;
         Ok(())
+    }
+
+    /// Spans of rows that were committed, and which nobody is known to have taken, go out again; of the last rows, if there
+    /// are many.
+    async fn emit_again(&mut self, after: u64, until: u64) {
+        let mut after = after.max(until.saturating_sub(EMITTED_AGAIN));
+        while self.spans.enabled() {
+            match self.store.readers().traced(after, until, 512).await {
+                Ok(rows) => {
+                    let Some(last) = rows.last() else { break };
+                    after = last.position;
+                    self.spans.emit_again::<O>(rows);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "spans are not emitted again");
+                    break;
+                }
+            }
+        }
     }
 
     /// Orders that were not answered before a crash go out again under their keys.
@@ -234,7 +262,7 @@ impl<O: Organisation> Writer<O> {
     ///
     /// # Errors
     /// Another writer took over, or the database is gone for good.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), WriterError> {
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<Stopped, WriterError> {
         let actions = self.links.begin();
         let now_ms = self.elapsed_ms();
         self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
@@ -258,8 +286,7 @@ impl<O: Organisation> Writer<O> {
                 Err(error) => return Err(error),
             }
         }
-        self.store.close().await;
-        Ok(())
+        Ok(Stopped { store: self.store, tip: self.tip, spans: self.spans })
     }
 
     /// Waits for whatever comes first; nothing is taken beside it.
@@ -565,7 +592,8 @@ impl<O: Organisation> Writer<O> {
         let earliest = saved.earliest;
         done.rows = std::mem::take(&mut saved.rows);
         let inputs = std::mem::take(&mut done.entries);
-        let to = journal::append(&mut batch, &self.tip, inputs, saved.states);
+        let mut to = journal::append(&mut batch, &self.tip, inputs, saved.states);
+        to.exported = self.spans.exported();
         let built = links.build(&done.messages, to.position, &mut batch).map_err(|error| defect(error.to_string()))?;
         links.save(&self.links, &mut batch);
         if rehearsal {
@@ -658,6 +686,8 @@ impl<O: Organisation> Writer<O> {
         loop {
             match self.store.reopen().await {
                 Ok(tip) => {
+                    // Committed after all, by a commit that nobody saw end.
+                    self.emit_again(self.tip.position, tip.position).await;
                     self.tip = tip;
                     self.cache.clear();
                     let now_ms = self.elapsed_ms();
@@ -675,6 +705,26 @@ impl<O: Organisation> Writer<O> {
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(5)),
             }
         }
+    }
+}
+
+/// What a writer leaves behind that was asked to stop.
+pub struct Stopped {
+    store: Store,
+    tip: Tip,
+    spans: Exporter,
+}
+
+impl Stopped {
+    /// Closes the database, after the exporter's end: the next start emits again what was not taken by then, and no more.
+    pub async fn close(mut self) {
+        let to = Tip { exported: self.spans.exported(), ..self.tip.clone() };
+        if to != self.tip
+            && let Err(error) = self.store.commit(Batch::default(), &self.tip, &to).await
+        {
+            tracing::warn!(%error, "spans that were taken will be emitted again");
+        }
+        self.store.close().await;
     }
 }
 

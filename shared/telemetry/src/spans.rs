@@ -169,8 +169,10 @@ impl Spans {
     }
 
     /// How many spans the collector has taken so far.
+    ///
+    /// If none is [`dropped`](Spans::dropped) when asked after this, it was the first ones so many that were taken.
     pub fn exported(&self) -> u64 {
-        self.shared.as_ref().map_or(0, |shared| shared.exported.load(Ordering::Relaxed))
+        self.shared.as_ref().map_or(0, |shared| shared.exported.load(Ordering::Acquire))
     }
 
     /// How many spans wait for the thread now.
@@ -289,7 +291,8 @@ impl Worker {
         for attempt in 1..=self.shared.settings.attempts.max(1) {
             match self.exporter.export(batch) {
                 Ok(()) => {
-                    self.shared.exported.fetch_add(u64::try_from(batch.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+                    // Whoever sees this also sees what was dropped before it.
+                    self.shared.exported.fetch_add(u64::try_from(batch.len()).unwrap_or(u64::MAX), Ordering::Release);
                     if self.pause.take().is_some() {
                         tracing::info!(
                             dropped = self.shared.dropped.load(Ordering::Relaxed),

@@ -92,9 +92,10 @@ async fn bad_messages_signed_by_the_union_are_refused_or_parked_and_the_channel_
             "subject",
         ),
         (spoil(&approve(&house, 915, seq(16)), "\"specversion\":\"1.0\"", "\"specversion\":\"2.0\""), "specversion"),
-        // A type that a later build may know: its application stands still, and what follows of it waits behind.
+        // A version that this build does not read: its application stands still, and what follows of it waits behind.
         (spoil(&approve(&house, 916, seq(17)), ".v1\"", ".v99\""), "unknown message type"),
         (approve(&house, 916, seq(18)), "waits behind a parked input"),
+        (spoil(&approve(&house, 917, seq(19)), ".v1\"", ".v0\""), "unknown message type"),
     ];
     let before = state_of(&house, Party::Bank).await;
     let messages: Vec<Vec<u8>> = cases.iter().map(|(text, _)| text.clone().into_bytes()).collect();
@@ -110,8 +111,10 @@ async fn bad_messages_signed_by_the_union_are_refused_or_parked_and_the_channel_
     assert_eq!(state_of(&house, Party::Bank).await, before);
     let parked = house.bank.handle.readers.parked().await.unwrap();
     let states: Vec<_> = parked.iter().map(|row| (row.application_id.as_deref(), row.state.as_str())).collect();
-    assert_eq!(states, [(Some("NCD-2018-0916"), "parked"), (Some("NCD-2018-0916"), "held")]);
-    assert_eq!(heads(&house, Party::Bank, Party::Union).await.received.seq, seq(18), "custody, not agreement");
+    let newer_and_older = [("NCD-2018-0916", "parked"), ("NCD-2018-0916", "held"), ("NCD-2018-0917", "parked")]
+        .map(|(id, at)| (Some(id), at));
+    assert_eq!(states, newer_and_older);
+    assert_eq!(heads(&house, Party::Bank, Party::Union).await.received.seq, seq(19), "custody, not agreement");
 
     let second = house.file(2, ASKED_FEN, 0).await.unwrap();
     house.union.until(&format!("application/{second}"), "DISBURSED").await;

@@ -7,9 +7,9 @@ use crate::{
     house::{House, PATIENCE, Setup},
 };
 use channel::{Head, KeyRing, Limits, Resolution, TwoPersons, open, seal};
-use domain::{ApplicationId, Fen, Party};
+use domain::{ApplicationId, Fen, Moment, Party};
 use party::handle::Maintenance;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 const ASKED_FEN: i64 = 40_000_000;
 /// Where the fields of a preamble stand, and its signature's first byte after one message's length.
@@ -78,6 +78,54 @@ async fn frames_that_the_union_did_not_sign_are_refused_and_audited_and_the_chan
     assert_eq!(heads(&house, Party::Bank, Party::Union).await, channel);
     disbursed(&house, 2).await;
     assert_eq!(house.bank.balance("B1301").await, 2 * ASKED_FEN);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn of_a_flood_of_bad_frames_some_of_each_reason_and_day_are_kept_and_every_contradiction() {
+    const KEPT: usize = 64;
+    let mut house = House::open().await;
+    disbursed(&house, 1).await;
+    let attacker = Attacker::of(&house).await;
+    let now = heads(&house, Party::Union, Party::Bank).await;
+    let next = header(Party::Union, Party::Bank, now.sent, now.received);
+    let by_a_stranger = seal(&next, &["{}"], &stranger()).unwrap().bytes;
+    let flood = async |more: usize| {
+        for n in 0..more {
+            attacker.publish(Party::Bank, format!("flood {n}").into_bytes()).await;
+        }
+    };
+    flood(KEPT + 20).await;
+    // Another reason has room of its own.
+    attacker.publish(Party::Bank, by_a_stranger.clone()).await;
+    refusals(&house, KEPT + 1).await;
+    let reasons = texts(&house, Party::Bank, "SELECT reason FROM audit WHERE partner = 'union' ORDER BY id").await;
+    assert!(reasons[..KEPT].iter().all(|reason| reason == "malformed") && reasons[KEPT..] == ["unknown_key"]);
+    let metrics = Arc::clone(&house.bank.handle.metrics);
+    assert_eq!((metrics.frames_refused.get(), metrics.evidence_dropped.get()), (KEPT as u64 + 21, 20));
+
+    // A restart knows what was kept today; another day begins anew.
+    house.bank.stop().await;
+    house.start_bank().await;
+    flood(5).await;
+    attacker.publish(Party::Bank, by_a_stranger.clone()).await;
+    refusals(&house, KEPT + 2).await;
+    assert_eq!(house.bank.handle.metrics.evidence_dropped.get(), 5);
+    house.drive(Moment::start_of(crate::house::first_day()).plus_hours(33));
+    flood(5).await;
+    refusals(&house, KEPT + 7).await;
+
+    // What proves something is kept, however much was kept before.
+    flood(KEPT).await;
+    let union = key(&house, Party::Union);
+    let first = frames(&house, Party::Union, Party::Bank).await.remove(0);
+    let ring = KeyRing::new(*union.public());
+    let original = open(&first, &Limits::RECEIVE, &ring, Party::Union, Party::Bank).unwrap();
+    let other = seal(&original.preamble().header, &["{}"], &union).unwrap().bytes;
+    attacker.publish(Party::Bank, other.clone()).await;
+    refusals(&house, 2 * KEPT + 4).await;
+    let evidence = texts(&house, Party::Bank, "SELECT hex(bytes) FROM audit WHERE reason = 'contradiction'").await;
+    assert_eq!(evidence, [hex::encode_upper(&other), hex::encode_upper(&first)]);
     house.close().await;
 }
 

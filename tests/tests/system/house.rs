@@ -54,6 +54,16 @@ impl<O: Organisation> Running<O> {
         }
     }
 
+    /// Ends it where it stands: nothing is finished, flushed or said.
+    pub async fn crash(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+            let _ = task.await;
+        }
+        // What it had spawned goes with it.
+        self.stop.cancel();
+    }
+
     /// Gives a command as this person and returns the answer.
     pub async fn tell(&self, person: &str, roles: &[&str], command: O::Command) -> Result<Value, String> {
         match self.reply(person, roles, command, None).await {
@@ -235,6 +245,25 @@ impl House {
         self.bank = Running::start(self.setup.bank.clone(), &self.files[&Party::Bank]).await;
     }
 
+    /// From the next start on all three send their spans there.
+    pub fn trace_to(&self, endpoint: &str) {
+        for file in self.files.values() {
+            let mut config: toml::Table = std::fs::read_to_string(file).unwrap().parse().unwrap();
+            config.insert("otlp_endpoint".into(), endpoint.into());
+            std::fs::write(file, toml::to_string(&config).unwrap()).unwrap();
+        }
+    }
+
+    pub async fn start(&mut self) {
+        self.start_union().await;
+        self.start_guarantor().await;
+        self.start_bank().await;
+    }
+
+    pub async fn stop(&mut self) {
+        tokio::join!(self.union.stop(), self.guarantor.stop(), self.bank.stop());
+    }
+
     /// Drives the business time of all three on.
     pub fn drive(&self, to: Moment) {
         for clock in [&self.union.handle.clock, &self.guarantor.handle.clock, &self.bank.handle.clock] {
@@ -260,7 +289,7 @@ impl House {
     }
 
     pub async fn close(mut self) {
-        tokio::join!(self.union.stop(), self.guarantor.stop(), self.bank.stop());
+        self.stop().await;
     }
 }
 

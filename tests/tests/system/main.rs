@@ -11,4 +11,6 @@ mod hostile;
 mod house;
 mod journey;
 mod journeys;
+mod rotel;
 mod traces;
+mod traces_again;

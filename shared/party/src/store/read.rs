@@ -57,6 +57,27 @@ pub struct JournalRow {
     pub refusal: Option<String>,
 }
 
+/// A journal row with what its spans are built from.
+#[derive(Clone, Debug)]
+pub struct TracedRow {
+    /// Position in the journal.
+    pub position: u64,
+    /// The application that it concerns.
+    pub application_id: Option<String>,
+    /// Who: the partner, the person, the clock.
+    pub source: String,
+    /// The input as JSON.
+    pub input: String,
+    /// What was recorded, as JSON.
+    pub recorded: String,
+    /// The refusal, as JSON, if it was refused.
+    pub refusal: Option<String>,
+    /// Messages sent, as `partner:seq`, blank between.
+    pub sent: String,
+    /// Trace context, and what else the spans need.
+    pub trace: String,
+}
+
 /// A parked or held input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ParkedRow {
@@ -190,6 +211,36 @@ impl Readers {
                 source: row.get(3),
                 recorded: row.get(4),
                 refusal: row.get(5),
+            })
+            .collect())
+    }
+
+    /// Journal rows with a trace after one position and up to another, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn traced(&self, after: u64, until: u64, limit: u32) -> Result<Vec<TracedRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT position, application_id, source, input, recorded, refusal, sent, trace FROM journal \
+             WHERE position > ? AND position <= ? AND trace IS NOT NULL ORDER BY position LIMIT ?",
+        )
+        .bind(super::integer(after))
+        .bind(super::integer(until))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("read the journal's traces"))?;
+        Ok(rows
+            .iter()
+            .map(|row| TracedRow {
+                position: unsigned(row.get(0)),
+                application_id: row.get(1),
+                source: row.get(2),
+                input: row.get(3),
+                recorded: row.get(4),
+                refusal: row.get(5),
+                sent: row.get(6),
+                trace: row.get(7),
             })
             .collect())
     }

@@ -106,7 +106,7 @@ pub struct Table {
     checks: &'static [&'static str],
 }
 
-/// The one row that fences every commit: who writes, and how far.
+/// The one row that fences every commit: who writes, and how far; and how far a collector has taken the spans of it.
 pub static WRITER: Table = Table {
     name: "writer",
     // A writer that lost its epoch writes position -1 and so fails the whole transaction.
@@ -116,6 +116,7 @@ pub static WRITER: Table = Table {
         int("position").check("position >= 0"),
         blob("link"),
         int("at"),
+        int("exported"),
     ],
     key: &["id"],
     write: Write::Upsert,
@@ -321,13 +322,13 @@ pub static TOKEN: Table = Table {
     checks: &[],
 };
 
-/// Frames that were refused, and pairs of frames that contradict each other: evidence.
+/// Frames that were refused, some of each day, and pairs of frames that contradict each other: evidence.
 pub static AUDIT: Table = Table {
     name: "audit",
-    columns: &[int("id").null(), int("at"), text("partner"), text("why"), blob("bytes")],
+    columns: &[int("id").null(), int("at"), text("partner"), text("reason"), text("why"), blob("bytes")],
     key: &["id"],
     write: Write::Insert,
-    indexes: &[],
+    indexes: &[("audit_by_day", "at, partner, reason")],
     checks: &[],
 };
 

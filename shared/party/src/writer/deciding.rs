@@ -307,6 +307,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                 self.working.traces.insert(key, context.clone());
             }
         }
+        let spanned = self.traced.then(|| spanned.finish::<O>(outcome, refusal));
         self.done.entries.push(Entry {
             at: self.at.millis(),
             application_id,
@@ -316,11 +317,9 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             recorded: text(&outcome.recorded),
             refusal: refusal.and_then(|refusal| serde_json::to_string(refusal).ok()),
             sent: sent.trim_end().to_owned(),
-            trace: Some(context.clone()),
+            trace: Some(spanned.as_ref().map_or_else(|| context.clone(), Spanned::kept)),
         });
-        if self.traced {
-            self.done.spans.push(spanned.finish::<O>(outcome, refusal));
-        }
+        self.done.spans.extend(spanned);
         context
     }
 

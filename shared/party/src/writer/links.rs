@@ -1,13 +1,14 @@
 //! The channels to the partners: frames judged, built, sent and resent. What the protocol says is in crate `channel`;
 //! here are its database rows and its wires.
 
+use super::evidence::{self, Evidence, KEPT_A_DAY};
 use crate::{
     config::Config,
     metrics::Metrics,
     pairing::Pairing,
     store::{
         Batch, Direction, Store, StoreError, integer,
-        tables::{AUDIT, CHANNEL, FRAME_IN, FRAME_OUT, INCIDENT, Value},
+        tables::{CHANNEL, FRAME_IN, FRAME_OUT, INCIDENT, Value},
     },
 };
 use bytes::Bytes;
@@ -16,16 +17,13 @@ use channel::{
     Settings, SigningKey, TwoPersons, Unfrozen, Verdict, genesis, open,
 };
 use contracts::wire::{Received, Unreadable, decode};
-use domain::Party;
+use domain::{Moment, Party};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 use tokio::sync::mpsc;
-
-/// What is kept of a frame that was refused: it proves nothing. Frames that contradict each other are kept whole.
-const REFUSED_BYTES: usize = 4096;
 
 /// The channels to all partners. A round works on a clone that takes its place after the commit.
 #[derive(Clone)]
@@ -34,6 +32,7 @@ pub(super) struct Links {
     key: Arc<SigningKey>,
     own_ring: Arc<KeyRing>,
     each: BTreeMap<Party, Link>,
+    evidence: Arc<Evidence>,
     metrics: Arc<Metrics>,
 }
 
@@ -61,7 +60,8 @@ pub(super) struct Taken {
 pub(super) type Sends = Vec<(Party, Vec<Action>, Vec<Bytes>)>;
 
 impl Links {
-    /// The channels as the database has them.
+    /// The channels as the database has them at this business time.
+    #[allow(clippy::too_many_arguments, reason = "what the channels are put together from, in one place")]
     pub async fn start(
         own: Party,
         store: &mut Store,
@@ -69,10 +69,12 @@ impl Links {
         key: SigningKey,
         publishers: BTreeMap<Party, mpsc::Sender<Bytes>>,
         config: &Config,
+        at: Moment,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StoreError> {
         let own_ring = Arc::new(KeyRing::new(*key.public()));
-        let mut links = Links { own, key: Arc::new(key), own_ring, each: BTreeMap::new(), metrics };
+        let evidence = Arc::new(Evidence::load(store, at).await?);
+        let mut links = Links { own, key: Arc::new(key), own_ring, each: BTreeMap::new(), evidence, metrics };
         for (partner, publisher) in publishers {
             let Some(partner_key) = pairing.key(partner) else { continue };
             let settings = Settings { greeting_wait_ms: config.greeting_ms, ..Settings::default() };
@@ -169,9 +171,15 @@ impl Links {
             Ok(frame) => frame,
             Err(refusal) => {
                 self.metrics.frames_refused.inc();
-                tracing::warn!(partner = %from, %refusal, "a frame is refused");
-                evidence(batch, at, from, &refusal.to_string(), &bytes[..bytes.len().min(REFUSED_BYTES)]);
-                return Ok(Taken { must_commit: true, ..Taken::default() });
+                let kept = Arc::make_mut(&mut self.evidence).refused(batch, at, from, &refusal, bytes);
+                match kept {
+                    Some(KEPT_A_DAY) => {
+                        tracing::warn!(partner = %from, %refusal, "a frame is refused; more of this reason are only counted today");
+                    }
+                    Some(_) => tracing::warn!(partner = %from, %refusal, "a frame is refused"),
+                    None => drop(self.metrics.evidence_dropped.inc()),
+                }
+                return Ok(Taken { must_commit: kept.is_some(), ..Taken::default() });
             }
         };
         if frame.preamble().is_numbered() && !open_for_all {
@@ -195,11 +203,11 @@ impl Links {
             }
             Verdict::Froze(freeze) => {
                 tracing::error!(partner = %from, %freeze, "the channel is frozen: two persons have to decide");
-                evidence(batch, at, from, &freeze.to_string(), bytes);
+                evidence::contradiction(batch, at, from, &freeze.to_string(), bytes);
                 if let channel::Freeze::Equivocation { seq, .. } = &freeze
                     && let Some(stored) = store.frame_covering(Direction::In, from, *seq).await?
                 {
-                    evidence(batch, at, from, "the frame that was accepted before", &stored);
+                    evidence::contradiction(batch, at, from, "the frame that was accepted before", &stored);
                 }
                 incident(batch, from, &freeze.to_string());
                 Ok(Taken { must_commit: true, ..Taken::default() })
@@ -367,10 +375,6 @@ async fn hash_at(
 
 fn frame_row(partner: Party, first: u64, last: u64, position: u64, bytes: Vec<u8>) -> [Value; 5] {
     [partner.to_string().into(), integer(last).into(), integer(first).into(), integer(position).into(), bytes.into()]
-}
-
-fn evidence(batch: &mut Batch, at: i64, partner: Party, why: &str, bytes: &[u8]) {
-    batch.put(&AUDIT, [Value::Null, at.into(), partner.to_string().into(), why.into(), bytes.to_vec().into()]);
 }
 
 /// Names the incident of a frozen channel.

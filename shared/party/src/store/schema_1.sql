@@ -1,0 +1,26 @@
+-- The schema as builds of version 1 made it: what `migrate.rs` begins from. Not to be changed.
+CREATE TABLE writer (id INTEGER NOT NULL CHECK (id = 1), epoch INTEGER NOT NULL, position INTEGER NOT NULL CHECK (position >= 0), link BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (id));
+CREATE TABLE journal (position INTEGER NOT NULL, at INTEGER NOT NULL, application_id TEXT, kind TEXT NOT NULL, source TEXT NOT NULL, input TEXT NOT NULL, recorded TEXT NOT NULL, refusal TEXT, sent TEXT NOT NULL, trace TEXT, states BLOB, link BLOB NOT NULL, PRIMARY KEY (position));
+CREATE INDEX journal_by_application ON journal (application_id, position);
+CREATE TABLE state (key TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL, uscc TEXT NOT NULL, ended INTEGER NOT NULL CHECK (ended IN (0, 1)), wake_at INTEGER, trace TEXT, body TEXT NOT NULL, PRIMARY KEY (key));
+CREATE INDEX state_by_wake ON state (wake_at, key) WHERE (wake_at IS NOT NULL);
+CREATE TABLE account (code TEXT NOT NULL, version INTEGER NOT NULL, balance_fen INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (code));
+CREATE TABLE transfer (id TEXT NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL, amount_fen INTEGER NOT NULL CHECK (amount_fen > 0), body TEXT NOT NULL, CHECK (debit <> credit), PRIMARY KEY (id));
+CREATE TABLE task (task_id TEXT NOT NULL, application_id TEXT NOT NULL, role TEXT NOT NULL, due_at INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (task_id));
+CREATE INDEX task_by_role ON task (role, due_at, task_id);
+CREATE TABLE incident (incident_id TEXT NOT NULL, application_id TEXT NOT NULL, owner TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (incident_id));
+CREATE TABLE channel (partner TEXT NOT NULL, heads TEXT NOT NULL, PRIMARY KEY (partner));
+CREATE TABLE frame_out (partner TEXT NOT NULL, last_seq INTEGER NOT NULL, first_seq INTEGER NOT NULL, position INTEGER NOT NULL, bytes BLOB NOT NULL, CHECK (first_seq <= last_seq), PRIMARY KEY (partner, last_seq));
+CREATE TABLE frame_in (partner TEXT NOT NULL, last_seq INTEGER NOT NULL, first_seq INTEGER NOT NULL, position INTEGER NOT NULL, bytes BLOB NOT NULL, CHECK (first_seq <= last_seq), PRIMARY KEY (partner, last_seq));
+CREATE TABLE parked (position INTEGER NOT NULL, application_id TEXT, source TEXT NOT NULL, why TEXT NOT NULL, input TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('parked', 'held', 'retried', 'dropped')), PRIMARY KEY (position));
+CREATE INDEX parked_by_application ON parked (application_id, position) WHERE (state IN ('parked', 'held'));
+CREATE TABLE answer (id TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (id));
+CREATE TABLE port_order (id TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (id));
+CREATE TABLE vault (token TEXT NOT NULL, application_id TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (token));
+CREATE INDEX vault_by_application ON vault (application_id);
+CREATE TABLE vault_key (token TEXT NOT NULL, application_id TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (token));
+CREATE INDEX vault_key_by_application ON vault_key (application_id);
+CREATE TABLE token (hash BLOB NOT NULL, account TEXT NOT NULL, person TEXT NOT NULL, roles TEXT NOT NULL, PRIMARY KEY (hash));
+CREATE TABLE audit (id INTEGER, at INTEGER NOT NULL, partner TEXT NOT NULL, why TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (id));
+INSERT INTO writer (id, epoch, position, link, at) VALUES (1, 3, 7, x'0909090909090909090909090909090909090909090909090909090909090909', 1500000000000);
+PRAGMA user_version = 1;
