@@ -72,6 +72,8 @@ pub enum Reply {
 /// What came of deciding a parked input again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Retried {
+    /// A partner has not shown its heads yet, so nothing can be said to it: nothing was tried.
+    TooEarly,
     /// There is no such input, it is settled, or another of its application comes first.
     Unknown,
     /// It is decided, and so is what was held behind it.
@@ -129,6 +131,8 @@ pub enum Maintenance {
         person: String,
         /// Roles it holds.
         roles: Vec<String>,
+        /// Who gives it.
+        by: String,
         /// When it is written.
         reply: oneshot::Sender<()>,
     },
@@ -194,7 +198,8 @@ pub struct Changes {
 }
 
 /// By row and what is waited for: where to tell it.
-type Waiting = BTreeMap<(String, Until), watch::Sender<Option<Arc<StateRow>>>>;
+type Waiting = BTreeMap<(String, Until), Arc<Teller>>;
+type Teller = watch::Sender<Option<Arc<StateRow>>>;
 
 /// What somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -216,12 +221,45 @@ pub struct CommittedRow {
     pub row: Option<Arc<StateRow>>,
 }
 
+/// Somebody who waits; when the last one leaves, nothing of it is kept.
+#[derive(Debug)]
+pub struct Watching<'a> {
+    changes: &'a Changes,
+    place: (String, Until),
+    teller: Option<Arc<Teller>>,
+    told: watch::Receiver<Option<Arc<StateRow>>>,
+}
+
+impl Watching<'_> {
+    /// Waits until it is told: the row as it was committed, or nothing, and then the database has to be asked.
+    pub async fn changed(&mut self) -> Option<Arc<StateRow>> {
+        // The sender lives as long as this does, so it cannot be closed.
+        let _ = self.told.changed().await;
+        self.told.borrow_and_update().clone()
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.changes.lock();
+        // Given up while the map is held, so that of two who leave at once the second sees that it is the last.
+        let Some(teller) = self.teller.take() else { return };
+        let is_last = Arc::strong_count(&teller) == 2;
+        if is_last && waiting.get(&self.place).is_some_and(|kept| Arc::ptr_eq(kept, &teller)) {
+            waiting.remove(&self.place);
+        }
+    }
+}
+
 impl Changes {
-    /// A receiver that is notified at the next committed change of this row, or when its application ends. Take it before
-    /// reading the row, so that no change between can be missed.
-    pub fn watch(&self, key: &str, until: Until) -> watch::Receiver<Option<Arc<StateRow>>> {
+    /// Waits from now on for the next committed change of this row, or for the end of its application. Take it before reading
+    /// the row, so that no change between can be missed.
+    pub fn watch(&self, key: &str, until: Until) -> Watching<'_> {
+        let place = (key.to_owned(), until);
         let mut waiting = self.lock();
-        waiting.entry((key.to_owned(), until)).or_insert_with(|| watch::channel(None).0).subscribe()
+        let teller = Arc::clone(waiting.entry(place.clone()).or_insert_with(|| Arc::new(watch::channel(None).0)));
+        let told = teller.subscribe();
+        Watching { changes: self, place, teller: Some(teller), told }
     }
 
     /// Whether somebody waits for this change of the row.
@@ -238,12 +276,24 @@ impl Changes {
         }
         for CommittedRow { key, ended, row } in rows {
             for until in wakes(ended) {
-                // Whoever still waits after this change takes a new receiver, so the entry is not needed any more.
-                if let Some(sender) = waiting.remove(&(key.clone(), until)) {
-                    let _ = sender.send(row.clone());
+                // Whoever still waits after this change watches anew, so the entry is not needed any more.
+                if let Some(teller) = waiting.remove(&(key.clone(), until)) {
+                    teller.send_replace(row.clone());
                 }
             }
         }
+    }
+
+    /// Has everybody look: something was committed, and what is not known.
+    pub fn look(&self) {
+        for teller in std::mem::take(&mut *self.lock()).into_values() {
+            teller.send_replace(None);
+        }
+    }
+
+    /// For how many rows somebody waits.
+    pub fn awaited(&self) -> usize {
+        self.lock().len()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {

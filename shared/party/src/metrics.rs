@@ -31,6 +31,8 @@ pub struct Metrics {
     pub frames_duplicate: Counter,
     /// Frames refused.
     pub frames_refused: Counter,
+    /// Frames dropped because others have to come before them.
+    pub frames_beyond_gap: Counter,
     /// Refused frames of which nothing was kept.
     pub evidence_dropped: Counter,
     /// Messages that were refused and audited.
@@ -69,6 +71,7 @@ impl Default for Metrics {
         let messages_taken = counter("messages_taken", "Messages taken");
         let frames_duplicate = counter("frames_duplicate", "Frames that were duplicates");
         let frames_refused = counter("frames_refused", "Frames refused");
+        let frames_beyond_gap = counter("frames_beyond_gap", "Frames dropped because others have to come before them");
         let evidence_dropped =
             counter("evidence_dropped", "Refused frames of which nothing was kept: enough were today");
         let messages_refused = counter("messages_refused", "Messages refused and audited");
@@ -96,6 +99,7 @@ impl Default for Metrics {
             messages_taken,
             frames_duplicate,
             frames_refused,
+            frames_beyond_gap,
             evidence_dropped,
             messages_refused,
             inputs_parked,

@@ -302,17 +302,21 @@ impl Store {
     }
 
     /// Keys of the rows that want to be woken at or before `now`, earliest first, at most `limit`; and the time at which
-    /// the next one wants it.
+    /// the next one wants it. Rows of applications that stand still are left out: their timers wait with them, and would
+    /// else stand before all others for ever.
     ///
     /// # Errors
     /// The database cannot be read.
     pub async fn due(&mut self, now: i64, limit: u32) -> Result<(Vec<String>, Option<i64>), StoreError> {
-        let rows =
-            sqlx::query("SELECT key, wake_at FROM state WHERE wake_at IS NOT NULL ORDER BY wake_at, key LIMIT ?")
-                .bind(i64::from(limit) + 1)
-                .fetch_all(&mut self.connection)
-                .await
-                .map_err(failed("look for due timers"))?;
+        let rows = sqlx::query(
+            "SELECT key, wake_at FROM state WHERE wake_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM parked \
+                 WHERE parked.state IN ('parked', 'held') AND application_id = substr(key, instr(key, '/') + 1)) \
+                 ORDER BY wake_at, key LIMIT ?",
+        )
+        .bind(i64::from(limit) + 1)
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(failed("look for due timers"))?;
         let mut due = Vec::new();
         let mut next = None;
         for row in rows {

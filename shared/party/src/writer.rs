@@ -43,6 +43,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use working::Working;
 
+/// Bytes of frames that a round looks at, at most, but for its last one.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
 /// How often a batch is searched for a culprit before the writer gives up.
 const MAX_CULPRITS: usize = 1_000;
 
@@ -106,6 +109,8 @@ struct Round<O: Organisation> {
     acks: BTreeMap<Party, Ack>,
     links: Links,
     batch: Batch,
+    /// Bytes of the frames that were looked at.
+    frame_bytes: usize,
     /// Something is to be committed even if no item decides anything: a frozen channel, evidence.
     must_commit: bool,
     /// An order about parked inputs; a round takes one order of an operator's at most.
@@ -286,7 +291,19 @@ impl<O: Organisation> Writer<O> {
                 Err(error) => return Err(error),
             }
         }
+        self.finish().await?;
         Ok(Stopped { store: self.store, tip: self.tip, spans: self.spans })
+    }
+
+    /// Decides what people were promised an answer to; nobody else may ask any more.
+    async fn finish(&mut self) -> Result<(), WriterError> {
+        self.queues.commands.close();
+        while self.links.are_open()
+            && let Ok(work) = self.queues.commands.try_recv()
+        {
+            self.round(First::Command(Box::new(work))).await?;
+        }
+        Ok(())
     }
 
     /// Waits for whatever comes first; nothing is taken beside it.
@@ -358,6 +375,7 @@ impl<O: Organisation> Writer<O> {
             acks: BTreeMap::new(),
             links: self.links.clone(),
             batch: Batch::default(),
+            frame_bytes: 0,
             must_commit: false,
             retry: None,
             drop: None,
@@ -373,6 +391,7 @@ impl<O: Organisation> Writer<O> {
             First::Timer | First::LinkTimer => {}
         }
         while round.items.len() < self.batch_inputs
+            && round.frame_bytes < BATCH_BYTES
             && let Some(incoming) = self.next_frame()
         {
             self.take_frame(&mut round, incoming, now_ms).await?;
@@ -417,6 +436,7 @@ impl<O: Organisation> Writer<O> {
 
     async fn take_frame(&mut self, round: &mut Round<O>, incoming: Incoming, now_ms: u64) -> Result<(), WriterError> {
         let Incoming { from, bytes, ack } = incoming;
+        round.frame_bytes += bytes.len();
         let at = self.now().millis();
         let position = self.tip.position + 1;
         let taken = round.links.take(from, &bytes, now_ms, at, position, &mut self.store, &mut round.batch).await?;
@@ -438,10 +458,11 @@ impl<O: Organisation> Writer<O> {
 
     async fn take_maintenance(&mut self, round: &mut Round<O>, maintenance: Maintenance) -> Result<(), WriterError> {
         match maintenance {
-            Maintenance::Token { hash, account, person, roles, reply } => {
+            Maintenance::Token { hash, account, person, roles, by, reply } => {
+                let record = json!({ "account": account, "person": person, "roles": roles }).to_string();
+                round.items.push(Item::Account { by, record });
                 let roles = roles.join(" ");
                 round.batch.put(&TOKEN, [Value::Blob(hash.to_vec()), account.into(), person.into(), roles.into()]);
-                round.must_commit = true;
                 round.tokens.push(reply);
             }
             Maintenance::Unfreeze { partner, resolution, persons, because, reply } => {
@@ -457,6 +478,9 @@ impl<O: Organisation> Writer<O> {
                         let _ = reply.send(Err(why));
                     }
                 }
+            }
+            Maintenance::Retry { reply, .. } if !round.links.are_open() => {
+                let _ = reply.send(Retried::TooEarly);
             }
             Maintenance::Retry { position, because, reply } => {
                 let found = self.store.parked_from(position).await?;
@@ -519,9 +543,8 @@ impl<O: Organisation> Writer<O> {
                         return Err(WriterError::Defect(why));
                     }
                 }
-                Err(Failed::Store(StoreError::Rejected { operation, source })) => {
+                Err(Failed::Somewhere(why)) => {
                     self.metrics.commits_failed.inc();
-                    let why = format!("{operation}: the database refused it: {source}");
                     let item = self.find_culprit(round, &culprits, at).await?;
                     if culprits.insert(item, why.clone()).is_some() {
                         return Err(WriterError::Defect(why));
@@ -535,7 +558,7 @@ impl<O: Organisation> Writer<O> {
         }
     }
 
-    /// Halves the batch, in rehearsals that are taken back, until the item stands alone with which the database refuses it.
+    /// Halves the batch, in rehearsals that are taken back, until the item stands alone with which it cannot be committed.
     async fn find_culprit(
         &mut self,
         round: &Round<O>,
@@ -549,12 +572,12 @@ impl<O: Organisation> Writer<O> {
             match self.attempt(&round.items[..middle], culprits, round.links.clone(), frames, at, true).await {
                 Ok(_) => good = middle,
                 Err(Failed::Culprit(item, _)) => return Ok(item),
-                Err(Failed::Store(StoreError::Rejected { .. })) => bad = middle,
+                Err(Failed::Somewhere(_)) => bad = middle,
                 Err(Failed::Store(error)) => return Err(error.into()),
             }
         }
         if round.items.is_empty() {
-            return Err(WriterError::Defect("the database refuses a batch without inputs".into()));
+            return Err(WriterError::Defect("a batch without inputs cannot be committed".into()));
         }
         Ok(good)
     }
@@ -585,7 +608,7 @@ impl<O: Organisation> Writer<O> {
         deciding.all(items, culprits).await?;
         let Deciding { working, parked, mut done, .. } = deciding;
         let mut batch = std::mem::take(&mut done.batch);
-        let defect = |why: String| Failed::Culprit(items.len().saturating_sub(1), why);
+        let defect = |why: String| Failed::Somewhere(why);
         let position = self.tip.position + u64::try_from(done.entries.len()).unwrap_or_default();
         let changes = &self.changes;
         let mut saved = working.save(&mut batch, position, changes).map_err(|error| defect(error.to_string()))?;
@@ -696,6 +719,9 @@ impl<O: Organisation> Writer<O> {
                     self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
                     self.parked = self.store.standing_still().await?;
                     self.next_wake = self.store.due(i64::MIN, 1).await?.1;
+                    // What that commit ordered has not left, and what it changed nobody was told.
+                    self.repeat_orders().await?;
+                    self.changes.look();
                     return Ok(());
                 }
                 Err(error) => tracing::error!(%error, "the database is not available"),

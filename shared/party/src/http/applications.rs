@@ -135,9 +135,8 @@ async fn wait<O: Organisation>(
         if is_wanted(&row) {
             return Ok(row);
         }
-        let committed = match timeout_at(deadline, change.changed()).await {
-            Ok(_) => change.borrow().clone(),
-            Err(_) => return Ok(Arc::new(app.row(id).await?)),
+        let Ok(committed) = timeout_at(deadline, change.changed()).await else {
+            return Ok(Arc::new(app.row(id).await?));
         };
         // Most are handed the row as it was committed; whoever is not looks once more.
         if let Some(row) = committed.filter(|row| is_wanted(row)) {

@@ -83,6 +83,9 @@ pub(super) async fn retry<O: Organisation>(
     match app.maintain(|reply| Maintenance::Retry { position, because, reply }).await? {
         Retried::Decided => Ok(StatusCode::NO_CONTENT.into_response()),
         Retried::Unknown => Err(not_parked(position)),
+        Retried::TooEarly => {
+            Err(Problem::unavailable("GREETING", "尚未与各方建立联系，暂不能向其发送消息，请稍后重试。", 2))
+        }
         Retried::StillParked { position, why } => {
             let detail = format!("流水号 {position} 的输入仍无法办理，其后各项继续搁置：{why}");
             Err(Problem::conflict("STILL_PARKED", detail).title("仍然搁置"))
@@ -125,8 +128,8 @@ pub struct ChannelResolution {
     because: String,
 }
 
-/// What one person has proposed for a frozen channel and another has not confirmed yet. A restart forgets it.
-pub(super) type Proposals = Mutex<BTreeMap<Party, (Resolution, String)>>;
+/// What one person has proposed for a frozen channel, and why, and another has not confirmed yet. A restart forgets it.
+pub(super) type Proposals = Mutex<BTreeMap<Party, (Resolution, String, String)>>;
 
 /// `POST /api/v1/channels/{partner}/resolution`: the first person proposes, the second confirms the same.
 pub(super) async fn resolve_channel<O: Organisation>(
@@ -137,12 +140,12 @@ pub(super) async fn resolve_channel<O: Organisation>(
     let partner: Party = partner.parse().map_err(|_| Problem::not_found("没有此合作方。"))?;
     let ChannelResolution { resolution, because } = writing.json()?;
     let person = writing.caller.person.to_string();
-    let first = {
+    let (first, first_because) = {
         let mut proposals = app.proposals.lock().unwrap_or_else(PoisonError::into_inner);
         match proposals.remove(&partner) {
-            Some((proposed, first)) if proposed == resolution && first != person => first,
+            Some((proposed, first, why)) if proposed == resolution && first != person => (first, why),
             _ => {
-                proposals.insert(partner, (resolution, person.clone()));
+                proposals.insert(partner, (resolution, person.clone(), because));
                 let body = json!({ "state": "proposed", "resolution": resolution, "by": person });
                 return Ok((StatusCode::ACCEPTED, axum::Json(body)).into_response());
             }
@@ -151,6 +154,7 @@ pub(super) async fn resolve_channel<O: Organisation>(
     let Some(persons) = TwoPersons::new(&first, &person) else {
         return Err(Problem::conflict("FOUR_EYES", "须由两人分别提议和确认。"));
     };
+    let because = format!("{first}：{first_because}；{person}：{because}");
     match app.maintain(|reply| Maintenance::Unfreeze { partner, resolution, persons, because, reply }).await? {
         Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
         Err(why) => Err(Problem::conflict("CHANNEL", format!("通道未解除冻结：{why}。"))),
@@ -315,7 +319,8 @@ pub(super) async fn new_token<O: Organisation>(
     let token = BearerToken::text(&random);
     let BearerToken(hash) = BearerToken::of(&token);
     let made = NewToken { account: account.clone(), person: person.clone(), roles: roles.clone(), token };
-    app.maintain(|reply| Maintenance::Token { hash, account, person, roles, reply }).await?;
+    let by = writing.caller.person;
+    app.maintain(|reply| Maintenance::Token { hash, account, person, roles, by, reply }).await?;
     let mut response = super::json(StatusCode::CREATED, &made)?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -37,11 +37,16 @@ pub(super) enum Failed {
     Store(StoreError),
     /// This item is to be parked: a defect, in words.
     Culprit(usize, String),
+    /// One of the items is, and which one has to be found: the batch as a whole cannot be written, sent or committed.
+    Somewhere(String),
 }
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
-        Failed::Store(error)
+        match error {
+            StoreError::Rejected { .. } => Failed::Somewhere(error.to_string()),
+            _ => Failed::Store(error),
+        }
     }
 }
 
@@ -146,7 +151,11 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             Item::Drop { position, because, application_id } => {
                 self.settle_parked(*position, "dropped", because, application_id.as_deref());
             }
-            Item::Unfrozen { partner, record } => self.unfrozen(*partner, record),
+            Item::Unfrozen { partner, record } => {
+                self.done.batch.delete(&INCIDENT, links::incident_id(*partner));
+                self.note("repair", "operator", record);
+            }
+            Item::Account { by, record } => self.note("account", by, record),
             // Behind a retry that failed again everything goes on waiting.
             Item::Retry { .. } if application.as_ref().is_some_and(|id| self.stuck.contains(id)) => {}
             Item::Retry { .. } => self.decide(at, item, input).await?,
@@ -179,7 +188,11 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             _ => None,
         };
         let decided = match stale {
-            Some(refusal) => Err(refusal),
+            Some(refusal) => {
+                // The core is not asked, so no row of a decision before this one is its own.
+                self.working.rows.begin();
+                Err(refusal)
+            }
             None => self.core(at, input).await?,
         };
         match decided {
@@ -470,14 +483,13 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         });
     }
 
-    /// The channel's incident is settled, and the journal says by whom.
-    fn unfrozen(&mut self, partner: Party, record: &str) {
-        self.done.batch.delete(&INCIDENT, links::incident_id(partner));
+    /// A journal row of what was done to the shell itself, and by whom.
+    fn note(&mut self, kind: &'static str, by: &str, record: &str) {
         self.position += 1;
         self.done.entries.push(Entry {
             at: self.at.millis(),
-            kind: "repair",
-            source: "operator".into(),
+            kind,
+            source: by.to_owned(),
             input: record.to_owned(),
             recorded: "[]".into(),
             ..Entry::default()

@@ -4,7 +4,6 @@
 //! what goes on; the rest is counted, and costs no commit. Frames that contradict each other are kept whole and always.
 
 use crate::store::{Batch, Store, StoreError, tables::AUDIT};
-use channel::FrameRefusal;
 use domain::{Date, Moment, Party};
 use std::collections::BTreeMap;
 
@@ -42,20 +41,21 @@ impl Evidence {
         batch: &mut Batch,
         at: i64,
         partner: Party,
-        refusal: &FrameRefusal,
+        reason: &str,
+        why: &str,
         bytes: &[u8],
     ) -> Option<u64> {
         let day = Moment::from_millis(at).date();
         if day != self.day {
             *self = Evidence { day, kept: BTreeMap::new() };
         }
-        let kept = self.kept.entry((partner, refusal.code().to_owned())).or_default();
+        let kept = self.kept.entry((partner, reason.to_owned())).or_default();
         if *kept >= KEPT_A_DAY {
             return None;
         }
         *kept += 1;
         let bytes = &bytes[..bytes.len().min(KEPT_BYTES)];
-        put(batch, at, partner, refusal.code(), &refusal.to_string(), bytes);
+        put(batch, at, partner, reason, why, bytes);
         Some(*kept)
     }
 }

@@ -32,6 +32,8 @@ pub(crate) enum Item<O: Organisation> {
     },
     /// Two persons ended the freeze of a channel; `record` says who, how and why, as JSON.
     Unfrozen { partner: Party, record: String },
+    /// Somebody was given an account; `record` says who, and in which roles, as JSON.
+    Account { by: String, record: String },
     /// An operator drops a parked input.
     Drop { position: u64, because: String, application_id: Option<String> },
 }
@@ -59,7 +61,7 @@ impl<O: Organisation> Item<O> {
                 application_id.as_ref().map(ToString::to_string)
             }
             Item::Command(work) => O::about(&work.command).map(ToString::to_string),
-            Item::Unreadable { .. } | Item::Unfrozen { .. } => None,
+            Item::Unreadable { .. } | Item::Unfrozen { .. } | Item::Account { .. } => None,
             Item::Due(key) => application_of(key),
             Item::Port { application_id, .. } => Some(application_id.to_string()),
             Item::Retry { application_id, .. } | Item::Drop { application_id, .. } => application_id.clone(),
@@ -84,7 +86,7 @@ impl<O: Organisation> Item<O> {
                 }
                 (ParkedInput::Message { .. }, None) => None,
             },
-            Item::Unreadable { .. } | Item::Drop { .. } | Item::Unfrozen { .. } => None,
+            Item::Unreadable { .. } | Item::Drop { .. } | Item::Unfrozen { .. } | Item::Account { .. } => None,
         }
     }
 
@@ -98,7 +100,7 @@ impl<O: Organisation> Item<O> {
                 Some(ParkedInput::Port { application_id: application_id.clone(), answer: answer.clone() })
             }
             Item::Retry { input, .. } => Some(input.clone()),
-            Item::Command(_) | Item::Drop { .. } | Item::Unfrozen { .. } => None,
+            Item::Command(_) | Item::Drop { .. } | Item::Unfrozen { .. } | Item::Account { .. } => None,
         }
     }
 }

@@ -171,15 +171,7 @@ impl Links {
             Ok(frame) => frame,
             Err(refusal) => {
                 self.metrics.frames_refused.inc();
-                let kept = Arc::make_mut(&mut self.evidence).refused(batch, at, from, &refusal, bytes);
-                match kept {
-                    Some(KEPT_A_DAY) => {
-                        tracing::warn!(partner = %from, %refusal, "a frame is refused; more of this reason are only counted today");
-                    }
-                    Some(_) => tracing::warn!(partner = %from, %refusal, "a frame is refused"),
-                    None => drop(self.metrics.evidence_dropped.inc()),
-                }
-                return Ok(Taken { must_commit: kept.is_some(), ..Taken::default() });
+                return Ok(self.refused(batch, at, from, refusal.code(), &refusal.to_string(), bytes));
             }
         };
         if frame.preamble().is_numbered() && !open_for_all {
@@ -217,11 +209,25 @@ impl Links {
                 Ok(Taken::default())
             }
             Verdict::Gap { expected } => {
-                tracing::debug!(partner = %from, expected, "a gap: the frame is dropped");
-                Ok(Taken::default())
+                self.metrics.frames_beyond_gap.inc();
+                let why = format!("it begins at {}, expected is {expected}", frame.preamble().first());
+                Ok(self.refused(batch, at, from, "gap", &why, bytes))
             }
             Verdict::Nothing | Verdict::Unverified | Verdict::NotYet | Verdict::Frozen => Ok(Taken::default()),
         }
+    }
+
+    /// Drops a frame and keeps it as evidence, if there is room.
+    fn refused(&mut self, batch: &mut Batch, at: i64, from: Party, reason: &str, why: &str, bytes: &Bytes) -> Taken {
+        let kept = Arc::make_mut(&mut self.evidence).refused(batch, at, from, reason, why, bytes);
+        match kept {
+            Some(KEPT_A_DAY) => {
+                tracing::warn!(partner = %from, reason, why, "a frame is refused; more of this reason are only counted today");
+            }
+            Some(_) => tracing::warn!(partner = %from, reason, why, "a frame is refused"),
+            None => drop(self.metrics.evidence_dropped.inc()),
+        }
+        Taken { must_commit: kept.is_some(), ..Taken::default() }
     }
 
     fn read(&self, from: Party, seq: u64, bytes: &[u8]) -> Result<Received, Unreadable> {

@@ -192,8 +192,12 @@ async fn a_freeze_ends_when_a_second_person_confirms_what_the_first_proposed() {
     for (who, body) in [("operator", &keep), ("operator", &keep), ("operator2", &adopt), ("operator", &keep)] {
         assert_eq!(service.send(service.post(who, path, body)).await.status, 202);
     }
-    assert_eq!(service.send(service.post("operator2", path, &keep)).await.status, 204);
-    assert_eq!(writer.await.unwrap(), "bank KeepOurHeads person:operator person:operator2 对方已更正");
+    let confirm = json!({ "resolution": "keep_our_heads", "because": "已核对" });
+    assert_eq!(service.send(service.post("operator2", path, &confirm)).await.status, 204);
+    assert_eq!(
+        writer.await.unwrap(),
+        "bank KeepOurHeads person:operator person:operator2 person:operator：对方已更正；person:operator2：已核对"
+    );
     let post = |path: &str, body: &Value| service.post("operator", path, body);
     service.send(post("/api/v1/channels/stranger/resolution", &keep)).await.is(404, "NOT_FOUND");
     service.send(post(path, &json!({ "resolution": "melt", "because": "x" }))).await.is(422, "INVALID");
@@ -205,12 +209,13 @@ async fn operators_settle_parked_inputs_with_a_reason() {
     let mut ends = service.ends.take().unwrap();
     let writer = tokio::spawn(async move {
         let mut said = Vec::new();
-        while said.len() < 5 {
+        while said.len() < 6 {
             match ends.maintenance.recv().await.unwrap() {
                 Maintenance::Retry { position, because, reply } => {
                     said.push(format!("retry {position} {because}"));
                     let outcome = match position {
                         7 => Retried::Decided,
+                        5 => Retried::TooEarly,
                         8 => Retried::StillParked { position: 9, why: "no calendar of 2027".into() },
                         _ => Retried::Unknown,
                     };
@@ -233,6 +238,7 @@ async fn operators_settle_parked_inputs_with_a_reason() {
     let detail = answer.body["detail"].as_str().unwrap();
     assert!(detail.contains("流水号 9 ") && detail.contains("no calendar of 2027"), "{detail}");
     service.send(service.post("operator", "/api/v1/parked/6/retry", &because)).await.is(404, "NOT_FOUND");
+    service.send(service.post("operator", "/api/v1/parked/5/retry", &because)).await.is(503, "GREETING");
     assert_eq!(service.send(service.post("operator", "/api/v1/parked/7/drop", &because)).await.status, 204);
     service.send(service.post("operator", "/api/v1/parked/8/drop", &because)).await.is(404, "NOT_FOUND");
     assert_eq!(
@@ -241,6 +247,7 @@ async fn operators_settle_parked_inputs_with_a_reason() {
             "retry 7 person:operator：对方已更正",
             "retry 8 person:operator：对方已更正",
             "retry 6 person:operator：对方已更正",
+            "retry 5 person:operator：对方已更正",
             "drop 7 person:operator：对方已更正",
             "drop 8 person:operator：对方已更正"
         ]
@@ -254,10 +261,11 @@ async fn an_account_is_made_with_a_token_that_is_kept_only_as_its_hash() {
     let mut service = Service::start().await;
     let mut ends = service.ends.take().unwrap();
     let writer = tokio::spawn(async move {
-        let Some(Maintenance::Token { hash, account, person, roles, reply }) = ends.maintenance.recv().await else {
+        let Some(Maintenance::Token { hash, account, person, roles, by, reply }) = ends.maintenance.recv().await else {
             panic!()
         };
         reply.send(()).unwrap();
+        assert_eq!(by, "person:operator");
         (hash, account, person, roles)
     });
     let new = json!({ "account": "zhang", "person": "person:zhang", "roles": ["looker", "applicant"] });
