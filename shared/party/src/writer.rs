@@ -8,6 +8,7 @@ mod deciding;
 mod evidence;
 pub(crate) mod item;
 mod links;
+mod rings;
 mod working;
 
 use crate::{
@@ -15,9 +16,10 @@ use crate::{
     config::Config,
     handle::{Backlog, Changes, CommandWork, Maintenance, Reply},
     journal::{self, Entry},
+    key_change::SigningKeys,
     metrics::Metrics,
     nats::{Ack, Incoming},
-    pairing::Pairing,
+    pairing::{Pairing, PairingError},
     spans::Exporter,
     store::{
         Batch, Store, StoreError, Tip,
@@ -25,7 +27,6 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use channel::SigningKey;
 use deciding::{Decided, Deciding, Failed};
 use domain::{ApplicationId, Moment, Party};
 use item::{Item, ParkedInput};
@@ -69,6 +70,9 @@ pub enum WriterError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The private key that has to sign is not at hand.
+    #[error(transparent)]
+    Key(#[from] PairingError),
     /// A row that this build cannot read, or another defect that parking cannot help.
     #[error("the writer cannot go on: {0}")]
     Defect(String),
@@ -107,7 +111,8 @@ struct Round<O: Organisation> {
     must_commit: bool,
     maintenance: Vec<oneshot::Sender<bool>>,
     tokens: Vec<oneshot::Sender<()>>,
-    unfrozen: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Answers to two persons.
+    confirmed: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
 impl<O: Organisation> Writer<O> {
@@ -125,7 +130,7 @@ impl<O: Organisation> Writer<O> {
         orders: Option<mpsc::Sender<PortOrder>>,
         config: &Config,
         pairing: &Pairing,
-        key: SigningKey,
+        keys: SigningKeys,
         clock: BusinessClock,
         changes: Arc<Changes>,
         metrics: Arc<Metrics>,
@@ -133,7 +138,7 @@ impl<O: Organisation> Writer<O> {
     ) -> Result<Self, WriterError> {
         let at = Moment::from_millis(clock.now().millis().max(tip.at));
         let links =
-            Links::start(O::PARTY, &mut store, pairing, key, publishers, config, at, Arc::clone(&metrics)).await?;
+            Links::start(O::PARTY, &mut store, pairing, keys, publishers, config, at, Arc::clone(&metrics)).await?;
         let parked = store.standing_still().await?;
         let (_, next_wake) = store.due(i64::MIN, 1).await?;
         let mut writer = Writer {
@@ -296,7 +301,7 @@ impl<O: Organisation> Writer<O> {
         tokio::select! {
             biased;
             Some(incoming) = queues.frames.recv() => First::Frame(Box::new(incoming)),
-            Some(maintenance) = queues.maintenance.recv() => First::Maintenance(maintenance),
+            Some(maintenance) = queues.maintenance.recv() => First::Maintenance(Box::new(maintenance)),
             // Until the partners have shown their heads nothing new may be said, so nothing that says something is taken.
             Some((id, answer)) = queues.ports.recv(), if open => First::Port(id, answer),
             () = timer, if open => First::Timer,
@@ -349,17 +354,19 @@ impl<O: Organisation> Writer<O> {
             must_commit: false,
             maintenance: Vec::new(),
             tokens: Vec::new(),
-            unfrozen: Vec::new(),
+            confirmed: Vec::new(),
         };
         let mut command = None;
         match first {
             First::Frame(incoming) => self.take_frame(&mut round, *incoming, now_ms).await?,
             First::Port(application_id, answer) => round.items.push(Item::Port { application_id, answer }),
-            First::Maintenance(maintenance) => self.take_maintenance(&mut round, maintenance).await?,
+            First::Maintenance(maintenance) => self.take_maintenance(&mut round, *maintenance).await?,
             First::Command(work) => command = Some(work),
             First::Timer | First::LinkTimer => {}
         }
+        // Beside a change of key no frame is taken: it could freeze a channel on which the change has to be said.
         while round.items.len() < self.batch_inputs
+            && !round.links.changes_key()
             && let Some(incoming) = self.next_frame()
         {
             self.take_frame(&mut round, incoming, now_ms).await?;
@@ -418,6 +425,7 @@ impl<O: Organisation> Writer<O> {
             Ok(received) => Item::Message(received.into()),
             Err(why) => Item::Unreadable { from, seq, why },
         }));
+        round.items.extend(taken.key_changed.map(|record| Item::PartnerKeyChanged { from, record }));
         // Acknowledging the last frame acknowledges all before it.
         round.acks.insert(from, ack);
         Ok(())
@@ -438,13 +446,23 @@ impl<O: Organisation> Writer<O> {
                         let record =
                             json!({ "channel": partner, "unfrozen": unfrozen, "because": because }).to_string();
                         round.items.push(Item::Unfrozen { partner, record });
-                        round.unfrozen.push(reply);
+                        round.confirmed.push(reply);
                     }
                     Err(why) => {
                         let _ = reply.send(Err(why));
                     }
                 }
             }
+            Maintenance::ChangeKey { key, persons, because, reply } => match round.links.change_key(key) {
+                Ok(()) => {
+                    let record = json!({ "signing_key": key, "decided_by": persons, "because": because }).to_string();
+                    round.items.push(Item::KeyChanged { record });
+                    round.confirmed.push(reply);
+                }
+                Err(why) => {
+                    let _ = reply.send(Err(why));
+                }
+            },
             Maintenance::Retry { position, because, reply } => {
                 let found = self.store.parked_from(position).await?;
                 let known = !found.is_empty();
@@ -582,7 +600,7 @@ impl<O: Organisation> Writer<O> {
         let (states, earliest) = working.save(&mut batch, position).map_err(|error| defect(error.to_string()))?;
         let mut to = journal::append(&mut batch, &self.tip, &done.entries, states);
         to.exported = self.spans.exported();
-        let built = links.build(&done.messages, to.position, &mut batch).map_err(|error| defect(error.to_string()))?;
+        let built = links.build(&done.messages, to.position, at, &mut batch).map_err(defect)?;
         links.save(&self.links, &mut batch);
         if rehearsal {
             self.store.rehearse(batch, &self.tip, &to).await?;
@@ -635,7 +653,7 @@ impl<O: Organisation> Writer<O> {
         for reply in round.maintenance {
             let _ = reply.send(true);
         }
-        for reply in round.unfrozen {
+        for reply in round.confirmed {
             let _ = reply.send(Ok(()));
         }
         for reply in round.tokens {
@@ -711,7 +729,7 @@ impl Stopped {
 enum First<O: Organisation> {
     Frame(Box<Incoming>),
     Port(ApplicationId, PortAnswer),
-    Maintenance(Maintenance),
+    Maintenance(Box<Maintenance>),
     Timer,
     Command(Box<CommandWork<O::Command>>),
     LinkTimer,

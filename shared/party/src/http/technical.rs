@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use channel::{Resolution, TwoPersons};
+use channel::{PublicKey, Resolution, TwoPersons};
 use domain::{Moment, Party};
 use organisation::Organisation;
 use rand::RngCore;
@@ -114,8 +114,25 @@ pub struct ChannelResolution {
     because: String,
 }
 
-/// What one person has proposed for a frozen channel and another has not confirmed yet. A restart forgets it.
-pub(super) type Proposals = Mutex<BTreeMap<Party, (Resolution, String)>>;
+/// What one person has proposed and another has not confirmed yet, by what it is about. A restart forgets it.
+pub(super) type Proposals = Mutex<BTreeMap<String, (String, String)>>;
+
+/// The two persons who want the same of this; `None`: nobody else has said it, and the proposal stands until somebody does.
+fn two_persons<O: Organisation>(app: &App<O>, about: String, proposal: String, person: &str) -> Option<TwoPersons> {
+    let mut proposals = app.proposals.lock().unwrap_or_else(PoisonError::into_inner);
+    match proposals.remove(&about) {
+        Some((proposed, first)) if proposed == proposal && first != person => TwoPersons::new(&first, person),
+        _ => {
+            proposals.insert(about, (proposal, person.to_owned()));
+            None
+        }
+    }
+}
+
+/// Another person has to say the same.
+fn proposed(body: &Value) -> Response {
+    (StatusCode::ACCEPTED, axum::Json(body)).into_response()
+}
 
 /// `POST /api/v1/channels/{partner}/resolution`: the first person proposes, the second confirms the same.
 pub(super) async fn resolve_channel<O: Organisation>(
@@ -126,23 +143,39 @@ pub(super) async fn resolve_channel<O: Organisation>(
     let partner: Party = partner.parse().map_err(|_| Problem::not_found("没有此合作方。"))?;
     let ChannelResolution { resolution, because } = writing.json()?;
     let person = writing.caller.person.to_string();
-    let first = {
-        let mut proposals = app.proposals.lock().unwrap_or_else(PoisonError::into_inner);
-        match proposals.remove(&partner) {
-            Some((proposed, first)) if proposed == resolution && first != person => first,
-            _ => {
-                proposals.insert(partner, (resolution, person.clone()));
-                let body = json!({ "state": "proposed", "resolution": resolution, "by": person });
-                return Ok((StatusCode::ACCEPTED, axum::Json(body)).into_response());
-            }
-        }
-    };
-    let Some(persons) = TwoPersons::new(&first, &person) else {
-        return Err(Problem::conflict("FOUR_EYES", "须由两人分别提议和确认。"));
+    let Some(persons) = two_persons(&app, format!("channel/{partner}"), format!("{resolution:?}"), &person) else {
+        return Ok(proposed(&json!({ "state": "proposed", "resolution": resolution, "by": person })));
     };
     match app.maintain(|reply| Maintenance::Unfreeze { partner, resolution, persons, because, reply }).await? {
         Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
         Err(why) => Err(Problem::conflict("CHANNEL", format!("通道未解除冻结：{why}。"))),
+    }
+}
+
+/// Which key is to sign from now on.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SigningKeyChange {
+    /// 新的签名公钥，64 位十六进制数字，由 `nuan keys rotate` 显示
+    #[schema(value_type = String)]
+    key: PublicKey,
+    /// 理由
+    because: String,
+}
+
+/// `POST /api/v1/signing-key`: the first person proposes, the second confirms the same key.
+pub(super) async fn change_signing_key<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    writing: Writing,
+) -> Result<Response, Problem> {
+    let SigningKeyChange { key, because } = writing.json()?;
+    let person = writing.caller.person.to_string();
+    let Some(persons) = two_persons(&app, "signing-key".into(), key.to_string(), &person) else {
+        return Ok(proposed(&json!({ "state": "proposed", "key": key, "by": person })));
+    };
+    match app.maintain(|reply| Maintenance::ChangeKey { key, persons, because, reply }).await? {
+        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(why) => Err(Problem::conflict("SIGNING_KEY", format!("签名密钥未更换：{why}。"))),
     }
 }
 

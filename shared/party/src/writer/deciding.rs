@@ -125,7 +125,13 @@ impl<O: Organisation> Deciding<'_, O> {
             Item::Drop { position, because, application_id } => {
                 self.settle_parked(*position, "dropped", because, application_id.as_deref());
             }
-            Item::Unfrozen { partner, record } => self.unfrozen(*partner, record),
+            Item::Unfrozen { partner, record } => {
+                // The channel's incident is settled.
+                self.done.batch.delete(&INCIDENT, links::incident_id(*partner));
+                self.note("repair", "operator".into(), record);
+            }
+            Item::KeyChanged { record } => self.note("repair", "operator".into(), record),
+            Item::PartnerKeyChanged { from, record } => self.note("key_changed", from.to_string(), record),
             // Behind a retry that failed again everything goes on waiting.
             Item::Retry { .. } if application.as_ref().is_some_and(|id| self.stuck.contains(id)) => {}
             Item::Retry { .. } => self.decide(at, item, input).await?,
@@ -453,14 +459,13 @@ impl<O: Organisation> Deciding<'_, O> {
         });
     }
 
-    /// The channel's incident is settled, and the journal says by whom.
-    fn unfrozen(&mut self, partner: Party, record: &str) {
-        self.done.batch.delete(&INCIDENT, links::incident_id(partner));
+    /// What happened to a channel, and by whom: a journal row without a decision of the core.
+    fn note(&mut self, kind: &'static str, source: String, record: &str) {
         self.position += 1;
         self.done.entries.push(Entry {
             at: self.at.millis(),
-            kind: "repair",
-            source: "operator".into(),
+            kind,
+            source,
             input: record.to_owned(),
             recorded: "[]".into(),
             ..Entry::default()

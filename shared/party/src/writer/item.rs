@@ -32,6 +32,10 @@ pub(crate) enum Item<O: Organisation> {
     },
     /// Two persons ended the freeze of a channel; `record` says who, how and why, as JSON.
     Unfrozen { partner: Party, record: String },
+    /// Two persons had the own key changed; `record` says who, to which key and why, as JSON.
+    KeyChanged { record: String },
+    /// A partner signs with another key from a number on; `record` says which, as JSON.
+    PartnerKeyChanged { from: Party, record: String },
     /// An operator drops a parked input.
     Drop { position: u64, because: String, application_id: Option<String> },
 }
@@ -58,7 +62,11 @@ impl<O: Organisation> Item<O> {
             Item::Unreadable { why: Unreadable::UnknownType { application_id, .. }, .. } => {
                 application_id.as_ref().map(ToString::to_string)
             }
-            Item::Unreadable { .. } | Item::Command(_) | Item::Unfrozen { .. } => None,
+            Item::Unreadable { .. }
+            | Item::Command(_)
+            | Item::Unfrozen { .. }
+            | Item::KeyChanged { .. }
+            | Item::PartnerKeyChanged { .. } => None,
             Item::Due(key) => application_of(key),
             Item::Port { application_id, .. } => Some(application_id.to_string()),
             Item::Retry { application_id, .. } | Item::Drop { application_id, .. } => application_id.clone(),
@@ -83,7 +91,11 @@ impl<O: Organisation> Item<O> {
                 }
                 (ParkedInput::Message { .. }, None) => None,
             },
-            Item::Unreadable { .. } | Item::Drop { .. } | Item::Unfrozen { .. } => None,
+            Item::Unreadable { .. }
+            | Item::Drop { .. }
+            | Item::Unfrozen { .. }
+            | Item::KeyChanged { .. }
+            | Item::PartnerKeyChanged { .. } => None,
         }
     }
 
@@ -97,7 +109,11 @@ impl<O: Organisation> Item<O> {
                 Some(ParkedInput::Port { application_id: application_id.clone(), answer: answer.clone() })
             }
             Item::Retry { input, .. } => Some(input.clone()),
-            Item::Command(_) | Item::Drop { .. } | Item::Unfrozen { .. } => None,
+            Item::Command(_)
+            | Item::Drop { .. }
+            | Item::Unfrozen { .. }
+            | Item::KeyChanged { .. }
+            | Item::PartnerKeyChanged { .. } => None,
         }
     }
 }
