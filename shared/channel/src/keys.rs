@@ -201,6 +201,11 @@ impl KeyRing {
         self.changes.last().map_or(&self.first, |entry| &entry.key)
     }
 
+    /// Whether this key is or was one of these.
+    pub fn holds(&self, key: &PublicKey) -> bool {
+        self.first == *key || self.changes.iter().any(|entry| entry.key == *key)
+    }
+
     /// The key that signs a frame whose first number is `seq`.
     pub fn in_force_at(&self, seq: u64) -> &PublicKey {
         let entry = self.changes.iter().rev().find(|entry| entry.from_seq <= seq);
@@ -238,6 +243,7 @@ impl KeyRing {
 /// new key` (32, 1, 32 and 32 bytes after the prefix). It is the last message of its frame; frames after it are signed by the
 /// new key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KeyChange {
     /// The key in force up to and including the frame that carries this.
     pub old_key: PublicKey,

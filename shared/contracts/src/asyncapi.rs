@@ -23,7 +23,7 @@ pub(crate) fn document_by(readers: fn(Kind) -> &'static [Reader]) -> Value {
             }
             let id = format!("{from}_to_{to}");
             let reference = |name: &str| json!({ "$ref": format!("#/channels/{id}/messages/{name}") });
-            let said: Vec<Value> = kinds.iter().map(|kind| reference(kind.name())).collect();
+            let mut said: Vec<Value> = kinds.iter().map(|kind| reference(kind.name())).collect();
             let mut messages = Map::new();
             let mut heard = Vec::new();
             for kind in kinds {
@@ -34,6 +34,9 @@ pub(crate) fn document_by(readers: fn(Kind) -> &'static [Reader]) -> Value {
                     messages.insert(name, message(kind, reader));
                 }
             }
+            messages.insert("channel.key_changed".into(), key_changed(from));
+            heard.push(reference("channel.key_changed"));
+            said.push(reference("channel.key_changed"));
             channels.insert(
                 id.clone(),
                 json!({
@@ -96,6 +99,42 @@ fn message(kind: Kind, reader: &Reader) -> Value {
                 "traceparent": { "type": "string", "description": "W3C trace context" },
                 "datacontenttype": { "const": "application/json" },
                 "data": reader.schema(),
+            },
+        },
+    })
+}
+
+/// A change of key, as `channel` defines it: the content of the last message of its frame.
+fn key_changed(from: Party) -> Value {
+    let hex = |digits: u8, what: &str| json!({ "type": "string", "pattern": format!("^[0-9a-f]{{{digits}}}$"), "description": what });
+    json!({
+        "name": wire::KEY_CHANGED,
+        "title": "channel.key_changed",
+        "summary": "From the next frame on the sender signs with another key.",
+        "contentType": "application/cloudevents+json",
+        "payload": {
+            "type": "object",
+            "required": ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"],
+            "additionalProperties": false,
+            "properties": {
+                "specversion": { "const": "1.0" },
+                "id": { "type": "string", "description": "`<from>-<to>-<sequence>`" },
+                "source": { "const": format!("/nuan/{from}") },
+                "type": { "const": wire::KEY_CHANGED },
+                "subject": { "const": from },
+                "time": { "type": "string", "format": "date-time" },
+                "datacontenttype": { "const": "application/json" },
+                "data": {
+                    "type": "object",
+                    "required": ["old_key", "new_key", "signed_by_old", "signed_by_new"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "old_key": hex(64, "Ed25519 key in force up to this frame"),
+                        "new_key": hex(64, "Ed25519 key in force after it"),
+                        "signed_by_old": hex(128, "the old key's signature under both"),
+                        "signed_by_new": hex(128, "the new key's signature under both"),
+                    },
+                },
             },
         },
     })

@@ -16,6 +16,9 @@ use std::borrow::Cow;
 /// The media type of a frame's body.
 pub const BATCH_MEDIA_TYPE: &str = "application/cloudevents-batch+json";
 
+/// The CloudEvent type of a change of key. It is no [`Message`]: channels say it to each other, and no core hears of it.
+pub const KEY_CHANGED: &str = "nuan.channel.key_changed.v1";
+
 /// What the shell adds to a message when it sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope<'a> {

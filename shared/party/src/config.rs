@@ -35,6 +35,9 @@ pub struct Config {
     pub nats_admin_seed: SecretString,
     /// File with the signing key (`nuan keys new`); nobody else may read it.
     pub signing_key_file: PathBuf,
+    /// File with the key that is to sign next (`nuan keys rotate`); nobody else may read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_signing_key_file: Option<PathBuf>,
     /// File with the partners' public keys.
     pub pairing_file: PathBuf,
     /// File with 64 hex digits: the vault key; nobody else may read it.

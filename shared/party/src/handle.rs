@@ -121,6 +121,17 @@ pub enum Maintenance {
         /// Done, or why not.
         reply: oneshot::Sender<Result<(), String>>,
     },
+    /// Tells every partner that another key signs from now on, as two persons decided.
+    ChangeKey {
+        /// The next key; its private half is at hand.
+        key: channel::PublicKey,
+        /// Who they are.
+        persons: channel::TwoPersons,
+        /// Why.
+        because: String,
+        /// Done, or why not.
+        reply: oneshot::Sender<Result<(), String>>,
+    },
     /// Writes an account's bearer token, hashed.
     Token {
         /// SHA-256 of the token.

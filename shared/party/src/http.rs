@@ -123,6 +123,7 @@ pub fn router<O: Organisation>(
         .route("/api/v1/parked/{position}/retry", routing::post(technical::retry::<O>))
         .route("/api/v1/parked/{position}/drop", routing::post(technical::drop_parked::<O>))
         .route("/api/v1/channels/{partner}/resolution", routing::post(technical::resolve_channel::<O>))
+        .route("/api/v1/signing-key", routing::post(technical::change_signing_key::<O>))
         .route("/api/v1/balances", routing::get(technical::balances::<O>))
         .route("/api/v1/transfers", routing::get(technical::transfers::<O>))
         .route("/api/v1/backlog", routing::get(technical::backlog::<O>))

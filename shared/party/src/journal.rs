@@ -14,7 +14,7 @@ pub struct Entry {
     pub at: i64,
     /// The application that it concerns.
     pub application_id: Option<String>,
-    /// `started`, `message`, `command`, `due`, `follow`, `port`, `refused`, `parked`, `repair`.
+    /// `started`, `message`, `command`, `due`, `follow`, `port`, `refused`, `parked`, `repair`, `key_changed`.
     pub kind: &'static str,
     /// Who: the partner, the person, the clock.
     pub source: String,

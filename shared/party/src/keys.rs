@@ -2,8 +2,8 @@
 //!
 //! A signing key file is TOML with exactly three fields: `party`, `key_id` (16 hexadecimal digits, to tell files apart
 //! without reading the secret) and `seed` (64 hexadecimal digits). A vault key file is 64 hexadecimal digits. Both are made
-//! by `nuan keys new` with mode 0600. A file that others can read is refused, an existing file is never overwritten, and no
-//! error and no `Debug` shows a secret.
+//! by `nuan keys new`, later signing keys by `nuan keys rotate`, with mode 0600. A file that others can read is refused, an
+//! existing file is never overwritten, and no error and no `Debug` shows a secret.
 
 use std::{
     fs::{self, OpenOptions},

@@ -9,6 +9,7 @@ pub mod config;
 pub mod handle;
 pub mod http;
 pub mod journal;
+pub mod key_change;
 pub mod keys;
 pub mod metrics;
 pub mod nats;

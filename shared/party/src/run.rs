@@ -7,6 +7,7 @@ use crate::{
     clock::BusinessClock,
     config::{BusinessTime, Config, ConfigError, read_vault_key},
     handle::{Changes, Handle},
+    key_change::SigningKeys,
     keys::{KeyFileError, read_signing_key},
     metrics::Metrics,
     nats::{self, ConnectFailed},
@@ -116,8 +117,10 @@ pub async fn run<O: Organisation>(
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let pairing = Pairing::read(&config.pairing_file)?;
-    let key = read_signing_key(&config.signing_key_file, O::PARTY)?;
-    pairing.check(&config.programme, &config.environment, O::PARTY, key.public())?;
+    pairing.check(&config.programme, &config.environment)?;
+    let key = |path: &PathBuf| read_signing_key(path, O::PARTY);
+    let next = config.next_signing_key_file.as_ref().map(key).transpose()?;
+    let keys = SigningKeys::new(key(&config.signing_key_file)?, next);
     let vault = Arc::new(Vault::new(read_vault_key(&config.vault_key_file)?));
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| RunError::Write { path: config.data_dir.clone(), source })?;
@@ -170,7 +173,7 @@ pub async fn run<O: Organisation>(
         orders,
         config,
         &pairing,
-        key,
+        keys,
         clock.clone(),
         Arc::clone(&changes),
         Arc::clone(&metrics),

@@ -344,6 +344,20 @@ impl Store {
         Ok(row.map(|row| row.get(0)))
     }
 
+    /// The changes of key on the channel with a partner, oldest first: who signs, from which number on, the statement as JSON.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn key_changes(&mut self, partner: Party) -> Result<Vec<(String, u64, String)>, StoreError> {
+        let rows = sqlx::query("SELECT signer, from_seq, body FROM key_change WHERE partner = ? ORDER BY from_seq")
+            .bind(partner.to_string())
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(failed("read changes of key"))?;
+        let seq = |seq: i64| u64::try_from(seq).unwrap_or_default();
+        Ok(rows.iter().map(|row| (row.get(0), seq(row.get(1)), row.get(2))).collect())
+    }
+
     /// The stored frame that carries this number.
     ///
     /// # Errors

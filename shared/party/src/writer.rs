@@ -9,6 +9,7 @@ mod deciding;
 mod evidence;
 pub(crate) mod item;
 mod links;
+mod rings;
 mod working;
 
 use crate::{
@@ -16,9 +17,10 @@ use crate::{
     config::Config,
     handle::{Backlog, Changes, CommandWork, Maintenance, Reply, Retried},
     journal::{self, Entry},
+    key_change::SigningKeys,
     metrics::Metrics,
     nats::{Ack, Incoming},
-    pairing::Pairing,
+    pairing::{Pairing, PairingError},
     spans::Exporter,
     store::{
         Batch, Store, StoreError, Tip,
@@ -27,7 +29,6 @@ use crate::{
 };
 use bytes::Bytes;
 use cache::Cache;
-use channel::SigningKey;
 use deciding::{Decided, Deciding, Failed, Undecided};
 use domain::{ApplicationId, Moment, Party};
 use item::{Item, ParkedInput};
@@ -74,6 +75,9 @@ pub enum WriterError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The private key that has to sign is not at hand.
+    #[error(transparent)]
+    Key(#[from] PairingError),
     /// A row that this build cannot read, or another defect that parking cannot help.
     #[error("the writer cannot go on: {0}")]
     Defect(String),
@@ -117,7 +121,8 @@ struct Round<O: Organisation> {
     retry: Option<oneshot::Sender<Retried>>,
     drop: Option<oneshot::Sender<bool>>,
     tokens: Vec<oneshot::Sender<()>>,
-    unfrozen: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Answers to two persons.
+    confirmed: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
 impl<O: Organisation> Writer<O> {
@@ -135,7 +140,7 @@ impl<O: Organisation> Writer<O> {
         orders: Option<mpsc::Sender<PortOrder>>,
         config: &Config,
         pairing: &Pairing,
-        key: SigningKey,
+        keys: SigningKeys,
         clock: BusinessClock,
         changes: Arc<Changes>,
         metrics: Arc<Metrics>,
@@ -143,7 +148,7 @@ impl<O: Organisation> Writer<O> {
     ) -> Result<Self, WriterError> {
         let at = Moment::from_millis(clock.now().millis().max(tip.at));
         let links =
-            Links::start(O::PARTY, &mut store, pairing, key, publishers, config, at, Arc::clone(&metrics)).await?;
+            Links::start(O::PARTY, &mut store, pairing, keys, publishers, config, at, Arc::clone(&metrics)).await?;
         let parked = store.standing_still().await?;
         let (_, next_wake) = store.due(i64::MIN, 1).await?;
         let mut writer = Writer {
@@ -325,7 +330,7 @@ impl<O: Organisation> Writer<O> {
         tokio::select! {
             biased;
             Some(incoming) = queues.frames.recv() => First::Frame(Box::new(incoming)),
-            Some(maintenance) = queues.maintenance.recv() => First::Maintenance(maintenance),
+            Some(maintenance) = queues.maintenance.recv() => First::Maintenance(Box::new(maintenance)),
             // Until the partners have shown their heads nothing new may be said, so nothing that says something is taken.
             Some((id, answer)) = queues.ports.recv(), if open => First::Port(id, answer),
             () = timer, if open => First::Timer,
@@ -380,18 +385,20 @@ impl<O: Organisation> Writer<O> {
             retry: None,
             drop: None,
             tokens: Vec::new(),
-            unfrozen: Vec::new(),
+            confirmed: Vec::new(),
         };
         let mut command = None;
         match first {
             First::Frame(incoming) => self.take_frame(&mut round, *incoming, now_ms).await?,
             First::Port(application_id, answer) => round.items.push(Item::Port { application_id, answer }),
-            First::Maintenance(maintenance) => self.take_maintenance(&mut round, maintenance).await?,
+            First::Maintenance(maintenance) => self.take_maintenance(&mut round, *maintenance).await?,
             First::Command(work) => command = Some(work),
             First::Timer | First::LinkTimer => {}
         }
+        // Beside a change of key no frame is taken: it could freeze a channel on which the change has to be said.
         while round.items.len() < self.batch_inputs
             && round.frame_bytes < BATCH_BYTES
+            && !round.links.changes_key()
             && let Some(incoming) = self.next_frame()
         {
             self.take_frame(&mut round, incoming, now_ms).await?;
@@ -451,6 +458,7 @@ impl<O: Organisation> Writer<O> {
             Ok(received) => Item::Message(received.into()),
             Err(why) => Item::Unreadable { from, seq, why },
         }));
+        round.items.extend(taken.key_changed.map(|record| Item::PartnerKeyChanged { from, record }));
         // Acknowledging the last frame acknowledges all before it.
         round.acks.insert(from, ack);
         Ok(())
@@ -472,7 +480,7 @@ impl<O: Organisation> Writer<O> {
                         let record =
                             json!({ "channel": partner, "unfrozen": unfrozen, "because": because }).to_string();
                         round.items.push(Item::Unfrozen { partner, record });
-                        round.unfrozen.push(reply);
+                        round.confirmed.push(reply);
                     }
                     Err(why) => {
                         let _ = reply.send(Err(why));
@@ -482,6 +490,16 @@ impl<O: Organisation> Writer<O> {
             Maintenance::Retry { reply, .. } if !round.links.are_open() => {
                 let _ = reply.send(Retried::TooEarly);
             }
+            Maintenance::ChangeKey { key, persons, because, reply } => match round.links.change_key(key) {
+                Ok(()) => {
+                    let record = json!({ "signing_key": key, "decided_by": persons, "because": because }).to_string();
+                    round.items.push(Item::KeyChanged { record });
+                    round.confirmed.push(reply);
+                }
+                Err(why) => {
+                    let _ = reply.send(Err(why));
+                }
+            },
             Maintenance::Retry { position, because, reply } => {
                 let found = self.store.parked_from(position).await?;
                 if found.is_empty() {
@@ -617,7 +635,7 @@ impl<O: Organisation> Writer<O> {
         let inputs = std::mem::take(&mut done.entries);
         let mut to = journal::append(&mut batch, &self.tip, inputs, saved.states);
         to.exported = self.spans.exported();
-        let built = links.build(&done.messages, to.position, &mut batch).map_err(|error| defect(error.to_string()))?;
+        let built = links.build(&done.messages, to.position, at, &mut batch).map_err(defect)?;
         links.save(&self.links, &mut batch);
         if rehearsal {
             self.store.rehearse(batch, &self.tip, &to).await?;
@@ -678,7 +696,7 @@ impl<O: Organisation> Writer<O> {
         if let Some(reply) = round.drop {
             let _ = reply.send(true);
         }
-        for reply in round.unfrozen {
+        for reply in round.confirmed {
             let _ = reply.send(Ok(()));
         }
         for reply in round.tokens {
@@ -758,7 +776,7 @@ impl Stopped {
 enum First<O: Organisation> {
     Frame(Box<Incoming>),
     Port(ApplicationId, PortAnswer),
-    Maintenance(Maintenance),
+    Maintenance(Box<Maintenance>),
     Timer,
     Command(Box<CommandWork<O::Command>>),
     LinkTimer,

@@ -131,7 +131,7 @@ async fn each_service_stopped_and_started_in_mid_run_goes_on_where_it_was() {
 }
 
 /// Makes `to` hold what `from` holds of a database, and nothing else of it.
-fn copy_database(from: &Path, to: &Path) {
+pub fn copy_database(from: &Path, to: &Path) {
     for name in ["bank.db", "bank.db-wal", "bank.db-shm"] {
         let _ = fs::remove_file(to.join(name));
         if from.join(name).exists() {

@@ -1,4 +1,4 @@
-//! What an attacker has: the union's way onto the broker, whatever keys were stolen, and the frames that went by.
+//! What an attacker has: an organisation's way onto the broker, whatever keys were stolen, and the frames that went by.
 
 use crate::house::{House, PATIENCE};
 use channel::{Head, Header, Heads, Purpose, SigningKey, seal};
@@ -79,34 +79,44 @@ pub fn header(from: Party, to: Party, before: Head, receipt: Head) -> Header {
     }
 }
 
-/// A connection with the union's app seed: it may publish whatever bytes it likes as the union.
-pub struct Attacker(async_nats::Client);
+/// A connection with an organisation's app seed: it may publish whatever bytes it likes as that organisation.
+pub struct Attacker {
+    client: async_nats::Client,
+    party: Party,
+}
 
 impl Attacker {
-    pub async fn of(house: &House) -> Self {
-        let seed = house.broker.seed(Party::Union, Access::App).unwrap();
-        Attacker(party::nats::connect(&house.broker.url(), &seed, "attacker", "_INBOX_union").await.unwrap())
+    pub async fn of(house: &House, party: Party) -> Self {
+        let seed = house.broker.seed(party, Access::App).unwrap();
+        let inbox = format!("_INBOX_{party}");
+        let client = party::nats::connect(&house.broker.url(), &seed, "attacker", &inbox).await.unwrap();
+        Attacker { client, party }
     }
 
-    /// Publishes these bytes as a frame from the union to `to`.
+    /// Publishes these bytes as a frame to `to`.
     pub async fn publish(&self, to: Party, bytes: Vec<u8>) {
-        self.0.publish(party::nats::subject(Party::Union, to), bytes.into()).await.unwrap();
-        self.0.flush().await.unwrap();
+        self.client.publish(party::nats::subject(self.party, to), bytes.into()).await.unwrap();
+        self.client.flush().await.unwrap();
     }
 }
 
 /// The reasons for which the bank refused what came from the union, in order, once there are `count` of them.
 pub async fn refusals(house: &House, count: usize) -> Vec<String> {
+    at_least(house, Party::Bank, count, "SELECT why FROM audit WHERE partner = 'union' ORDER BY id").await
+}
+
+/// The texts that this query selects, once there are `count` of them.
+pub async fn at_least(house: &House, party: Party, count: usize, sql: &'static str) -> Vec<String> {
     let waited = tokio::time::timeout(PATIENCE, async {
         loop {
-            let found = texts(house, Party::Bank, "SELECT why FROM audit WHERE partner = 'union' ORDER BY id").await;
+            let found = texts(house, party, sql).await;
             if found.len() >= count {
                 return found;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     });
-    waited.await.unwrap_or_else(|_| panic!("there are not {count} refusals"))
+    waited.await.unwrap_or_else(|_| panic!("there are not {count}: {sql}"))
 }
 
 /// The union says these messages as a union with a defect would: numbered, chained and signed with its own key, in its own

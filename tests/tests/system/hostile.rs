@@ -33,7 +33,7 @@ fn changed(bytes: &[u8], at: usize) -> Vec<u8> {
 async fn frames_that_the_union_did_not_sign_are_refused_and_audited_and_the_channel_goes_on() {
     let house = House::open().await;
     disbursed(&house, 1).await;
-    let attacker = Attacker::of(&house).await;
+    let attacker = Attacker::of(&house, Party::Union).await;
     let now = heads(&house, Party::Union, Party::Bank).await;
     let next = header(Party::Union, Party::Bank, now.sent, now.received);
     let message = [b"{}".to_vec()];
@@ -86,7 +86,7 @@ async fn of_a_flood_of_bad_frames_some_of_each_reason_and_day_are_kept_and_every
     const KEPT: usize = 64;
     let mut house = House::open().await;
     disbursed(&house, 1).await;
-    let attacker = Attacker::of(&house).await;
+    let attacker = Attacker::of(&house, Party::Union).await;
     let now = heads(&house, Party::Union, Party::Bank).await;
     let next = header(Party::Union, Party::Bank, now.sent, now.received);
     let by_a_stranger = seal(&next, &["{}"], &stranger()).unwrap().bytes;
@@ -133,7 +133,7 @@ async fn of_a_flood_of_bad_frames_some_of_each_reason_and_day_are_kept_and_every
 async fn replayed_frames_and_frames_beyond_a_gap_change_nothing() {
     let house = House::open().await;
     disbursed(&house, 1).await;
-    let attacker = Attacker::of(&house).await;
+    let attacker = Attacker::of(&house, Party::Union).await;
     let before = state_of(&house, Party::Bank).await;
     let channel = heads(&house, Party::Bank, Party::Union).await;
     let said = frames(&house, Party::Union, Party::Bank).await;
@@ -165,7 +165,7 @@ async fn other_content_under_a_used_number_freezes_the_channel_with_both_frames_
     setup.guarantor.net_assets_fen = Fen::new(ASKED_FEN * 10);
     let mut house = House::with(setup).await;
     disbursed(&house, 1).await;
-    let attacker = Attacker::of(&house).await;
+    let attacker = Attacker::of(&house, Party::Union).await;
     let union = key(&house, Party::Union);
     let first = frames(&house, Party::Union, Party::Bank).await.remove(0);
     let ring = KeyRing::new(*union.public());

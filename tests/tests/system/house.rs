@@ -245,12 +245,18 @@ impl House {
         self.bank = Running::start(self.setup.bank.clone(), &self.files[&Party::Bank]).await;
     }
 
+    /// Changes a party's configuration from its next start on.
+    pub fn configure(&self, party: Party, change: impl FnOnce(&mut toml::Table)) {
+        let file = &self.files[&party];
+        let mut config: toml::Table = std::fs::read_to_string(file).unwrap().parse().unwrap();
+        change(&mut config);
+        std::fs::write(file, toml::to_string(&config).unwrap()).unwrap();
+    }
+
     /// From the next start on all three send their spans there.
     pub fn trace_to(&self, endpoint: &str) {
-        for file in self.files.values() {
-            let mut config: toml::Table = std::fs::read_to_string(file).unwrap().parse().unwrap();
-            config.insert("otlp_endpoint".into(), endpoint.into());
-            std::fs::write(file, toml::to_string(&config).unwrap()).unwrap();
+        for party in Party::ALL {
+            self.configure(party, |config| drop(config.insert("otlp_endpoint".into(), endpoint.into())));
         }
     }
 

@@ -11,6 +11,7 @@ mod hostile;
 mod house;
 mod journey;
 mod journeys;
+mod key_change;
 mod rotel;
 mod traces;
 mod traces_again;

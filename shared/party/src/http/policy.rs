@@ -233,6 +233,12 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             "解除通道冻结：一人提议（202），另一人以相同决定确认（204）",
             described::<super::technical::ChannelResolution>(),
         ),
+        Route::post(
+            "/api/v1/signing-key",
+            REPAIR,
+            "更换签名密钥并通知各方：一人提议（202），另一人以相同公钥确认（204）",
+            described::<super::technical::SigningKeyChange>(),
+        ),
         Route::get("/api/v1/balances", BOOKS, "账户余额", list_of("Balances", &named("Balance", ObjectBuilder::new())))
             .with([Parameter::query("prefix", Kind::Text, "只列以此开头的科目")]),
         Route::get(

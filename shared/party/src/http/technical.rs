@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use channel::{Resolution, TwoPersons};
+use channel::{PublicKey, Resolution, TwoPersons};
 use domain::{Moment, Party};
 use organisation::Organisation;
 use rand::RngCore;
@@ -128,8 +128,34 @@ pub struct ChannelResolution {
     because: String,
 }
 
-/// What one person has proposed for a frozen channel, and why, and another has not confirmed yet. A restart forgets it.
-pub(super) type Proposals = Mutex<BTreeMap<Party, (Resolution, String, String)>>;
+/// What one person has proposed and another has not confirmed yet, by what it is about: what, who, why. A restart forgets it.
+pub(super) type Proposals = Mutex<BTreeMap<String, (String, String, String)>>;
+
+/// The two persons who want the same of this, and what each gives as the reason; `None`: nobody else has said it, and the
+/// proposal stands until somebody does.
+fn two_persons<O: Organisation>(
+    app: &App<O>,
+    about: String,
+    proposal: String,
+    person: &str,
+    because: String,
+) -> Option<(TwoPersons, String)> {
+    let mut proposals = app.proposals.lock().unwrap_or_else(PoisonError::into_inner);
+    match proposals.remove(&about) {
+        Some((proposed, first, why)) if proposed == proposal && first != person => {
+            Some((TwoPersons::new(&first, person)?, format!("{first}：{why}；{person}：{because}")))
+        }
+        _ => {
+            proposals.insert(about, (proposal, person.to_owned(), because));
+            None
+        }
+    }
+}
+
+/// Another person has to say the same.
+fn proposed(body: &Value) -> Response {
+    (StatusCode::ACCEPTED, axum::Json(body)).into_response()
+}
 
 /// `POST /api/v1/channels/{partner}/resolution`: the first person proposes, the second confirms the same.
 pub(super) async fn resolve_channel<O: Organisation>(
@@ -140,24 +166,40 @@ pub(super) async fn resolve_channel<O: Organisation>(
     let partner: Party = partner.parse().map_err(|_| Problem::not_found("没有此合作方。"))?;
     let ChannelResolution { resolution, because } = writing.json()?;
     let person = writing.caller.person.to_string();
-    let (first, first_because) = {
-        let mut proposals = app.proposals.lock().unwrap_or_else(PoisonError::into_inner);
-        match proposals.remove(&partner) {
-            Some((proposed, first, why)) if proposed == resolution && first != person => (first, why),
-            _ => {
-                proposals.insert(partner, (resolution, person.clone(), because));
-                let body = json!({ "state": "proposed", "resolution": resolution, "by": person });
-                return Ok((StatusCode::ACCEPTED, axum::Json(body)).into_response());
-            }
-        }
+    let about = format!("channel/{partner}");
+    let Some((persons, because)) = two_persons(&app, about, format!("{resolution:?}"), &person, because) else {
+        return Ok(proposed(&json!({ "state": "proposed", "resolution": resolution, "by": person })));
     };
-    let Some(persons) = TwoPersons::new(&first, &person) else {
-        return Err(Problem::conflict("FOUR_EYES", "须由两人分别提议和确认。"));
-    };
-    let because = format!("{first}：{first_because}；{person}：{because}");
     match app.maintain(|reply| Maintenance::Unfreeze { partner, resolution, persons, because, reply }).await? {
         Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
         Err(why) => Err(Problem::conflict("CHANNEL", format!("通道未解除冻结：{why}。"))),
+    }
+}
+
+/// Which key is to sign from now on.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SigningKeyChange {
+    /// 新的签名公钥，64 位十六进制数字，由 `nuan keys rotate` 显示
+    #[schema(value_type = String)]
+    key: PublicKey,
+    /// 理由
+    because: String,
+}
+
+/// `POST /api/v1/signing-key`: the first person proposes, the second confirms the same key.
+pub(super) async fn change_signing_key<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    writing: Writing,
+) -> Result<Response, Problem> {
+    let SigningKeyChange { key, because } = writing.json()?;
+    let person = writing.caller.person.to_string();
+    let Some((persons, because)) = two_persons(&app, "signing-key".into(), key.to_string(), &person, because) else {
+        return Ok(proposed(&json!({ "state": "proposed", "key": key, "by": person })));
+    };
+    match app.maintain(|reply| Maintenance::ChangeKey { key, persons, because, reply }).await? {
+        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(why) => Err(Problem::conflict("SIGNING_KEY", format!("签名密钥未更换：{why}。"))),
     }
 }
 

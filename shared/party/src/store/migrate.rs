@@ -13,10 +13,12 @@ const STEPS: &[&str] = &[
     "ALTER TABLE writer ADD COLUMN exported INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE audit ADD COLUMN reason TEXT NOT NULL DEFAULT ''; \
      CREATE INDEX audit_by_day ON audit (at, partner, reason);",
+    "CREATE TABLE key_change (partner TEXT NOT NULL, signer TEXT NOT NULL, from_seq INTEGER NOT NULL, \
+     position INTEGER NOT NULL, body TEXT NOT NULL, CHECK (from_seq > 1), PRIMARY KEY (partner, signer, from_seq));",
 ];
 
 /// Version of the schema that this build writes.
-pub(super) const SCHEMA_VERSION: i64 = 3;
+pub(super) const SCHEMA_VERSION: i64 = 4;
 
 /// Brings the database to this build's schema.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {

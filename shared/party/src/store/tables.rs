@@ -234,6 +234,17 @@ pub static CHANNEL: Table = Table {
     checks: &[],
 };
 
+/// Every change of key, of both sides of each channel: who signs with the new key, from which number on, and the statement
+/// that both keys signed. A channel whose first keys are still in force has none.
+pub static KEY_CHANGE: Table = Table {
+    name: "key_change",
+    columns: &[text("partner"), text("signer"), int("from_seq"), int("position"), text("body")],
+    key: &["partner", "signer", "from_seq"],
+    write: Write::Insert,
+    indexes: &[],
+    checks: &["from_seq > 1"],
+};
+
 /// Every numbered frame that was sent: the outbox, and for ever after what this organisation signed.
 pub static FRAME_OUT: Table = Table {
     name: "frame_out",
@@ -342,6 +353,7 @@ pub static TABLES: &[&Table] = &[
     &TASK,
     &INCIDENT,
     &CHANNEL,
+    &KEY_CHANGE,
     &FRAME_OUT,
     &FRAME_IN,
     &PARKED,

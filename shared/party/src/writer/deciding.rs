@@ -152,10 +152,13 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                 self.settle_parked(*position, "dropped", because, application_id.as_deref());
             }
             Item::Unfrozen { partner, record } => {
+                // The channel's incident is settled.
                 self.done.batch.delete(&INCIDENT, links::incident_id(*partner));
                 self.note("repair", "operator", record);
             }
             Item::Account { by, record } => self.note("account", by, record),
+            Item::KeyChanged { record } => self.note("repair", "operator", record),
+            Item::PartnerKeyChanged { from, record } => self.note("key_changed", from.as_str(), record),
             // Behind a retry that failed again everything goes on waiting.
             Item::Retry { .. } if application.as_ref().is_some_and(|id| self.stuck.contains(id)) => {}
             Item::Retry { .. } => self.decide(at, item, input).await?,

@@ -34,6 +34,10 @@ pub(crate) enum Item<O: Organisation> {
     Unfrozen { partner: Party, record: String },
     /// Somebody was given an account; `record` says who, and in which roles, as JSON.
     Account { by: String, record: String },
+    /// Two persons had the own key changed; `record` says who, to which key and why, as JSON.
+    KeyChanged { record: String },
+    /// A partner signs with another key from a number on; `record` says which, as JSON.
+    PartnerKeyChanged { from: Party, record: String },
     /// An operator drops a parked input.
     Drop { position: u64, because: String, application_id: Option<String> },
 }
@@ -61,7 +65,11 @@ impl<O: Organisation> Item<O> {
                 application_id.as_ref().map(ToString::to_string)
             }
             Item::Command(work) => O::about(&work.command).map(ToString::to_string),
-            Item::Unreadable { .. } | Item::Unfrozen { .. } | Item::Account { .. } => None,
+            Item::Unreadable { .. }
+            | Item::Unfrozen { .. }
+            | Item::Account { .. }
+            | Item::KeyChanged { .. }
+            | Item::PartnerKeyChanged { .. } => None,
             Item::Due(key) => application_of(key),
             Item::Port { application_id, .. } => Some(application_id.to_string()),
             Item::Retry { application_id, .. } | Item::Drop { application_id, .. } => application_id.clone(),
@@ -86,7 +94,12 @@ impl<O: Organisation> Item<O> {
                 }
                 (ParkedInput::Message { .. }, None) => None,
             },
-            Item::Unreadable { .. } | Item::Drop { .. } | Item::Unfrozen { .. } | Item::Account { .. } => None,
+            Item::Unreadable { .. }
+            | Item::Drop { .. }
+            | Item::Unfrozen { .. }
+            | Item::Account { .. }
+            | Item::KeyChanged { .. }
+            | Item::PartnerKeyChanged { .. } => None,
         }
     }
 
@@ -100,7 +113,12 @@ impl<O: Organisation> Item<O> {
                 Some(ParkedInput::Port { application_id: application_id.clone(), answer: answer.clone() })
             }
             Item::Retry { input, .. } => Some(input.clone()),
-            Item::Command(_) | Item::Drop { .. } | Item::Unfrozen { .. } | Item::Account { .. } => None,
+            Item::Command(_)
+            | Item::Drop { .. }
+            | Item::Unfrozen { .. }
+            | Item::Account { .. }
+            | Item::KeyChanged { .. }
+            | Item::PartnerKeyChanged { .. } => None,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! The channels to the partners: frames judged, built, sent and resent. What the protocol says is in crate `channel`;
 //! here are its database rows and its wires.
 
-use super::evidence::{self, Evidence, KEPT_A_DAY};
+use super::{
+    WriterError,
+    evidence::{self, Evidence, KEPT_A_DAY},
+    rings::Rings,
+};
 use crate::{
     config::Config,
+    key_change::{self, SigningKeys, unbelievable},
     metrics::Metrics,
-    pairing::Pairing,
+    pairing::{Pairing, PairingError},
     store::{
         Batch, Direction, Store, StoreError, integer,
         tables::{CHANNEL, FRAME_IN, FRAME_OUT, INCIDENT, Value},
@@ -13,8 +18,8 @@ use crate::{
 };
 use bytes::Bytes;
 use channel::{
-    Action, BuiltFrame, ChainHash, Channel, FrameMeta, Heads, KeyRing, Known, Limits, Opened, Phase, Resolution,
-    Settings, SigningKey, TwoPersons, Unfrozen, Verdict, genesis, open,
+    Action, BuiltFrame, ChainHash, Channel, FrameMeta, FrameRefusal, Heads, KeyChange, KeyRing, Known, Limits, Opened,
+    Phase, PublicKey, Resolution, Settings, SigningKey, TwoPersons, Unfrozen, Verdict, open,
 };
 use contracts::wire::{Received, Unreadable, decode};
 use domain::{Moment, Party};
@@ -29,8 +34,9 @@ use tokio::sync::mpsc;
 #[derive(Clone)]
 pub(super) struct Links {
     own: Party,
-    key: Arc<SigningKey>,
-    own_ring: Arc<KeyRing>,
+    keys: Arc<SigningKeys>,
+    /// The key that the next commit changes to.
+    next_key: Option<PublicKey>,
     each: BTreeMap<Party, Link>,
     evidence: Arc<Evidence>,
     metrics: Arc<Metrics>,
@@ -39,7 +45,7 @@ pub(super) struct Links {
 #[derive(Clone)]
 struct Link {
     channel: Channel,
-    ring: Arc<KeyRing>,
+    rings: Arc<Rings>,
     publisher: mpsc::Sender<Bytes>,
     settings: Settings,
     first: Vec<Action>,
@@ -50,6 +56,8 @@ struct Link {
 pub(super) struct Taken {
     /// Messages by sequence number, read or not readable.
     pub messages: Vec<(u64, Result<Received, Unreadable>)>,
+    /// The partner signs with another key from now on; which, as JSON.
+    pub key_changed: Option<String>,
     /// Evidence or a freeze has to be committed.
     pub must_commit: bool,
     /// It brings messages, and a partner has not shown its heads yet: to be taken later. What it causes could not be said.
@@ -66,27 +74,29 @@ impl Links {
         own: Party,
         store: &mut Store,
         pairing: &Pairing,
-        key: SigningKey,
+        keys: SigningKeys,
         publishers: BTreeMap<Party, mpsc::Sender<Bytes>>,
         config: &Config,
         at: Moment,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, StoreError> {
-        let own_ring = Arc::new(KeyRing::new(*key.public()));
+    ) -> Result<Self, WriterError> {
         let evidence = Arc::new(Evidence::load(store, at).await?);
-        let mut links = Links { own, key: Arc::new(key), own_ring, each: BTreeMap::new(), evidence, metrics };
+        let own_first = pairing.key(own).ok_or(PairingError::Missing(own))?;
+        let keys = Arc::new(keys);
+        let mut links = Links { own, keys, next_key: None, each: BTreeMap::new(), evidence, metrics };
         for (partner, publisher) in publishers {
-            let Some(partner_key) = pairing.key(partner) else { continue };
+            let Some(their_first) = pairing.key(partner) else { continue };
             let settings = Settings { greeting_wait_ms: config.greeting_ms, ..Settings::default() };
-            let (us, them) = (links.key.public(), &partner_key);
-            let start = |from, to, from_key, to_key| {
-                genesis(&config.programme, &config.environment, from, to, from_key, to_key)
-            };
-            let heads = Heads::at_genesis(start(own, partner, us, them), start(partner, own, them, us));
-            let heads = stored_heads(store, partner).await?.unwrap_or(heads);
+            let names = (config.programme.as_str(), config.environment.as_str());
+            let rings = Rings::new(names, (own, own_first), (partner, their_first)).load(store).await?;
+            let heads = stored_heads(store, partner).await?.unwrap_or_else(|| rings.first_heads());
             let (channel, first) = Channel::start(settings, own, partner, heads, rand::random(), 0);
-            let ring = Arc::new(KeyRing::new(partner_key));
-            links.each.insert(partner, Link { channel, ring, publisher, settings, first });
+            let link = Link { channel, rings: Arc::new(rings), publisher, settings, first };
+            if links.keys.of(link.signs_now()).is_none() {
+                let (in_force, at_hand) = (link.signs_now().id(), links.keys.ids());
+                return Err(PairingError::OtherOwnKey { own, partner, in_force, at_hand }.into());
+            }
+            links.each.insert(partner, link);
         }
         Ok(links)
     }
@@ -94,11 +104,11 @@ impl Links {
     /// After the database was lost and found: the heads as it has them, everything volatile anew.
     pub async fn reload(&mut self, store: &mut Store, now_ms: u64) -> Result<(), StoreError> {
         for (partner, link) in &mut self.each {
-            if let Some(heads) = stored_heads(store, *partner).await? {
-                let (channel, first) = Channel::start(link.settings, self.own, *partner, heads, rand::random(), now_ms);
-                link.channel = channel;
-                link.first = first;
-            }
+            link.rings = Arc::new(link.rings.load(store).await?);
+            let heads = stored_heads(store, *partner).await?.unwrap_or_else(|| link.rings.first_heads());
+            let (channel, first) = Channel::start(link.settings, self.own, *partner, heads, rand::random(), now_ms);
+            link.channel = channel;
+            link.first = first;
         }
         Ok(())
     }
@@ -118,6 +128,29 @@ impl Links {
     ) -> Result<Unfrozen, String> {
         let link = self.each.get_mut(&partner).ok_or_else(|| format!("{partner} is no partner"))?;
         link.channel.unfreeze(resolution, persons, now_ms).map_err(|refusal| refusal.to_string())
+    }
+
+    /// With the next commit every partner is told that this key signs from then on. `Err`: why not, in words.
+    pub fn change_key(&mut self, key: PublicKey) -> Result<(), String> {
+        if self.keys.of(&key).is_none() {
+            return Err("no signing key file of this service holds this key".into());
+        }
+        for (partner, link) in &self.each {
+            if link.rings.own.holds(&key) {
+                return Err(format!("towards {partner} this key signs already, or has signed"));
+            }
+            // All are told in one commit or none.
+            if link.channel.phase() != Phase::Open {
+                return Err(format!("the channel to {partner} is not open"));
+            }
+        }
+        self.next_key = Some(key);
+        Ok(())
+    }
+
+    /// Whether the next commit changes the key.
+    pub fn changes_key(&self) -> bool {
+        self.next_key.is_some()
     }
 
     /// Whether every partner has shown its heads, or had its time to.
@@ -167,8 +200,13 @@ impl Links {
     ) -> Result<Taken, StoreError> {
         let open_for_all = self.are_open();
         let Some(link) = self.each.get_mut(&from) else { return Ok(Taken::default()) };
-        let frame = match open(bytes, &Limits::RECEIVE, &link.ring, from, self.own) {
+        let rings = Arc::clone(&link.rings);
+        let frame = match open(bytes, &Limits::RECEIVE, &rings.theirs, from, self.own) {
             Ok(frame) => frame,
+            // Its sender may have changed its key in a frame that waits to be taken.
+            Err(FrameRefusal::UnknownKey { .. }) if !open_for_all => {
+                return Ok(Taken { too_early: true, ..Taken::default() });
+            }
             Err(refusal) => {
                 self.metrics.frames_refused.inc();
                 return Ok(self.refused(batch, at, from, refusal.code(), &refusal.to_string(), bytes));
@@ -179,19 +217,28 @@ impl Links {
         }
         let needs = link.channel.needs(&frame);
         let known = Known {
-            inbound: hash_at(store, Direction::In, from, needs.inbound_seq, &link.ring, (from, self.own)).await?,
-            outbound: hash_at(store, Direction::Out, from, needs.outbound_seq, &self.own_ring, (self.own, from))
-                .await?,
+            inbound: hash_at(store, Direction::In, from, needs.inbound_seq, &rings.theirs, (from, self.own)).await?,
+            outbound: hash_at(store, Direction::Out, from, needs.outbound_seq, &rings.own, (self.own, from)).await?,
         };
         match link.channel.on_frame(&frame, known, now_ms) {
             Verdict::Accept { skip } => {
                 self.metrics.frames_taken.inc();
                 let preamble = frame.preamble();
                 batch.put(&FRAME_IN, frame_row(from, preamble.first(), preamble.last(), position, bytes.to_vec()));
-                let messages: Vec<_> =
-                    frame.messages().skip(skip).map(|(seq, message, _)| (seq, self.read(from, seq, message))).collect();
-                self.metrics.messages_taken.inc_by(u64::try_from(messages.len()).unwrap_or_default());
-                Ok(Taken { messages, must_commit: true, ..Taken::default() })
+                let mut taken = Taken { must_commit: true, ..Taken::default() };
+                for (seq, message, _) in frame.messages().skip(skip) {
+                    let read = self.read(from, seq, message);
+                    // Only what no core hears can be a change of key, so the usual message is read once.
+                    let change = read.as_ref().err().and_then(|_| key_change::decode(message, from, self.own, seq));
+                    let changed = change.map(|change| self.believe(from, &frame, seq, &change?, position, batch));
+                    match changed {
+                        None => taken.messages.push((seq, read)),
+                        Some(Ok(record)) => taken.key_changed = Some(record),
+                        Some(Err(why)) => taken.messages.push((seq, Err(why))),
+                    }
+                }
+                self.metrics.messages_taken.inc_by(u64::try_from(taken.messages.len()).unwrap_or_default());
+                Ok(taken)
             }
             Verdict::Froze(freeze) => {
                 tracing::error!(partner = %from, %freeze, "the channel is frozen: two persons have to decide");
@@ -239,35 +286,63 @@ impl Links {
         Ok(received)
     }
 
+    /// Takes in a partner's change of key, in force behind the frame that carries it.
+    fn believe(
+        &mut self,
+        from: Party,
+        frame: &Opened,
+        seq: u64,
+        change: &KeyChange,
+        position: u64,
+        batch: &mut Batch,
+    ) -> Result<String, Unreadable> {
+        if seq != frame.preamble().last() {
+            return Err(unbelievable(&"it is not the last message of its frame"));
+        }
+        if let Some(link) = self.each.get_mut(&from) {
+            Arc::make_mut(&mut link.rings).take(change, from, seq.saturating_add(1), position, batch)?;
+        }
+        tracing::info!(partner = %from, key = %change.new_key, "the partner signs with another key from now on");
+        Ok(json!({ "seq": seq, "replaces": change.old_key, "signing_key": change.new_key }).to_string())
+    }
+
     /// A message that was taken before, from the stored frame.
     pub async fn read_again(&self, from: Party, seq: u64, store: &mut Store) -> Result<Option<Received>, StoreError> {
         let (Some(link), Some(bytes)) = (self.each.get(&from), store.frame_covering(Direction::In, from, seq).await?)
         else {
             return Ok(None);
         };
-        let Ok(frame) = open(&bytes, &Limits::RECEIVE, &link.ring, from, self.own) else { return Ok(None) };
+        let Ok(frame) = open(&bytes, &Limits::RECEIVE, &link.rings.theirs, from, self.own) else { return Ok(None) };
         let found = frame.messages().find(|(number, ..)| *number == seq);
         Ok(found.and_then(|(seq, message, _)| self.read(from, seq, message).ok()))
     }
 
-    /// Numbers and signs what is to be said: the outbox rows of this commit.
+    /// Numbers and signs what is to be said: the outbox rows of this commit. `Err`: a defect, in words.
     pub fn build(
         &mut self,
         messages: &BTreeMap<Party, Vec<Vec<u8>>>,
         position: u64,
+        at: Moment,
         batch: &mut Batch,
-    ) -> Result<BTreeMap<Party, Vec<BuiltFrame>>, channel::NumberRefusal> {
+    ) -> Result<BTreeMap<Party, Vec<BuiltFrame>>, String> {
         let mut built = BTreeMap::new();
         for (partner, messages) in messages {
             let Some(link) = self.each.get_mut(partner) else { continue };
-            let frames = link.channel.next_frames(position, messages, &self.key)?;
-            for frame in &frames {
-                batch.put(
-                    &FRAME_OUT,
-                    frame_row(*partner, frame.meta.first, frame.meta.last, position, frame.bytes.clone()),
-                );
+            built.insert(*partner, link.say(*partner, messages, &self.keys, position, batch)?);
+        }
+        if let Some(next) = self.next_key.take().and_then(|next| self.keys.of(&next)) {
+            for (partner, link) in &mut self.each {
+                // In a frame of its own, the last that the old key signs.
+                let change = link.rings.statement(link.signer(&self.keys)?, next);
+                let seq = link.channel.heads().sent.seq.saturating_add(1);
+                let message = key_change::encode(change.clone(), self.own, *partner, seq, at);
+                let message = message.map_err(|error| error.to_string())?;
+                let frames = link.say(*partner, &[message], &self.keys, position, batch)?;
+                let rings = Arc::make_mut(&mut link.rings);
+                let taken = rings.take(&change, self.own, seq.saturating_add(1), position, batch);
+                taken.map_err(|refusal| refusal.to_string())?;
+                built.entry(*partner).or_default().extend(frames);
             }
-            built.insert(*partner, frames);
         }
         Ok(built)
     }
@@ -315,7 +390,7 @@ impl Links {
                     Action::Send { first, max_bytes } => {
                         let mut metas = Vec::new();
                         for bytes in store.frames_from(Direction::Out, partner, first, max_bytes).await? {
-                            if let Ok(frame) = open(&bytes, &Limits::RECEIVE, &self.own_ring, self.own, partner) {
+                            if let Ok(frame) = open(&bytes, &Limits::RECEIVE, &link.rings.own, self.own, partner) {
                                 metas.push(meta(&frame));
                                 self.metrics.frames_resent.inc();
                                 publish(link, Bytes::from(bytes));
@@ -329,17 +404,53 @@ impl Links {
                             publish(link, Bytes::from(bytes));
                         }
                     }
-                    Action::SendEmpty(empty) => match link.channel.empty_frame(empty, position, &self.key) {
-                        Ok(bytes) => {
-                            self.metrics.frames_empty.inc();
-                            publish(link, Bytes::from(bytes));
+                    Action::SendEmpty(empty) => {
+                        let key = link.signer(&self.keys);
+                        let built = key.and_then(|key| {
+                            link.channel.empty_frame(empty, position, key).map_err(|error| error.to_string())
+                        });
+                        match built {
+                            Ok(bytes) => {
+                                self.metrics.frames_empty.inc();
+                                publish(link, Bytes::from(bytes));
+                            }
+                            Err(error) => tracing::error!(%partner, error, "an empty frame cannot be built"),
                         }
-                        Err(error) => tracing::error!(%partner, %error, "an empty frame cannot be built"),
-                    },
+                    }
                 }
             }
         }
         Ok(())
+    }
+}
+
+impl Link {
+    /// The key of ours that signs what is said next.
+    fn signs_now(&self) -> &PublicKey {
+        self.rings.own.in_force_at(self.channel.heads().sent.seq.saturating_add(1))
+    }
+
+    fn signer<'a>(&self, keys: &'a SigningKeys) -> Result<&'a SigningKey, String> {
+        let key = self.signs_now();
+        keys.of(key).ok_or_else(|| format!("no signing key file holds the key with id {}", key.id()))
+    }
+
+    /// The frames that carry these messages, in the outbox.
+    fn say(
+        &mut self,
+        partner: Party,
+        messages: &[Vec<u8>],
+        keys: &SigningKeys,
+        position: u64,
+        batch: &mut Batch,
+    ) -> Result<Vec<BuiltFrame>, String> {
+        let key = self.signer(keys)?;
+        let frames = self.channel.next_frames(position, messages, key).map_err(|refusal| refusal.to_string())?;
+        for frame in &frames {
+            let FrameMeta { first, last, .. } = frame.meta;
+            batch.put(&FRAME_OUT, frame_row(partner, first, last, position, frame.bytes.clone()));
+        }
+        Ok(frames)
     }
 }
 

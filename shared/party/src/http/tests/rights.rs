@@ -33,6 +33,7 @@ async fn every_route_lets_in_exactly_the_roles_of_its_line() {
         ("post", "/api/v1/parked/7/retry", &["operator"]),
         ("post", "/api/v1/parked/7/drop", &["operator"]),
         ("post", "/api/v1/channels/bank/resolution", &["operator"]),
+        ("post", "/api/v1/signing-key", &["operator"]),
         ("get", "/api/v1/balances", &["looker", "other", "auditor"]),
         ("get", "/api/v1/transfers", &["looker", "other", "auditor"]),
         ("get", "/api/v1/backlog", &["operator", "auditor"]),

@@ -204,6 +204,48 @@ async fn a_freeze_ends_when_a_second_person_confirms_what_the_first_proposed() {
 }
 
 #[tokio::test]
+async fn a_key_is_changed_when_a_second_person_confirms_the_key_that_the_first_proposed() {
+    let mut service = Service::start().await;
+    let mut ends = service.ends.take().unwrap();
+    let writer = tokio::spawn(async move {
+        let mut said = Vec::new();
+        for answer in [Err("the channel to bank is not open".to_owned()), Ok(())] {
+            match ends.maintenance.recv().await.unwrap() {
+                Maintenance::ChangeKey { key, persons, because, reply } => {
+                    said.push(format!("{} {} {} {because}", key.id(), persons.first(), persons.second()));
+                    reply.send(answer).unwrap();
+                }
+                other => panic!("nobody asked for {other:?}"),
+            }
+        }
+        said
+    });
+    let path = "/api/v1/signing-key";
+    let [one, other] = [1, 2].map(|seed| *channel::SigningKey::from_seed([seed; 32]).public());
+    let change = |key| json!({ "key": key, "because": "到期更换" });
+    // One person alone, however often, and two persons who mean different keys, change nothing.
+    for (who, key) in [("operator", one), ("operator", one), ("operator2", other), ("operator", one)] {
+        let answer = service.send(service.post(who, path, &change(key))).await;
+        assert_eq!((answer.status, answer.body["key"].as_str()), (202, Some(key.to_string().as_str())));
+    }
+    service.send(service.post("operator2", path, &change(one))).await.is(409, "SIGNING_KEY");
+    // What was refused is proposed and confirmed anew.
+    assert_eq!(service.send(service.post("operator2", path, &change(one))).await.status, 202);
+    assert_eq!(service.send(service.post("operator", path, &change(one))).await.status, 204);
+    let id = one.id();
+    assert_eq!(
+        writer.await.unwrap(),
+        [
+            format!("{id} person:operator person:operator2 到期更换"),
+            format!("{id} person:operator2 person:operator 到期更换"),
+        ]
+    );
+    for wrong in [json!({ "key": "no key", "because": "x" }), json!({ "key": one })] {
+        service.send(service.post("operator", path, &wrong)).await.is(422, "INVALID");
+    }
+}
+
+#[tokio::test]
 async fn operators_settle_parked_inputs_with_a_reason() {
     let mut service = Service::start().await;
     let mut ends = service.ends.take().unwrap();
@@ -225,7 +267,7 @@ async fn operators_settle_parked_inputs_with_a_reason() {
                     said.push(format!("drop {position} {because}"));
                     reply.send(position == 7).unwrap();
                 }
-                Maintenance::Token { .. } | Maintenance::Unfreeze { .. } => panic!("nobody asked for this"),
+                other => panic!("nobody asked for {other:?}"),
             }
         }
         said
