@@ -13,5 +13,6 @@ mod journey;
 mod journeys;
 mod key_change;
 mod rotel;
+mod standing;
 mod traces;
 mod traces_again;

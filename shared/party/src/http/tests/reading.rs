@@ -174,8 +174,10 @@ async fn a_wait_ends_with_the_change_it_waits_for() {
     let body: Value = ended.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!((&body["note"], &body["version"]), (&json!("over"), &json!(5)));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    // What has ended is not waited for.
+    // What has ended is not waited for, nor what does not exist; nothing is kept of those who asked.
     assert_eq!(service.get("looker", &format!("/api/v1/applications/{id}?wait_ms=20000")).await.status, 200);
+    assert_eq!(service.get("looker", "/api/v1/applications/NCD-2020-0077?wait_ms=20000").await.status, 404);
+    assert_eq!(service.handle.changes.awaited(), 0);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
