@@ -42,6 +42,32 @@ pub struct Idempotency {
     pub body_hash: [u8; 32],
 }
 
+impl Idempotency {
+    /// Names the stored answer.
+    pub fn id(&self) -> String {
+        format!("{}\n{}", self.scope, self.key)
+    }
+}
+
+/// An answer as it is kept under its key.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct StoredAnswer {
+    pub body_hash: String,
+    pub status: u16,
+    pub answer: Result<serde_json::Value, Refusal>,
+    /// The version of the row that the answer shows; answers of earlier builds have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+}
+
+impl StoredAnswer {
+    /// The stored answer, if it was given to this very request; none if the key was used for something else.
+    pub fn for_this(stored: &str, idempotency: &Idempotency) -> Option<Self> {
+        let stored: StoredAnswer = serde_json::from_str(stored).ok()?;
+        (stored.body_hash == hex::encode(idempotency.body_hash)).then_some(stored)
+    }
+}
+
 /// What the writer says to a command, after its commit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
@@ -69,22 +95,39 @@ pub enum Reply {
     Unavailable,
 }
 
-/// What came of deciding a parked input again.
+/// An order of an operator's to the shell itself, on its way to the writer.
+#[derive(Debug)]
+pub struct MaintenanceWork {
+    /// What shall be done.
+    pub order: Maintenance,
+    /// Under which key it is given.
+    pub idempotency: Option<Idempotency>,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Told>,
+}
+
+/// What an operator is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Retried {
+pub enum Told {
+    /// It is done and committed.
+    Done,
+    /// It was done before, under the same key.
+    DoneBefore,
+    /// The key was used before for something else.
+    KeyReused,
     /// A partner has not shown its heads yet, so nothing can be said to it: nothing was tried.
     TooEarly,
-    /// There is no such input, it is settled, or another of its application comes first.
-    Unknown,
-    /// It is decided, and so is what was held behind it.
-    Decided,
-    /// One could not be decided this time either: it goes on waiting, and what is behind it waits too.
+    /// There is no such parked input, it is settled, or another of its application comes first.
+    NotParked,
+    /// One of the parked inputs could not be decided this time either: it goes on waiting, and what is behind it waits too.
     StillParked {
         /// Journal position under which that one was put aside.
         position: u64,
         /// Why it cannot be decided.
         why: String,
     },
+    /// It cannot be done, and why.
+    Refused(Refusal),
 }
 
 /// What an operator tells the shell itself to do.
@@ -96,8 +139,6 @@ pub enum Maintenance {
         position: u64,
         /// Who says so, and why.
         because: String,
-        /// What came of it.
-        reply: oneshot::Sender<Retried>,
     },
     /// Drop a parked input for good.
     Drop {
@@ -105,8 +146,6 @@ pub enum Maintenance {
         position: u64,
         /// Who says so, and why.
         because: String,
-        /// Whether there was such an input.
-        reply: oneshot::Sender<bool>,
     },
     /// Ends the freeze of a channel as two persons decided.
     Unfreeze {
@@ -118,8 +157,6 @@ pub enum Maintenance {
         persons: channel::TwoPersons,
         /// Why.
         because: String,
-        /// Done, or why not.
-        reply: oneshot::Sender<Result<(), String>>,
     },
     /// Tells every partner that another key signs from now on, as two persons decided.
     ChangeKey {
@@ -129,8 +166,6 @@ pub enum Maintenance {
         persons: channel::TwoPersons,
         /// Why.
         because: String,
-        /// Done, or why not.
-        reply: oneshot::Sender<Result<(), String>>,
     },
     /// Writes an account's bearer token, hashed.
     Token {
@@ -144,8 +179,6 @@ pub enum Maintenance {
         roles: Vec<String>,
         /// Who gives it.
         by: String,
-        /// When it is written.
-        reply: oneshot::Sender<()>,
     },
 }
 
@@ -156,7 +189,7 @@ pub struct Handle<O: Organisation> {
     /// Answers of ports; bounded.
     pub ports: mpsc::Sender<(domain::ApplicationId, PortAnswer)>,
     /// What operators do to the shell.
-    pub maintenance: mpsc::Sender<Maintenance>,
+    pub maintenance: mpsc::Sender<MaintenanceWork>,
     /// Reading connections.
     pub readers: Readers,
     /// Who waits for which application.

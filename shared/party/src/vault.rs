@@ -65,15 +65,20 @@ impl Vault {
 
     /// A pseudonym of personal data: the same data give the same one, and only with the vault key.
     pub fn pseudonym(&self, purpose: &str, fields: &[&str]) -> String {
-        // HMAC takes a key of any length, so this cannot fail; an empty pseudonym matches nobody.
+        hex::encode(&self.secret(purpose, fields)[..16])
+    }
+
+    /// 32 bytes that nobody can guess without the vault key; the same fields give the same ones.
+    pub fn secret(&self, purpose: &str, fields: &[&str]) -> [u8; 32] {
+        // HMAC takes a key of any length; were it not so, random bytes match nothing.
         let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(self.key.expose_secret()) else {
-            return String::new();
+            return rand::random();
         };
         for field in std::iter::once(&purpose).chain(fields) {
             mac.update(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
             mac.update(field.as_bytes());
         }
-        hex::encode(&mac.finalize().into_bytes()[..16])
+        mac.finalize().into_bytes().into()
     }
 }
 

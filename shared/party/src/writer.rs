@@ -15,7 +15,7 @@ mod working;
 use crate::{
     clock::BusinessClock,
     config::Config,
-    handle::{Backlog, Changes, CommandWork, Maintenance, Reply, Retried},
+    handle::{Backlog, Changes, CommandWork, Idempotency, Maintenance, MaintenanceWork, Reply, StoredAnswer, Told},
     journal::{self, Entry},
     key_change::SigningKeys,
     metrics::Metrics,
@@ -23,7 +23,7 @@ use crate::{
     pairing::{Pairing, PairingError},
     spans::Exporter,
     store::{
-        Batch, Store, StoreError, Tip,
+        Batch, From, Store, StoreError, Tip,
         tables::{TOKEN, Value},
     },
 };
@@ -33,7 +33,7 @@ use deciding::{Decided, Deciding, Failed, Undecided};
 use domain::{ApplicationId, Moment, Party};
 use item::{Item, ParkedInput};
 use links::Links;
-use organisation::{Key, Organisation, PortAnswer, PortOrder};
+use organisation::{Key, Organisation, PortAnswer, PortOrder, Refusal, RefusalKind};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -64,7 +64,7 @@ pub struct Queues<O: Organisation> {
     /// Answers of ports.
     pub ports: mpsc::Receiver<(ApplicationId, PortAnswer)>,
     /// What operators do to the shell.
-    pub maintenance: mpsc::Receiver<Maintenance>,
+    pub maintenance: mpsc::Receiver<MaintenanceWork>,
     /// Commands of people.
     pub commands: mpsc::Receiver<CommandWork<O::Command>>,
 }
@@ -117,12 +117,8 @@ struct Round<O: Organisation> {
     frame_bytes: usize,
     /// Something is to be committed even if no item decides anything: a frozen channel, evidence.
     must_commit: bool,
-    /// An order about parked inputs; a round takes one order of an operator's at most.
-    retry: Option<oneshot::Sender<Retried>>,
-    drop: Option<oneshot::Sender<bool>>,
-    tokens: Vec<oneshot::Sender<()>>,
-    /// Answers to two persons.
-    confirmed: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Who gave an order to the shell; a round takes one at most.
+    operator: Option<oneshot::Sender<Told>>,
 }
 
 impl<O: Organisation> Writer<O> {
@@ -382,10 +378,7 @@ impl<O: Organisation> Writer<O> {
             batch: Batch::default(),
             frame_bytes: 0,
             must_commit: false,
-            retry: None,
-            drop: None,
-            tokens: Vec::new(),
-            confirmed: Vec::new(),
+            operator: None,
         };
         let mut command = None;
         match first {
@@ -464,49 +457,68 @@ impl<O: Organisation> Writer<O> {
         Ok(())
     }
 
-    async fn take_maintenance(&mut self, round: &mut Round<O>, maintenance: Maintenance) -> Result<(), WriterError> {
-        match maintenance {
-            Maintenance::Token { hash, account, person, roles, by, reply } => {
+    async fn take_maintenance(&mut self, round: &mut Round<O>, work: MaintenanceWork) -> Result<(), WriterError> {
+        let MaintenanceWork { order, idempotency, reply } = work;
+        let told = match &idempotency {
+            Some(idempotency) => self.told_before(idempotency).await?,
+            None => None,
+        };
+        let told = match told {
+            Some(told) => Err(told),
+            None => self.place(round, order).await?,
+        };
+        match told {
+            Ok(()) => {
+                round.items.extend(idempotency.map(|under| Item::Carried { under }));
+                round.operator = Some(reply);
+            }
+            Err(told) => drop(reply.send(told)),
+        }
+        Ok(())
+    }
+
+    /// What was said under this key before.
+    async fn told_before(&mut self, idempotency: &Idempotency) -> Result<Option<Told>, WriterError> {
+        let found = self.store.load(&BTreeSet::from([(From::Answer, idempotency.id())])).await?;
+        Ok(found.into_iter().next().map(|(_, _, row)| match StoredAnswer::for_this(&row.body, idempotency) {
+            Some(_) => Told::DoneBefore,
+            None => Told::KeyReused,
+        }))
+    }
+
+    /// Puts what the order asks for into the round. `Err`: what is said instead of doing it.
+    async fn place(&mut self, round: &mut Round<O>, order: Maintenance) -> Result<Result<(), Told>, WriterError> {
+        match order {
+            Maintenance::Token { hash, account, person, roles, by } => {
                 let record = json!({ "account": account, "person": person, "roles": roles }).to_string();
                 round.items.push(Item::Account { by, record });
                 let roles = roles.join(" ");
                 round.batch.put(&TOKEN, [Value::Blob(hash.to_vec()), account.into(), person.into(), roles.into()]);
-                round.tokens.push(reply);
             }
-            Maintenance::Unfreeze { partner, resolution, persons, because, reply } => {
+            Maintenance::Unfreeze { partner, resolution, persons, because } => {
                 let now_ms = self.elapsed_ms();
                 match round.links.unfreeze(partner, resolution, persons, now_ms) {
                     Ok(unfrozen) => {
                         let record =
                             json!({ "channel": partner, "unfrozen": unfrozen, "because": because }).to_string();
                         round.items.push(Item::Unfrozen { partner, record });
-                        round.confirmed.push(reply);
                     }
-                    Err(why) => {
-                        let _ = reply.send(Err(why));
-                    }
+                    Err(why) => return Ok(Err(refused("CHANNEL", format!("通道未解除冻结：{why}。")))),
                 }
             }
-            Maintenance::Retry { reply, .. } if !round.links.are_open() => {
-                let _ = reply.send(Retried::TooEarly);
-            }
-            Maintenance::ChangeKey { key, persons, because, reply } => match round.links.change_key(key) {
+            Maintenance::ChangeKey { key, persons, because } => match round.links.change_key(key) {
                 Ok(()) => {
                     let record = json!({ "signing_key": key, "decided_by": persons, "because": because }).to_string();
                     round.items.push(Item::KeyChanged { record });
-                    round.confirmed.push(reply);
                 }
-                Err(why) => {
-                    let _ = reply.send(Err(why));
-                }
+                Err(why) => return Ok(Err(refused("SIGNING_KEY", format!("签名密钥未更换：{why}。")))),
             },
-            Maintenance::Retry { position, because, reply } => {
+            Maintenance::Retry { .. } if !round.links.are_open() => return Ok(Err(Told::TooEarly)),
+            Maintenance::Retry { position, because } => {
                 let found = self.store.parked_from(position).await?;
                 if found.is_empty() {
-                    let _ = reply.send(Retried::Unknown);
-                    return Ok(());
+                    return Ok(Err(Told::NotParked));
                 }
-                round.retry = Some(reply);
                 for row in found {
                     let input: ParkedInput =
                         serde_json::from_str(&row.input).map_err(|error| WriterError::Defect(error.to_string()))?;
@@ -526,16 +538,14 @@ impl<O: Organisation> Writer<O> {
                     });
                 }
             }
-            Maintenance::Drop { position, because, reply } => {
+            Maintenance::Drop { position, because } => {
                 let Some(found) = self.store.parked_from(position).await?.into_iter().next() else {
-                    let _ = reply.send(false);
-                    return Ok(());
+                    return Ok(Err(Told::NotParked));
                 };
-                round.drop = Some(reply);
                 round.items.push(Item::Drop { position, because, application_id: found.application_id });
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Decides and commits the round. Items that cannot be decided, or that the database refuses, are found and parked.
@@ -686,21 +696,12 @@ impl<O: Organisation> Writer<O> {
         for order in decided.orders {
             self.send_order(order);
         }
-        if let Some(reply) = round.retry {
+        if let Some(reply) = round.operator {
             let failed = decided.undecided.into_iter().find_map(|one| Some((one.retried?, one.why)));
             let _ = reply.send(match failed {
-                None => Retried::Decided,
-                Some((position, why)) => Retried::StillParked { position, why },
+                None => Told::Done,
+                Some((position, why)) => Told::StillParked { position, why },
             });
-        }
-        if let Some(reply) = round.drop {
-            let _ = reply.send(true);
-        }
-        for reply in round.confirmed {
-            let _ = reply.send(Ok(()));
-        }
-        for reply in round.tokens {
-            let _ = reply.send(());
         }
         self.spans.emit(decided.spans, committed_ns);
         self.report();
@@ -776,7 +777,7 @@ impl Stopped {
 enum First<O: Organisation> {
     Frame(Box<Incoming>),
     Port(ApplicationId, PortAnswer),
-    Maintenance(Box<Maintenance>),
+    Maintenance(Box<MaintenanceWork>),
     Timer,
     Command(Box<CommandWork<O::Command>>),
     LinkTimer,
@@ -787,6 +788,10 @@ struct Built {
     links: Links,
     frames: BTreeMap<Party, Vec<channel::BuiltFrame>>,
     tip: Tip,
+}
+
+fn refused(code: &str, detail: String) -> Told {
+    Told::Refused(Refusal::new(RefusalKind::Conflict, code, "与当前状态冲突", detail))
 }
 
 async fn acknowledge(acks: BTreeMap<Party, Ack>) {

@@ -3,15 +3,14 @@
 use crate::{
     defective::{approve, spoil},
     forge::{heads, state_of, texts, union_says},
-    house::{House, PATIENCE, Setup, form},
+    house::{House, Setup, form},
 };
 use bank_core::command::Finding;
 use contracts::CreditDecline;
 use domain::{ApplicationId, Charter, Charters, Party};
-use party::handle::{Maintenance, Reply};
+use party::handle::{Maintenance, Reply, Told};
 use std::sync::Arc;
 use telemetry::Captured;
-use tokio::sync::oneshot;
 use union_core::{Command, vocabulary::Withdrawal};
 
 const APPLICANT: (&str, &[&str]) = ("applicant", &["applicant"]);
@@ -97,11 +96,8 @@ async fn a_command_on_an_application_that_stands_still_is_refused_and_not_kept_u
     let again = house.bank.reply("investigator", &[], investigate(), Some("before")).await;
     assert!(matches!(&again, Reply::Decided { status: 403, replayed: true, .. }), "{again:?}");
 
-    let (reply, answer) = oneshot::channel();
-    let drop =
-        Maintenance::Drop { position: parked[0].position, because: "程序版本不识别此消息".into(), reply };
-    house.bank.handle.maintenance.send(drop).await.unwrap();
-    assert!(tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap());
+    let drop = Maintenance::Drop { position: parked[0].position, because: "程序版本不识别此消息".into() };
+    assert_eq!(house.bank.order(drop, None).await, Told::Done);
     let decided = house.bank.reply("investigator", &roles, investigate(), Some("now")).await;
     assert!(matches!(&decided, Reply::Decided { status: 200, replayed: false, .. }), "{decided:?}");
     house.bank.until(&case, "CREDIT_DECLINED").await;

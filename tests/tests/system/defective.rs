@@ -10,8 +10,7 @@ use contracts::{
     wire::{Envelope, encode},
 };
 use domain::{Amount, ApplicationId, Date, Fen, Moment, Party};
-use party::handle::{Maintenance, Retried};
-use tokio::sync::oneshot;
+use party::handle::{Idempotency, Maintenance, Told};
 
 const ASKED_FEN: i64 = 48_000_000;
 
@@ -147,32 +146,30 @@ async fn what_waits_behind_a_parked_message_goes_on_once_an_operator_drops_it_an
     // To decide an unknown type again is to find it unknown again.
     let (culprit, held, last) = (parked[0].position, parked[1].position, parked[2].position);
     let because = || "程序版本不识别此消息".to_owned();
+    let under = |key: &str, body: u8| {
+        Some(Idempotency { scope: "operator".into(), key: key.to_owned(), body_hash: [body; 32] })
+    };
     let retry = async |position: u64| {
-        let (reply, answer) = oneshot::channel();
-        let order = Maintenance::Retry { position, because: because(), reply };
-        house.bank.handle.maintenance.send(order).await.unwrap();
-        answer.await.unwrap()
+        house.bank.order(Maintenance::Retry { position, because: because() }, under("r", 1)).await
     };
-    let drop = async |position: u64| {
-        let (reply, answer) = oneshot::channel();
-        let order = Maintenance::Drop { position, because: because(), reply };
-        house.bank.handle.maintenance.send(order).await.unwrap();
-        answer.await.unwrap()
-    };
-    let cannot_read =
-        |position| Retried::StillParked { position, why: "this build still cannot read the message".into() };
+    let drop = async |position: u64| house.bank.order(Maintenance::Drop { position, because: because() }, None).await;
+    let cannot_read = |position| Told::StillParked { position, why: "this build still cannot read the message".into() };
     assert_eq!(retry(culprit).await, cannot_read(culprit));
-    assert_eq!(retry(held).await, Retried::Unknown, "another comes first");
+    assert_eq!(retry(held).await, Told::NotParked, "another comes first");
     assert_eq!(house.bank.handle.readers.parked().await.unwrap(), parked);
-    assert!(drop(culprit).await);
-    assert!(!drop(culprit).await, "it is settled");
+    assert_eq!(drop(culprit).await, Told::Done);
+    assert_eq!(drop(culprit).await, Told::NotParked, "it is settled");
     // The one in the middle is decided, and the operator hears which one is left.
     assert_eq!(retry(held).await, cannot_read(last));
     house.bank.until("case/NCD-2018-0901", "CONTRACTING").await;
     assert_eq!(house.bank.handle.readers.parked().await.unwrap(), parked[2..]);
-    assert!(drop(last).await);
-    assert!(drop(parked[3].position).await);
-    assert_eq!(retry(parked[4].position).await, Retried::Decided);
+    assert_eq!(drop(last).await, Told::Done);
+    assert_eq!(drop(parked[3].position).await, Told::Done);
+    // All this under one key: it was kept by none that failed, and is by the one that was carried out.
+    assert_eq!(retry(parked[4].position).await, Told::Done);
+    assert_eq!(retry(parked[4].position).await, Told::DoneBefore);
+    let other = Maintenance::Drop { position: 1, because: because() };
+    assert_eq!(house.bank.order(other, under("r", 2)).await, Told::KeyReused);
     assert!(house.bank.handle.readers.parked().await.unwrap().is_empty());
 
     // The bank's answers are about applications that the union never filed.

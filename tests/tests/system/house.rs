@@ -5,7 +5,7 @@ use nuan::{broker::Broker, cluster};
 use organisation::{Actor, Organisation, Person};
 use party::{
     config::Config,
-    handle::{CommandWork, Handle, Idempotency, Reply, Until},
+    handle::{CommandWork, Handle, Idempotency, Maintenance, MaintenanceWork, Reply, Told, Until},
 };
 use serde_json::Value;
 use std::{
@@ -89,6 +89,13 @@ impl<O: Organisation> Running<O> {
             reply,
         };
         self.handle.commands.send(work).await.unwrap();
+        tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap()
+    }
+
+    /// Gives the shell an order, and returns what the operator is told.
+    pub async fn order(&self, order: Maintenance, idempotency: Option<Idempotency>) -> Told {
+        let (reply, answer) = oneshot::channel();
+        self.handle.maintenance.send(MaintenanceWork { order, idempotency, reply }).await.unwrap();
         tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap()
     }
 

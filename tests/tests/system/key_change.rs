@@ -12,11 +12,15 @@ use channel::{
 use domain::{ApplicationId, Moment, Party};
 use organisation::Organisation;
 use party::{
-    config::Config, handle::Maintenance, key_change::encode, keys::new_signing_key, pairing::Pairing, run::RunError,
+    config::Config,
+    handle::{Maintenance, Told},
+    key_change::encode,
+    keys::new_signing_key,
+    pairing::Pairing,
+    run::RunError,
     writer::WriterError,
 };
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 const ASKED_FEN: i64 = 40_000_000;
 
@@ -87,11 +91,15 @@ async fn restart_bank(house: &mut House) {
 
 /// What two operators have done.
 async fn change_key<O: Organisation>(running: &Running<O>, key: PublicKey) -> Result<(), String> {
-    let (reply, answer) = oneshot::channel();
     let persons = TwoPersons::new("person:a", "person:b").unwrap();
-    let order = Maintenance::ChangeKey { key, persons, because: "到期更换".into(), reply };
-    running.handle.maintenance.send(order).await.unwrap();
-    tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap()
+    match running.order(Maintenance::ChangeKey { key, persons, because: "到期更换".into() }, None).await {
+        Told::Done => Ok(()),
+        Told::Refused(refusal) => {
+            let why = refusal.detail.trim_start_matches("签名密钥未更换：").trim_end_matches('。');
+            Err(why.to_owned())
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 fn refused(house: &House) -> u64 {
@@ -309,11 +317,9 @@ async fn a_service_without_the_key_in_force_or_with_a_change_that_nobody_signed_
 async fn unfreeze<O: Organisation>(running: &Running<O>, partner: Party, resolution: Resolution) {
     let mut backlog = running.handle.backlog.clone();
     tokio::time::timeout(PATIENCE, backlog.wait_for(|backlog| backlog.frozen > 0)).await.unwrap().unwrap();
-    let (reply, answer) = oneshot::channel();
     let persons = TwoPersons::new("person:a", "person:b").unwrap();
-    let order = Maintenance::Unfreeze { partner, resolution, persons, because: "从备份恢复".into(), reply };
-    running.handle.maintenance.send(order).await.unwrap();
-    assert_eq!(tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap(), Ok(()));
+    let order = Maintenance::Unfreeze { partner, resolution, persons, because: "从备份恢复".into() };
+    assert_eq!(running.order(order, None).await, Told::Done);
 }
 
 /// As the README's table of repairs has it.

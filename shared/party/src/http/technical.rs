@@ -1,11 +1,7 @@
 //! What operators and auditors look at: incidents, parked inputs, books, queues, the clock, accounts, health.
 
 use super::{APPLICANT, AUDITOR, App, OPERATOR, Page, Writing, applications::Nothing, ok, page_limit, unreadable};
-use crate::{
-    clock::DriveError,
-    handle::{Maintenance, Retried},
-    store::read::TransferRow,
-};
+use crate::{clock::DriveError, handle::Maintenance, store::read::TransferRow};
 use axum::{
     extract::{Path, State},
     http::{HeaderValue, StatusCode, Uri, header},
@@ -14,7 +10,6 @@ use axum::{
 use channel::{PublicKey, Resolution, TwoPersons};
 use domain::{Moment, Party};
 use organisation::Organisation;
-use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use std::{
@@ -80,17 +75,7 @@ pub(super) async fn retry<O: Organisation>(
     writing: Writing,
 ) -> Result<Response, Problem> {
     let (position, because) = parked_order(&position, &writing)?;
-    match app.maintain(|reply| Maintenance::Retry { position, because, reply }).await? {
-        Retried::Decided => Ok(StatusCode::NO_CONTENT.into_response()),
-        Retried::Unknown => Err(not_parked(position)),
-        Retried::TooEarly => {
-            Err(Problem::unavailable("GREETING", "尚未与各方建立联系，暂不能向其发送消息，请稍后重试。", 2))
-        }
-        Retried::StillParked { position, why } => {
-            let detail = format!("流水号 {position} 的输入仍无法办理，其后各项继续搁置：{why}");
-            Err(Problem::conflict("STILL_PARKED", detail).title("仍然搁置"))
-        }
-    }
+    app.order(writing.idempotency, Maintenance::Retry { position, because }).await
 }
 
 /// `POST /api/v1/parked/{position}/drop`.
@@ -100,21 +85,13 @@ pub(super) async fn drop_parked<O: Organisation>(
     writing: Writing,
 ) -> Result<Response, Problem> {
     let (position, because) = parked_order(&position, &writing)?;
-    if app.maintain(|reply| Maintenance::Drop { position, because, reply }).await? {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(not_parked(position))
-    }
+    app.order(writing.idempotency, Maintenance::Drop { position, because }).await
 }
 
 /// Which parked input an order is about; who gives it, and why.
 fn parked_order(position: &str, writing: &Writing) -> Result<(u64, String), Problem> {
     let position = position.parse().map_err(|_| Problem::not_found("没有此流水号的搁置输入。"))?;
     Ok((position, format!("{}：{}", writing.caller.person, because(writing)?)))
-}
-
-fn not_parked(position: u64) -> Problem {
-    Problem::not_found(format!("没有流水号为 {position} 的搁置输入，或已处理，或同一申请另有更早的一项。"))
 }
 
 /// How the freeze of a channel is to end.
@@ -165,15 +142,16 @@ pub(super) async fn resolve_channel<O: Organisation>(
 ) -> Result<Response, Problem> {
     let partner: Party = partner.parse().map_err(|_| Problem::not_found("没有此合作方。"))?;
     let ChannelResolution { resolution, because } = writing.json()?;
-    let person = writing.caller.person.to_string();
+    let Writing { caller, idempotency, .. } = writing;
+    if let Some(before) = app.ordered_before(&idempotency).await? {
+        return Ok(before);
+    }
+    let person = caller.person.to_string();
     let about = format!("channel/{partner}");
     let Some((persons, because)) = two_persons(&app, about, format!("{resolution:?}"), &person, because) else {
         return Ok(proposed(&json!({ "state": "proposed", "resolution": resolution, "by": person })));
     };
-    match app.maintain(|reply| Maintenance::Unfreeze { partner, resolution, persons, because, reply }).await? {
-        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
-        Err(why) => Err(Problem::conflict("CHANNEL", format!("通道未解除冻结：{why}。"))),
-    }
+    app.order(idempotency, Maintenance::Unfreeze { partner, resolution, persons, because }).await
 }
 
 /// Which key is to sign from now on.
@@ -193,14 +171,15 @@ pub(super) async fn change_signing_key<O: Organisation>(
     writing: Writing,
 ) -> Result<Response, Problem> {
     let SigningKeyChange { key, because } = writing.json()?;
-    let person = writing.caller.person.to_string();
+    let Writing { caller, idempotency, .. } = writing;
+    if let Some(before) = app.ordered_before(&idempotency).await? {
+        return Ok(before);
+    }
+    let person = caller.person.to_string();
     let Some((persons, because)) = two_persons(&app, "signing-key".into(), key.to_string(), &person, because) else {
         return Ok(proposed(&json!({ "state": "proposed", "key": key, "by": person })));
     };
-    match app.maintain(|reply| Maintenance::ChangeKey { key, persons, because, reply }).await? {
-        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
-        Err(why) => Err(Problem::conflict("SIGNING_KEY", format!("签名密钥未更换：{why}。"))),
-    }
+    app.order(idempotency, Maintenance::ChangeKey { key, persons, because }).await
 }
 
 /// Which accounts.
@@ -341,7 +320,8 @@ pub(super) struct NewToken {
     token: String,
 }
 
-/// `POST /api/v1/tokens`. The token is not kept, so a request that is sent again makes another one.
+/// `POST /api/v1/tokens`. The token is not kept but made from the request's key, so that a request that is sent again gets
+/// the same one.
 pub(super) async fn new_token<O: Organisation>(
     State(app): State<Arc<App<O>>>,
     writing: Writing,
@@ -356,14 +336,15 @@ pub(super) async fn new_token<O: Organisation>(
     let (account, person, roles) = fields.finish((|| Some((account?, person?, roles?)))())?;
     let roles: Vec<String> = roles.into_iter().map(str::to_owned).collect();
 
-    let mut random = [0_u8; 32];
-    rand::rng().fill_bytes(&mut random);
-    let token = BearerToken::text(&random);
+    let Writing { caller, idempotency, .. } = writing;
+    let of_request = [idempotency.id(), hex::encode(idempotency.body_hash)];
+    let token = BearerToken::text(&app.vault.secret("token", &of_request.each_ref().map(String::as_str)));
     let BearerToken(hash) = BearerToken::of(&token);
     let made = NewToken { account: account.clone(), person: person.clone(), roles: roles.clone(), token };
-    let by = writing.caller.person;
-    app.maintain(|reply| Maintenance::Token { hash, account, person, roles, by, reply }).await?;
+    let by = caller.person;
+    let done = app.order(idempotency, Maintenance::Token { hash, account, person, roles, by }).await?;
     let mut response = super::json(StatusCode::CREATED, &made)?;
+    response.headers_mut().extend(done.headers().clone());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }

@@ -4,7 +4,7 @@
 
 use crate::{
     clock::BusinessClock,
-    handle::{Backlog, Changes, CommandWork, Handle, Maintenance},
+    handle::{Backlog, Changes, CommandWork, Handle, MaintenanceWork},
     metrics::Metrics,
     store::read::Readers,
 };
@@ -17,7 +17,7 @@ pub struct Ends<O: Organisation> {
     /// Commands of people.
     pub commands: mpsc::Receiver<CommandWork<O::Command>>,
     /// What operators tell the shell.
-    pub maintenance: mpsc::Receiver<Maintenance>,
+    pub maintenance: mpsc::Receiver<MaintenanceWork>,
     /// Whether the writer is up.
     pub ready: watch::Sender<bool>,
     /// What is still under way.

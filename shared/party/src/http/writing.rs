@@ -3,7 +3,7 @@
 use super::{App, Caller};
 use crate::{
     clock::unix_ns,
-    handle::{CommandWork, Idempotency, Maintenance, Reply},
+    handle::{CommandWork, Idempotency, Maintenance, MaintenanceWork, Reply, StoredAnswer, Told},
     spans::is_context,
     vault::Sealed,
 };
@@ -150,11 +150,7 @@ impl<O: Organisation> App<O> {
                 mark(&mut response, replayed);
                 Ok(response)
             }
-            Reply::KeyReused => {
-                let detail = "此 Idempotency-Key 已用于另一内容的请求，请换一个新的键。";
-                let status = StatusCode::UNPROCESSABLE_ENTITY;
-                Err(Problem::new(status, "IDEMPOTENCY_KEY_REUSED", "幂等键已被使用", detail))
-            }
+            Reply::KeyReused => Err(key_reused()),
             Reply::Parked => {
                 let detail = "此申请停在一项未能办理的输入之后（运维可见于 GET /api/v1/parked），处理之前不接受新的操作。本次请求未作任何更改，也未保留；请联系运维，处理后以同一 Idempotency-Key 重发。";
                 Err(Problem::conflict("PARKED", detail).title("申请已搁置"))
@@ -169,18 +165,57 @@ impl<O: Organisation> App<O> {
         }
     }
 
-    /// Tells the shell something and waits until it is done.
-    pub(super) async fn maintain<T>(
-        &self,
-        order: impl FnOnce(oneshot::Sender<T>) -> Maintenance,
-    ) -> Result<T, Problem> {
+    /// Gives the shell an order under the request's key and answers 204 once it is committed.
+    ///
+    /// # Errors
+    /// What the writer says instead; 503 if the queue is full, or nobody knows what became of the order.
+    pub(super) async fn order(&self, idempotency: Idempotency, order: Maintenance) -> Result<Response, Problem> {
         let (reply, answer) = oneshot::channel();
-        match self.handle.maintenance.try_send(order(reply)) {
-            Ok(()) => answer.await.map_err(|_| outcome_unknown()),
+        match self.handle.maintenance.try_send(MaintenanceWork { order, idempotency: Some(idempotency), reply }) {
+            Ok(()) => told(answer.await.map_err(|_| outcome_unknown())?),
             Err(TrySendError::Full(_)) => Err(Problem::unavailable("QUEUE_FULL", "排队的请求过多，请稍后重试。", 1)),
             Err(TrySendError::Closed(_)) => Err(stopping()),
         }
     }
+
+    /// The answer to an order that was carried out before under this key.
+    ///
+    /// # Errors
+    /// 422: the key was used for something else.
+    pub(super) async fn ordered_before(&self, idempotency: &Idempotency) -> Result<Option<Response>, Problem> {
+        let stored = self.handle.readers.answer(&idempotency.id()).await.map_err(|error| super::unreadable(&error))?;
+        stored
+            .map(|stored| {
+                let this = StoredAnswer::for_this(&stored, idempotency);
+                told(if this.is_some() { Told::DoneBefore } else { Told::KeyReused })
+            })
+            .transpose()
+    }
+}
+
+fn told(told: Told) -> Result<Response, Problem> {
+    match told {
+        Told::Done | Told::DoneBefore => {
+            let mut response = StatusCode::NO_CONTENT.into_response();
+            mark(&mut response, told == Told::DoneBefore);
+            Ok(response)
+        }
+        Told::KeyReused => Err(key_reused()),
+        Told::NotParked => Err(Problem::not_found("没有此流水号的搁置输入，或已处理，或同一申请另有更早的一项。")),
+        Told::TooEarly => {
+            Err(Problem::unavailable("GREETING", "尚未与各方建立联系，暂不能向其发送消息，请稍后重试。", 2))
+        }
+        Told::StillParked { position, why } => {
+            let detail = format!("流水号 {position} 的输入仍无法办理，其后各项继续搁置：{why}");
+            Err(Problem::conflict("STILL_PARKED", detail).title("仍然搁置"))
+        }
+        Told::Refused(refusal) => Err(refused(refusal)),
+    }
+}
+
+fn key_reused() -> Problem {
+    let detail = "此 Idempotency-Key 已用于另一内容的请求，请换一个新的键。";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", "幂等键已被使用", detail)
 }
 
 /// A core's no as a problem.

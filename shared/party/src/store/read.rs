@@ -364,6 +364,19 @@ impl Readers {
             .collect())
     }
 
+    /// The answer that was given under an Idempotency-Key, as JSON.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn answer(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT body FROM answer WHERE id = ?")
+            .bind(id.to_owned())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("read an answer"))?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
     /// Who holds the token with this hash.
     ///
     /// # Errors

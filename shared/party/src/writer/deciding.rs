@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     clock::unix_ns,
-    handle::{CommandWork, CommittedRow, Reply},
+    handle::{CommandWork, CommittedRow, Idempotency, Reply, StoredAnswer},
     journal::Entry,
     spans::{self, Spanned},
     store::{
@@ -157,6 +157,9 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                 self.note("repair", "operator", record);
             }
             Item::Account { by, record } => self.note("account", by, record),
+            // What could not be decided this time may be tried again under the same key.
+            Item::Carried { .. } if !self.stuck.is_empty() => {}
+            Item::Carried { under } => self.keep_answer(under, 204, Ok(Value::Null), None),
             Item::KeyChanged { record } => self.note("repair", "operator", record),
             Item::PartnerKeyChanged { from, record } => self.note("key_changed", from.as_str(), record),
             // Behind a retry that failed again everything goes on waiting.
@@ -346,11 +349,8 @@ impl<O: Organisation> Deciding<'_, '_, O> {
 
     fn answered_before(&self, work: &CommandWork<O::Command>) -> Option<Reply> {
         let idempotency = work.idempotency.as_ref()?;
-        let stored = self.working.answers.get(&id_of(idempotency))?.as_ref()?;
-        let stored: StoredAnswer = serde_json::from_str(stored).ok()?;
-        if stored.body_hash != hex::encode(idempotency.body_hash) {
-            return Some(Reply::KeyReused);
-        }
+        let stored = self.working.answers.get(&idempotency.id())?.as_ref()?;
+        let Some(stored) = StoredAnswer::for_this(stored, idempotency) else { return Some(Reply::KeyReused) };
         let StoredAnswer { status, answer, version, .. } = stored;
         Some(Reply::Decided { status, body: answer, version, replayed: true })
     }
@@ -387,15 +387,24 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         let version = shown.map(|answer| self.working.rows.version(&Key::row(O::KIND, &answer.application_id)));
         let answer = answer.map(|answer| answer.map_or(Value::Null, |answer| answer.body));
         if let Some(idempotency) = &work.idempotency {
-            let body_hash = hex::encode(idempotency.body_hash);
-            let stored = StoredAnswer { body_hash, status, answer: answer.clone(), version };
-            let body = serde_json::to_string(&stored).unwrap_or_default();
-            let id = id_of(idempotency);
-            // A second request under this key in the same batch finds it as if it were committed: it will be, with this one.
-            self.working.answers.insert(id.clone(), Some(body.clone()));
-            self.done.batch.put(&ANSWER, [id.into(), integer(self.position).into(), body.into()]);
+            self.keep_answer(idempotency, status, answer.clone(), version);
         }
         self.done.replies.push((at, Reply::Decided { status, body: answer, version, replayed: false }));
+    }
+
+    fn keep_answer(
+        &mut self,
+        idempotency: &Idempotency,
+        status: u16,
+        answer: Result<Value, Refusal>,
+        version: Option<u64>,
+    ) {
+        let stored = StoredAnswer { body_hash: hex::encode(idempotency.body_hash), status, answer, version };
+        let body = text(&stored);
+        let id = idempotency.id();
+        // A second request under this key in the same batch finds it as if it were committed: it will be, with this one.
+        self.working.answers.insert(id.clone(), Some(body.clone()));
+        self.done.batch.put(&ANSWER, [id.into(), integer(self.position).into(), body.into()]);
     }
 
     fn keep_personal_data(&mut self, work: &CommandWork<O::Command>, application_id: Option<&ApplicationId>) {
@@ -523,27 +532,13 @@ impl<O: Organisation> Deciding<'_, '_, O> {
     }
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
-struct StoredAnswer {
-    body_hash: String,
-    status: u16,
-    answer: Result<Value, Refusal>,
-    /// Answers stored by builds before it was kept have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    version: Option<u64>,
-}
-
-fn id_of(idempotency: &crate::handle::Idempotency) -> String {
-    format!("{}\n{}", idempotency.scope, idempotency.key)
-}
-
 fn known<O: Organisation>(item: &Item<O>) -> Option<ApplicationId> {
     item.application_id().and_then(|id| ApplicationId::parse(&id).ok())
 }
 
 fn answer_id<O: Organisation>(item: &Item<O>) -> Option<String> {
     match item {
-        Item::Command(work) => work.idempotency.as_ref().map(id_of),
+        Item::Command(work) => work.idempotency.as_ref().map(Idempotency::id),
         _ => None,
     }
 }

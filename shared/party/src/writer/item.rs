@@ -1,6 +1,6 @@
 //! What the writer takes from its queues: one item becomes one journal row, and those it makes follow.
 
-use crate::handle::CommandWork;
+use crate::handle::{CommandWork, Idempotency};
 use contracts::wire::{Received, Unreadable};
 use domain::{ApplicationId, Party};
 use organisation::{Actor, Input, Key, Organisation, PortAnswer};
@@ -32,6 +32,8 @@ pub(crate) enum Item<O: Organisation> {
     },
     /// Two persons ended the freeze of a channel; `record` says who, how and why, as JSON.
     Unfrozen { partner: Party, record: String },
+    /// What an operator ordered in this batch is done with it, unless a retried input is parked again.
+    Carried { under: Idempotency },
     /// Somebody was given an account; `record` says who, and in which roles, as JSON.
     Account { by: String, record: String },
     /// Two persons had the own key changed; `record` says who, to which key and why, as JSON.
@@ -68,6 +70,7 @@ impl<O: Organisation> Item<O> {
             Item::Unreadable { .. }
             | Item::Unfrozen { .. }
             | Item::Account { .. }
+            | Item::Carried { .. }
             | Item::KeyChanged { .. }
             | Item::PartnerKeyChanged { .. } => None,
             Item::Due(key) => application_of(key),
@@ -98,6 +101,7 @@ impl<O: Organisation> Item<O> {
             | Item::Drop { .. }
             | Item::Unfrozen { .. }
             | Item::Account { .. }
+            | Item::Carried { .. }
             | Item::KeyChanged { .. }
             | Item::PartnerKeyChanged { .. } => None,
         }
@@ -117,6 +121,7 @@ impl<O: Organisation> Item<O> {
             | Item::Drop { .. }
             | Item::Unfrozen { .. }
             | Item::Account { .. }
+            | Item::Carried { .. }
             | Item::KeyChanged { .. }
             | Item::PartnerKeyChanged { .. } => None,
         }

@@ -1,7 +1,7 @@
 //! What people want changed: on its way to the writer, and the answers back.
 
 use super::*;
-use crate::handle::{Maintenance, Retried};
+use crate::handle::{Maintenance, MaintenanceWork, Told};
 use organisation::{Refusal, RefusalKind};
 use sha2::{Digest, Sha256};
 
@@ -177,9 +177,10 @@ async fn a_freeze_ends_when_a_second_person_confirms_what_the_first_proposed() {
     let mut service = Service::start().await;
     let mut ends = service.ends.take().unwrap();
     let writer = tokio::spawn(async move {
-        match ends.maintenance.recv().await.unwrap() {
-            Maintenance::Unfreeze { partner, resolution, persons, because, reply } => {
-                reply.send(Ok(())).unwrap();
+        let MaintenanceWork { order, reply, .. } = ends.maintenance.recv().await.unwrap();
+        reply.send(Told::Done).unwrap();
+        match order {
+            Maintenance::Unfreeze { partner, resolution, persons, because } => {
                 format!("{partner} {resolution:?} {} {} {because}", persons.first(), persons.second())
             }
             other => panic!("{other:?}"),
@@ -209,11 +210,13 @@ async fn a_key_is_changed_when_a_second_person_confirms_the_key_that_the_first_p
     let mut ends = service.ends.take().unwrap();
     let writer = tokio::spawn(async move {
         let mut said = Vec::new();
-        for answer in [Err("the channel to bank is not open".to_owned()), Ok(())] {
-            match ends.maintenance.recv().await.unwrap() {
-                Maintenance::ChangeKey { key, persons, because, reply } => {
+        let not_open = Refusal::new(RefusalKind::Conflict, "SIGNING_KEY", "冲突", "the channel to bank is not open");
+        for told in [Told::Refused(not_open), Told::Done] {
+            let MaintenanceWork { order, reply, .. } = ends.maintenance.recv().await.unwrap();
+            match order {
+                Maintenance::ChangeKey { key, persons, because } => {
                     said.push(format!("{} {} {} {because}", key.id(), persons.first(), persons.second()));
-                    reply.send(answer).unwrap();
+                    reply.send(told).unwrap();
                 }
                 other => panic!("nobody asked for {other:?}"),
             }
@@ -236,8 +239,8 @@ async fn a_key_is_changed_when_a_second_person_confirms_the_key_that_the_first_p
     assert_eq!(
         writer.await.unwrap(),
         [
-            format!("{id} person:operator person:operator2 到期更换"),
-            format!("{id} person:operator2 person:operator 到期更换"),
+            format!("{id} person:operator person:operator2 person:operator：到期更换；person:operator2：到期更换"),
+            format!("{id} person:operator2 person:operator person:operator2：到期更换；person:operator：到期更换"),
         ]
     );
     for wrong in [json!({ "key": "no key", "because": "x" }), json!({ "key": one })] {
@@ -252,20 +255,22 @@ async fn operators_settle_parked_inputs_with_a_reason() {
     let writer = tokio::spawn(async move {
         let mut said = Vec::new();
         while said.len() < 6 {
-            match ends.maintenance.recv().await.unwrap() {
-                Maintenance::Retry { position, because, reply } => {
+            let MaintenanceWork { order, idempotency, reply } = ends.maintenance.recv().await.unwrap();
+            assert!(idempotency.is_some());
+            match order {
+                Maintenance::Retry { position, because } => {
                     said.push(format!("retry {position} {because}"));
-                    let outcome = match position {
-                        7 => Retried::Decided,
-                        5 => Retried::TooEarly,
-                        8 => Retried::StillParked { position: 9, why: "no calendar of 2027".into() },
-                        _ => Retried::Unknown,
+                    let told = match position {
+                        7 => Told::Done,
+                        5 => Told::TooEarly,
+                        8 => Told::StillParked { position: 9, why: "no calendar of 2027".into() },
+                        _ => Told::NotParked,
                     };
-                    reply.send(outcome).unwrap();
+                    reply.send(told).unwrap();
                 }
-                Maintenance::Drop { position, because, reply } => {
+                Maintenance::Drop { position, because } => {
                     said.push(format!("drop {position} {because}"));
-                    reply.send(position == 7).unwrap();
+                    reply.send(if position == 7 { Told::Done } else { Told::NotParked }).unwrap();
                 }
                 other => panic!("nobody asked for {other:?}"),
             }
@@ -303,10 +308,9 @@ async fn an_account_is_made_with_a_token_that_is_kept_only_as_its_hash() {
     let mut service = Service::start().await;
     let mut ends = service.ends.take().unwrap();
     let writer = tokio::spawn(async move {
-        let Some(Maintenance::Token { hash, account, person, roles, by, reply }) = ends.maintenance.recv().await else {
-            panic!()
-        };
-        reply.send(()).unwrap();
+        let MaintenanceWork { order, reply, .. } = ends.maintenance.recv().await.unwrap();
+        let Maintenance::Token { hash, account, person, roles, by } = order else { panic!() };
+        reply.send(Told::Done).unwrap();
         assert_eq!(by, "person:operator");
         (hash, account, person, roles)
     });
