@@ -5,6 +5,8 @@
 mod core_banking;
 mod defective;
 mod faults;
+#[path = "../support/firms.rs"]
+mod firms;
 mod forge;
 mod hostile;
 mod house;
