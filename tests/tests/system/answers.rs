@@ -2,8 +2,9 @@
 
 use crate::{
     defective::{approve, spoil},
+    firms::form,
     forge::{heads, state_of, texts, union_says},
-    house::{House, Setup, form},
+    house::{House, Setup},
 };
 use bank_core::command::Finding;
 use contracts::CreditDecline;

@@ -2,8 +2,9 @@
 //! key. The bank takes it into custody and refuses it: nothing but the journal changes, and the channel goes on.
 
 use crate::{
+    firms::form,
     forge::{heads, state_of, texts, union_says},
-    house::{House, form},
+    house::House,
 };
 use contracts::{
     About, ApproveCredit, Letter, Message, PresentLetter,

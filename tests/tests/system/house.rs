@@ -1,6 +1,7 @@
 //! The house that the tests live in: broker, three organisations, and hands to operate them.
 
-use domain::{Amount, ApplicationId, Charters, Date, Fen, Moment, Party, Uscc, schedule::Method};
+use crate::firms::{form, member};
+use domain::{ApplicationId, Charters, Date, Fen, Moment, Party};
 use nuan::{broker::Broker, cluster};
 use organisation::{Actor, Organisation, Person};
 use party::{
@@ -303,51 +304,5 @@ impl House {
 
     pub async fn close(mut self) {
         self.stop().await;
-    }
-}
-
-pub fn member(n: u32) -> String {
-    format!("member-{n}")
-}
-
-/// The code of the `n`-th firm of the tests, with its check characters.
-pub fn uscc(n: u32) -> Uscc {
-    for organisation_check in "0123456789X".chars() {
-        for check in "0123456789ABCDEFGHJKLMNPQRTUWXY".chars() {
-            let text = format!("91119900X{n:07}{organisation_check}{check}");
-            if let Ok(uscc) = Uscc::parse(&text) {
-                return uscc;
-            }
-        }
-    }
-    panic!("no check characters fit")
-}
-
-pub fn form(n: u32, amount_fen: i64, debt_fen: i64) -> Form {
-    Form {
-        intake_channel: "APP".into(),
-        firm: contracts::Firm {
-            enterprise_name: format!("北京样例{n:04}号有限公司"),
-            uscc: uscc(n),
-            industry_code: "I65".into(),
-            district: "海淀".into(),
-            registered_on: Date::constant(2015, 1, 28),
-            employees: 12,
-            turnover_fen: Fen::new(218_000_000),
-            tax_fen: Fen::new(4_360_000),
-            debt_fen: Fen::new(debt_fen),
-        },
-        wish: contracts::Wish {
-            amount_fen: Amount::new(Fen::new(amount_fen)).unwrap(),
-            term_months: 12,
-            method: Method::Bullet,
-            purpose: "支付房屋租金".into(),
-        },
-        licence_valid_to: None,
-        legal_rep_age: 40,
-        in_beijing: true,
-        member: member(n),
-        vault_token: format!("token-{n}"),
-        credit_query_consent: "2018-1".into(),
     }
 }

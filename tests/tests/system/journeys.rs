@@ -1,7 +1,10 @@
 //! Every way in which an application ends without money: declined by each of the three, withdrawn, expired; and the wait
 //! for the fund. Each time nothing of it is left behind in any ledger, and the firm may file again.
 
-use crate::house::{House, Setup, first_day, form};
+use crate::{
+    firms::form,
+    house::{House, Setup, first_day},
+};
 use bank_core::command::PaymentCheck;
 use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Charter, Date, Fen, Moment};

@@ -6,6 +6,8 @@ mod answers;
 mod core_banking;
 mod defective;
 mod faults;
+#[path = "../support/firms.rs"]
+mod firms;
 mod forge;
 mod hostile;
 mod house;

@@ -2,8 +2,9 @@
 
 use crate::{
     defective::{approve, spoil},
+    firms::form,
     forge::union_says,
-    house::{House, PATIENCE, Setup, first_day, form},
+    house::{House, PATIENCE, Setup, first_day},
 };
 use domain::{ApplicationId, Moment, Party};
 use organisation::{Actor, Person};

@@ -6,11 +6,11 @@ use crate::{
     Fact, Reason,
     application::{Approval, Opinion},
     fund,
-    origination::Origination,
+    origination::{Origination, membership_holds},
 };
 use contracts::{
     AskRefused, CreditDecided, CreditDecision, DisbursementReport, DisbursementReported, GuaranteeAssessed,
-    GuaranteeOpinion, LetterIssued, LoanContractSigned, Message, UndoAnswered,
+    GuaranteeOpinion, LetterIssued, LoanContractSigned, Message, NotPosted, UndoAnswered,
 };
 use domain::{Amount, ApplicationId};
 use organisation::{Refusal, RefusalKind, Stop};
@@ -111,6 +111,10 @@ fn reported(w: &mut Origination, answer: &DisbursementReported) -> Result<Outcom
                 w.desk.record(Fact::Disbursed { id: w.id.clone(), receipt: receipt.clone() })?;
             }
             Outcome::Done
+        }
+        // The union's own evidence grew too old while the payment waited: it looks again and orders anew.
+        DisbursementReport::NotPosted { why: NotPosted::MembershipStale } if membership_holds(w)? => {
+            Outcome::NotDone(Reason::NotPosted(NotPosted::MembershipStale))
         }
         DisbursementReport::NotPosted { why } => Outcome::Refused(Reason::NotPosted(*why)),
         DisbursementReport::Unknown => Outcome::Unknown,

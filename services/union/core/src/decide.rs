@@ -117,6 +117,10 @@ fn drive(union: &Union, w: &mut Origination, event: Event<Reason>) -> Result<Rea
     if let Reaction::Refused(refusal) = reaction {
         return Err(saga_refused(&refusal));
     }
+    // What was wrong with an attempt to pay out is mended by the next order itself, so nothing is waited for.
+    if matches!(w.run()?.state(PAY_OUT), Some(saga::State::Between { .. })) {
+        let _ = definition.on(w, Event::Woken { step: PAY_OUT.into() })?;
+    }
     automatically(union, w, |w, by, verdict| {
         let event = Event::Decided { step: ELIGIBILITY.into(), by, verdict };
         match definition.on(w, event)? {
@@ -128,6 +132,7 @@ fn drive(union: &Union, w: &mut Origination, event: Event<Reason>) -> Result<Rea
 }
 
 const ELIGIBILITY: &str = "check eligibility";
+const PAY_OUT: &str = "disburse";
 
 /// Straight-through processing: the intake officer's decision by rule, under a service identity of its own.
 fn automatically(
@@ -348,7 +353,7 @@ pub(crate) fn state(application: &Application) -> ApplicationState {
         },
         Phase::NotStarted | Phase::Forward => match () {
             () if run.pivot_passed => ApplicationState::Disbursed,
-            () if at("disburse").is_some() => ApplicationState::Disbursing,
+            () if at(PAY_OUT).is_some() => ApplicationState::Disbursing,
             () if run.is_done("sign loan contract") => ApplicationState::Ready,
             () if run.is_done("approve credit") => ApplicationState::Contracting,
             () if run.is_done("assess guarantee") => ApplicationState::CreditReview,

@@ -264,12 +264,20 @@ fn confirm_membership(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     if !membership_holds(w)? {
         return Ok(Here::Refused(Reason::Intake(IntakeRejection::Membership)));
     }
-    let on = w.now().date();
-    w.desk.record(Fact::MembershipConfirmed { id: w.id.clone(), on })?;
+    confirmed(w)?;
     Ok(Here::Done)
 }
 
+fn confirmed(w: &mut Origination) -> Result<(), Stop> {
+    let on = w.now().date();
+    Ok(w.desk.record(Fact::MembershipConfirmed { id: w.id.clone(), on })?)
+}
+
 fn disburse(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
+    // Another attempt takes another look at the register; what is sent again under one key stays what it was.
+    if ask.attempt > 1 && ask.sending == 1 && membership_holds(w)? {
+        confirmed(w)?;
+    }
     let about = w.about(ask)?;
     let application = w.application()?;
     let (Some(recommendation), Some(reservation)) = (&application.recommendation, &application.reservation) else {

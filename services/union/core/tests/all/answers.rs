@@ -2,7 +2,7 @@
 
 use super::office::*;
 use contracts::{AskRefusal, AskRefused, DisbursementReport, DisbursementReported, Letter, Message, NotPosted};
-use domain::CharterHash;
+use domain::{CharterHash, Date};
 use organisation::RefusalKind;
 
 type Says = fn(&Office) -> Message;
@@ -189,6 +189,37 @@ fn a_pay_out_that_is_not_made_turns_back_and_one_that_is_unknown_waits() {
     assert_ne!(office.status(1), "DISBURSED");
     assert_eq!(office.application(1).receipt, None);
     assert_eq!(office.firm_row(1).live_loan, None);
+}
+
+#[test]
+fn a_pay_out_on_evidence_grown_old_is_ordered_again_under_the_next_key_once_the_first_is_closed() {
+    let mut office = asked("disburse");
+    office.at = office.at.plus_hours(9 * 24);
+    let stale = report(&office, DisbursementReport::NotPosted { why: NotPosted::MembershipStale });
+    assert!(matches!(office.tell(stale.clone())[..], [Message::CloseDisbursement(_)]));
+    let closed = report(&office, DisbursementReport::Closed);
+    let said = office.tell(closed.clone());
+    let [Message::Disburse(again)] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(again.about.key, format!("disb:{}:2", id(1)));
+    assert_eq!(again.membership_verified_on, office.at.date());
+    // Old answers about the first key change nothing.
+    for old in [stale, closed] {
+        assert_eq!(office.tell(old), []);
+    }
+    let late = office.hear(office.posted(1, AMOUNT));
+    assert_eq!(refusal(late).code, "ILLEGAL_TRANSITION", "money under a closed key is nobody's answer");
+}
+
+#[test]
+fn a_pay_out_on_evidence_grown_old_is_not_ordered_again_for_who_is_no_member_any_more() {
+    let mut office = asked("disburse");
+    office.load("m-1", Date::constant(2019, 1, 1), Some(office.at.date()));
+    office.at = office.at.plus_hours(9 * 24);
+    let stale = report(&office, DisbursementReport::NotPosted { why: NotPosted::MembershipStale });
+    assert!(matches!(office.tell(stale)[..], [Message::CloseDisbursement(_)]));
+    let closed = report(&office, DisbursementReport::Closed);
+    assert!(matches!(office.tell(closed)[..], [Message::TerminateLoanContract(_)]));
+    assert_eq!(office.status(1), "COMPENSATING");
 }
 
 #[test]

@@ -1,0 +1,258 @@
+//! One organisation: its core, what it has stored, and the working set of the batch under way.
+//!
+//! It decides as the live shell's writer does: loads what `needs` names and whatever a decision misses, lets what an input
+//! makes follow come to rest in the same commit, and writes changed rows as JSON. A row that does not come back as it was
+//! written, or that exists where the core takes it for new, is a defect here as it would be in a database.
+
+use contracts::Message;
+use domain::Moment;
+use ledger::{Account, TransferRecord};
+use organisation::{Answer, Changed, Index, Input, Key, Organisation, Outcome, Recorded, Refusal, Row, Rows, Stop};
+use organisation::{PortOrder, decide};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
+
+/// How often a decision may miss rows before that counts as a defect.
+const MAX_ROUNDS: usize = 16;
+/// How many inputs one input may make follow before that counts as a defect.
+const MAX_FOLLOWING: usize = 10_000;
+
+/// A row as it is stored, with what the shell keeps beside it.
+#[derive(Clone, Debug)]
+pub struct Stored<R> {
+    /// The row.
+    pub row: Row<R>,
+    /// How often it was changed.
+    pub version: u64,
+    /// Its index; empty for accounts and transfers.
+    pub index: Index,
+}
+
+/// One organisation with everything it has committed.
+#[derive(Debug)]
+pub struct Shell<O: Organisation> {
+    organisation: O,
+    store: BTreeMap<Key, Stored<O::Row>>,
+    journal: Vec<Recorded<O::Fact>>,
+    /// Rows and records of the batch under way: gone if it is not committed.
+    working: Rows<O::Row>,
+    uncommitted: Vec<Recorded<O::Fact>>,
+}
+
+impl<O: Organisation> Shell<O> {
+    pub(crate) fn new(organisation: O) -> Self {
+        Shell {
+            organisation,
+            store: BTreeMap::new(),
+            journal: Vec::new(),
+            working: Rows::default(),
+            uncommitted: Vec::new(),
+        }
+    }
+
+    /// Everything stored, in the order of keys.
+    pub fn stored(&self) -> &BTreeMap<Key, Stored<O::Row>> {
+        &self.store
+    }
+
+    /// One of the organisation's own rows, if it exists.
+    pub fn own(&self, key: &Key) -> Option<&O::Row> {
+        match &self.store.get(key)?.row {
+            Row::Own(own) => Some(own),
+            _ => None,
+        }
+    }
+
+    /// Its own rows.
+    pub fn owns(&self) -> impl Iterator<Item = (&Key, &O::Row)> {
+        self.store.iter().filter_map(|(key, stored)| match &stored.row {
+            Row::Own(own) => Some((key, own)),
+            _ => None,
+        })
+    }
+
+    /// The accounts of its ledger.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.store.values().filter_map(|stored| match &stored.row {
+            Row::Account(account) => Some(account),
+            _ => None,
+        })
+    }
+
+    /// The transfers of its ledger.
+    pub fn transfers(&self) -> impl Iterator<Item = &TransferRecord> {
+        self.store.values().filter_map(|stored| match &stored.row {
+            Row::Transfer(transfer) => Some(transfer),
+            _ => None,
+        })
+    }
+
+    /// Everything it has recorded, in order.
+    pub fn journal(&self) -> &[Recorded<O::Fact>] {
+        &self.journal
+    }
+
+    /// Whether the facts of the journal alone lead to its own rows as they are stored.
+    ///
+    /// # Errors
+    /// The first row that differs.
+    pub fn follows_from_its_facts(&self) -> Result<(), String> {
+        let mut rows = Rows::default();
+        for recorded in &self.journal {
+            let Recorded::Fact(fact) = recorded else { continue };
+            loop {
+                rows.begin();
+                match O::apply(&mut rows, fact) {
+                    Ok(()) => break rows.accept(),
+                    Err(missing) => {
+                        rows.roll_back();
+                        rows.load(missing.0, None, 0);
+                    }
+                }
+            }
+        }
+        let rebuilt = rows.iter().filter_map(|(key, row)| match row {
+            Row::Own(own) => Some((key, own)),
+            _ => None,
+        });
+        let (rebuilt, stored): (BTreeMap<_, _>, BTreeMap<_, _>) = (rebuilt.collect(), self.owns().collect());
+        let keys: BTreeSet<_> = rebuilt.keys().chain(stored.keys()).collect();
+        match keys.into_iter().find(|key| rebuilt.get(*key) != stored.get(*key)) {
+            None => Ok(()),
+            Some(key) => Err(format!("`{key}` is {:?}, by its facts {:?}", stored.get(key), rebuilt.get(key))),
+        }
+    }
+
+    fn load(&mut self, wanted: BTreeSet<Key>) -> bool {
+        let missing: Vec<Key> = wanted.into_iter().filter(|key| !self.working.is_loaded(key)).collect();
+        for key in &missing {
+            let stored = self.store.get(key);
+            let version = stored.map_or(0, |stored| stored.version);
+            self.working.load(key.clone(), stored.map(|stored| stored.row.clone()), version);
+        }
+        !missing.is_empty()
+    }
+
+    /// Calls the core, loading what it misses. The outer error is a defect, the inner one a business answer.
+    fn call(&mut self, input: &Input<O::Command>, at: Moment) -> Result<Result<Outcome<O::Fact>, Refusal>, String> {
+        for _ in 0..MAX_ROUNDS {
+            let mut wanted = BTreeSet::new();
+            self.organisation.needs(input, &self.working, &mut wanted);
+            if !self.load(wanted) {
+                break;
+            }
+        }
+        for _ in 0..MAX_ROUNDS {
+            match decide(&self.organisation, input, at, &mut self.working) {
+                Ok(outcome) => return Ok(Ok(outcome)),
+                Err(Stop::Refused(refusal)) => return Ok(Err(refusal)),
+                Err(Stop::Illegal(why)) => return Err(why),
+                Err(Stop::NotLoaded(missing)) => drop(self.load(BTreeSet::from([missing.0]))),
+            }
+        }
+        Err(format!("it asks for rows without end, {MAX_ROUNDS} rounds"))
+    }
+}
+
+/// What deciding one input came to, with everything it made follow.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    /// Messages, each with the id of its saga.
+    pub messages: Vec<(String, Message)>,
+    pub orders: Vec<PortOrder>,
+    /// For a command: its answer.
+    pub answer: Option<Answer>,
+    /// What was refused: the input itself, or one that followed.
+    pub refusals: Vec<Refusal>,
+}
+
+/// A [`Shell`] of whatever organisation. Commands come as JSON, as the edge and the journal have them.
+pub(crate) trait Node: Any {
+    /// Decides one input of the batch under way; the error is a defect.
+    fn decide(&mut self, input: &Input<Value>, at: Moment) -> Result<Decided, String>;
+    /// Writes what the batch changed; the error is a defect.
+    fn commit(&mut self) -> Result<(), String>;
+    /// Forgets the batch.
+    fn crash(&mut self);
+    /// What is kept beside each stored row.
+    fn indexes(&self) -> Box<dyn Iterator<Item = (&Key, &Index)> + '_>;
+}
+
+impl<O: Organisation> Node for Shell<O> {
+    fn decide(&mut self, input: &Input<Value>, at: Moment) -> Result<Decided, String> {
+        let mut decided = Decided::default();
+        let mut inputs = VecDeque::from([typed::<O::Command>(input)?]);
+        let mut taken = 0;
+        while let Some(input) = inputs.pop_front() {
+            taken += 1;
+            if taken > MAX_FOLLOWING {
+                return Err(format!("it makes more than {MAX_FOLLOWING} inputs follow"));
+            }
+            match self.call(&input, at)? {
+                Ok(outcome) => {
+                    let saga_id = outcome.application_id.as_ref().map(organisation::saga_id).unwrap_or_default();
+                    decided.messages.extend(outcome.messages.into_iter().map(|message| (saga_id.clone(), message)));
+                    decided.orders.extend(outcome.orders);
+                    decided.answer = decided.answer.or(outcome.answer);
+                    inputs.extend(outcome.follow.into_iter().map(Input::Follow));
+                    self.uncommitted.extend(outcome.recorded);
+                }
+                Err(refusal) => decided.refusals.push(refusal),
+            }
+        }
+        Ok(decided)
+    }
+
+    fn commit(&mut self) -> Result<(), String> {
+        for Changed { key, row, version, is_new } in self.working.changed() {
+            if is_new && self.store.contains_key(key) {
+                return Err(format!("row `{key}` is new and exists"));
+            }
+            let (row, index) = match row {
+                Row::Own(own) => (Row::Own(through_json(own)?), O::index(own)),
+                Row::Account(account) => (Row::Account(through_json(account)?), Index::default()),
+                Row::Transfer(transfer) => (Row::Transfer(through_json(transfer)?), Index::default()),
+            };
+            self.store.insert(key.clone(), Stored { row, version, index });
+        }
+        self.journal.extend(through_json(&std::mem::take(&mut self.uncommitted))?);
+        self.working = Rows::default();
+        Ok(())
+    }
+
+    fn crash(&mut self) {
+        self.working = Rows::default();
+        self.uncommitted.clear();
+    }
+
+    fn indexes(&self) -> Box<dyn Iterator<Item = (&Key, &Index)> + '_> {
+        Box::new(self.store.iter().map(|(key, stored)| (key, &stored.index)))
+    }
+}
+
+/// The input with its command as the organisation's type.
+fn typed<C: DeserializeOwned>(input: &Input<Value>) -> Result<Input<C>, String> {
+    Ok(match input {
+        Input::Message(received) => Input::Message(received.clone()),
+        Input::Command { actor, command } => {
+            let command = serde_json::from_value(command.clone()).map_err(|error| error.to_string())?;
+            Input::Command { actor: actor.clone(), command }
+        }
+        Input::Due(key) => Input::Due(key.clone()),
+        Input::Follow(key) => Input::Follow(key.clone()),
+        Input::Port { application_id, answer } => {
+            Input::Port { application_id: application_id.clone(), answer: answer.clone() }
+        }
+    })
+}
+
+/// The value as it comes back from a database.
+fn through_json<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> Result<T, String> {
+    let text = serde_json::to_string(value).map_err(|error| error.to_string())?;
+    let back = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+    if back == *value { Ok(back) } else { Err(format!("it comes back otherwise: {text}")) }
+}

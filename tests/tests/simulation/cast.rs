@@ -1,0 +1,284 @@
+//! The three organisations with their people: what everybody does who does what is asked.
+
+use crate::firms::{form, member};
+use bank_core::{
+    Bank,
+    case::DecisionOutcome,
+    command::{CreditVerdict, Finding, PaymentCheck},
+};
+use contracts::GuaranteeDecline;
+use domain::{Amount, ApplicationId, Charter, Charters, Date, Fen, Moment, Party, Ppm};
+use guarantor_core::{
+    Guarantor,
+    case::CounterGuarantee,
+    command::{Assessment, LetterCheck},
+};
+use organisation::{Actor, OpenTask, Person};
+use simulation::{Act, Reply, World};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
+use union_core::{
+    Union,
+    command::{EligibilityVerdict, MemberEntry},
+    vocabulary::{IntakeRejection, Withdrawal},
+};
+
+/// 480,000 yuan.
+pub const ASKED_FEN: i64 = 48_000_000;
+/// Long after everything has ended.
+pub const FAR: Moment = Moment::from_millis(4_000_000_000_000);
+
+static CHARTERS: LazyLock<Arc<Charters>> = LazyLock::new(|| {
+    let mut charters = Charters::default();
+    charters.accept(Charter::programme_2017()).unwrap();
+    Arc::new(charters)
+});
+
+/// The programme as a test begins it.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    pub deposit_fen: i64,
+    pub core_banking: bank_core::CoreBanking,
+}
+
+impl Default for Setup {
+    /// Nobody is short of anything; payments are posted by a core-banking system.
+    fn default() -> Self {
+        Setup { deposit_fen: 900_000_000, core_banking: bank_core::CoreBanking::Port }
+    }
+}
+
+/// A Wednesday, nine o'clock.
+pub fn first_morning() -> Moment {
+    Moment::start_of(Date::constant(2018, 8, 1)).plus_hours(9)
+}
+
+/// The three by hand, with their books open; the firms 1 to 9 have members in the union.
+pub fn world(setup: Setup) -> World {
+    let charters = &*CHARTERS;
+    let mut world = World::new(first_morning())
+        .with(Union { charters: Arc::clone(charters), automatic: BTreeSet::new() })
+        .with(Guarantor {
+            charters: Arc::clone(charters),
+            automatic: BTreeSet::new(),
+            net_assets_fen: Fen::new(10_000_000_000),
+        })
+        .with(Bank { charters: Arc::clone(charters), automatic: BTreeSet::new(), core_banking: setup.core_banking });
+    let deposit_fen = Fen::new(setup.deposit_fen);
+    let capital_fen = Fen::new(10_000_000_000);
+    let members = (1..10).map(|n| MemberEntry { member: member(n), from: first_morning().date(), to: None }).collect();
+    for act in [
+        by_operator(Party::Union, &union_core::Command::OpenBooks { deposit_fen }),
+        by_operator(Party::Bank, &bank_core::Command::OpenBooks { deposit_fen }),
+        by_operator(Party::Guarantor, &guarantor_core::Command::OpenBooks { capital_fen }),
+        by_operator(Party::Union, &union_core::Command::LoadMembers { members }),
+    ] {
+        world.act(act).unwrap();
+    }
+    assert!(world.refused().is_empty(), "{:?}", world.refused());
+    world
+}
+
+pub fn actor(person: &str, role: &str) -> Actor {
+    Actor { person: Person::new(person), roles: BTreeSet::from([role.to_owned()]) }
+}
+
+pub fn by_operator(to: Party, command: &impl serde::Serialize) -> Act {
+    Act::command(to, actor("operator", "operator"), command)
+}
+
+/// What the operator of the union does about a step.
+pub fn repair(id: &ApplicationId, step: &str, action: union_core::command::Repair) -> Act {
+    let command = union_core::Command::Repair { application_id: id.clone(), step: step.into(), action };
+    by_operator(Party::Union, &command)
+}
+
+pub fn withdraw(id: &ApplicationId) -> Act {
+    let command = union_core::Command::Withdraw { application_id: id.clone(), reason: Withdrawal::NoNeed };
+    Act::command(Party::Union, actor("applicant", "applicant"), &command)
+}
+
+pub fn file(n: u32, amount_fen: i64) -> Act {
+    let command = union_core::Command::Submit(Box::new(form(n, amount_fen, 0)));
+    Act::command(Party::Union, actor("applicant", "applicant"), &command)
+}
+
+/// Files for the `n`-th firm and returns the application's number.
+pub fn filed(world: &mut World, n: u32, amount_fen: i64) -> ApplicationId {
+    let Act::Command { to, actor, command } = file(n, amount_fen) else { panic!("filing is a command") };
+    match world.command(to, actor, command).unwrap() {
+        Reply::Done(body) => ApplicationId::parse(body["application_id"].as_str().unwrap()).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What the member of the `n`-th firm holds from and to in the register.
+pub fn register(n: u32, to: Option<Date>) -> Act {
+    let members = vec![MemberEntry { member: member(n), from: first_morning().date(), to }];
+    by_operator(Party::Union, &union_core::Command::LoadMembers { members })
+}
+
+pub fn amount(fen: i64) -> Amount {
+    Amount::new(Fen::new(fen)).unwrap()
+}
+
+pub fn application<'w>(world: &'w World, id: &ApplicationId) -> &'w union_core::application::Application {
+    match world.shell::<Union>().unwrap().own(&union_core::rows::application(id)) {
+        Some(union_core::Row::Application(application)) => application,
+        other => panic!("no application but {other:?}"),
+    }
+}
+
+/// A case of the guarantor, if it has heard of the application.
+pub fn guarantee<'w>(world: &'w World, id: &ApplicationId) -> Option<&'w guarantor_core::case::Case> {
+    match world.shell::<Guarantor>().unwrap().own(&guarantor_core::rows::case(id))? {
+        guarantor_core::Row::Case(case) => Some(case),
+        other => panic!("no case but {other:?}"),
+    }
+}
+
+/// A case of the bank, if it has heard of the application.
+pub fn credit<'w>(world: &'w World, id: &ApplicationId) -> Option<&'w bank_core::case::Case> {
+    match world.shell::<Bank>().unwrap().own(&bank_core::rows::case(id))? {
+        bank_core::Row::Case(case) => Some(case),
+        other => panic!("no case but {other:?}"),
+    }
+}
+
+/// How somebody decides what is to be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// Yes, to the whole of it.
+    Kind,
+    /// Yes, to a little less.
+    Sparing,
+    /// No, where a person may say so; else back to whoever prepared it; else yes.
+    Unkind,
+}
+
+/// The step of the definition that a task belongs to.
+pub fn step_of(task: &OpenTask) -> &'static str {
+    match duty(task) {
+        "check-eligibility" => "check eligibility",
+        "due-diligence" => "assess guarantee",
+        "sign-contracts" => "sign contracts",
+        "prepare-letter" | "check-letter" => "issue letter",
+        "investigate" | "decide-credit" => "approve credit",
+        "sign-loan-contract" => "sign loan contract",
+        "prepare-payment" | "check-payment" => "disburse",
+        other => panic!("what is `{other}`?"),
+    }
+}
+
+fn duty(task: &OpenTask) -> &str {
+    task.task_id.rsplit('/').next().unwrap()
+}
+
+/// What the person of this name does about a task, holding its role.
+pub fn decide(world: &World, party: Party, task: &OpenTask, person: &str, mood: Mood) -> Act {
+    let by = actor(person, &task.role);
+    match party {
+        Party::Union => Act::command(party, by, &in_the_union(world, task, mood)),
+        Party::Guarantor => Act::command(party, by, &at_the_guarantor(world, task, mood)),
+        Party::Bank => Act::command(party, by, &in_the_bank(world, task, mood)),
+    }
+}
+
+/// The first task that is not left alone, decided kindly; each role is another person.
+pub fn kindly(world: &World, left_alone: impl Fn(&OpenTask) -> bool) -> Option<Act> {
+    let (party, task) = world.tasks().find(|(_, task)| !left_alone(task))?;
+    Some(decide(world, party, task, &task.role, Mood::Kind))
+}
+
+fn in_the_union(world: &World, task: &OpenTask, mood: Mood) -> union_core::Command {
+    let application_id = task.application_id.clone();
+    let application = application(world, &application_id);
+    let register = world.shell::<Union>().unwrap();
+    let is_member = match register.own(&union_core::rows::member(&application.member)) {
+        Some(union_core::Row::Member(member)) => member.holds_on(world.now().date()),
+        _ => false,
+    };
+    let suspended = application.run.open_tasks().any(|(_, task)| task.suspended.is_some());
+    let verdict = match mood {
+        Mood::Sparing if !suspended => EligibilityVerdict::AskForPapers,
+        _ if suspended => EligibilityVerdict::PapersSupplied,
+        Mood::Unkind => EligibilityVerdict::Reject { reason: IntakeRejection::GroupNotProven },
+        _ if is_member => EligibilityVerdict::Approve,
+        _ => EligibilityVerdict::Reject { reason: IntakeRejection::Membership },
+    };
+    union_core::Command::DecideEligibility { application_id, verdict }
+}
+
+fn at_the_guarantor(world: &World, task: &OpenTask, mood: Mood) -> guarantor_core::Command {
+    use guarantor_core::Command as C;
+    let application_id = task.application_id.clone();
+    let because = "填写有误".to_owned();
+    match (duty(task), mood) {
+        ("due-diligence", Mood::Unkind) => {
+            C::Assess { application_id, verdict: Assessment::Decline { reason: GuaranteeDecline::CashFlow } }
+        }
+        ("due-diligence", _) => {
+            let asked = guarantee(world, &application_id).unwrap().file.as_ref().unwrap().wish.amount_fen;
+            let conditions = vec!["追加法定代表人连带责任".into()];
+            C::Assess { application_id, verdict: Assessment::Agree { amount_fen: some_of(asked, mood), conditions } }
+        }
+        ("sign-contracts", _) => {
+            let counter_guarantee = CounterGuarantee::Person { vault_token: "counter-guarantor".into() };
+            C::SignContracts { application_id, counter_guarantee }
+        }
+        ("prepare-letter", _) => C::PrepareLetter { application_id },
+        ("check-letter", Mood::Unkind) => C::CheckLetter { application_id, verdict: LetterCheck::Return { because } },
+        ("check-letter", _) => C::CheckLetter { application_id, verdict: LetterCheck::Release },
+        (other, _) => panic!("what is `{other}`?"),
+    }
+}
+
+fn in_the_bank(world: &World, task: &OpenTask, mood: Mood) -> bank_core::Command {
+    use bank_core::Command as C;
+    let application_id = task.application_id.clone();
+    let case = credit(world, &application_id).unwrap();
+    let file = case.file.as_ref().unwrap();
+    let rate_ppm = cap(world, file.wish.term_months);
+    let (because, decline) = ("材料有误".to_owned(), contracts::CreditDecline::CreditRecord);
+    let method = file.wish.method;
+    match (duty(task), mood) {
+        ("investigate", Mood::Unkind) => C::Investigate { application_id, finding: Finding::Advise { decline } },
+        ("investigate", _) => {
+            let amount_fen = some_of(file.wish.amount_fen, mood);
+            C::Investigate { application_id, finding: Finding::Recommend { amount_fen, rate_ppm, method } }
+        }
+        ("decide-credit", mood) => {
+            let recommended = match &case.report.as_ref().unwrap().outcome {
+                DecisionOutcome::Approved(terms) if mood != Mood::Unkind => Some(terms.amount_fen),
+                _ => None,
+            };
+            let verdict = match recommended {
+                Some(amount_fen) => CreditVerdict::Approve { amount_fen: some_of(amount_fen, mood), rate_ppm, method },
+                None => CreditVerdict::Decline { reason: decline },
+            };
+            C::DecideCredit { application_id, verdict }
+        }
+        ("sign-loan-contract", _) => C::SignLoanContract { application_id },
+        ("prepare-payment", _) => C::PreparePayment { application_id },
+        ("check-payment", Mood::Unkind) => {
+            C::CheckPayment { application_id, verdict: PaymentCheck::Return { because } }
+        }
+        ("check-payment", _) => C::CheckPayment { application_id, verdict: PaymentCheck::Release },
+        (other, _) => panic!("what is `{other}`?"),
+    }
+}
+
+fn cap(world: &World, months: u16) -> Ppm {
+    let today = world.now().date();
+    CHARTERS.in_force_on(today).unwrap().rate_cap(today, months)
+}
+
+/// All of it, or 10,000 yuan less.
+fn some_of(whole: Amount, mood: Mood) -> Amount {
+    match mood {
+        Mood::Sparing => Amount::new(whole.fen().checked_sub(Fen::new(1_000_000)).unwrap()).unwrap_or(whole),
+        _ => whole,
+    }
+}

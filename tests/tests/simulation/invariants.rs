@@ -1,0 +1,326 @@
+//! What holds of the three together: after every input, and once all applications have ended (DOMAIN.md section 3, as far
+//! as origination goes).
+
+use crate::cast::{application, credit, guarantee};
+use bank_core::{Bank, rows::LoanState};
+use domain::{ApplicationId, Fen, Party};
+use guarantor_core::{
+    Guarantor,
+    case::{LetterState, OpinionDecision, Revocation},
+};
+use ledger::{AccountCode, trial_balance};
+use organisation::Organisation;
+use saga::{Ending, Phase, State};
+use simulation::World;
+use std::collections::BTreeMap;
+use union_core::{
+    Union,
+    application::{Application, ReservationState},
+    rows::{FirmRow, FundRow},
+};
+
+/// Leverage, largest loan and number of loans of the charter of 2017.
+const MULTIPLE: i64 = 5;
+const CAP_FEN: i64 = 50_000_000;
+const LOANS: u16 = 3;
+
+macro_rules! ensure {
+    ($holds:expr, $($why:tt)+) => {
+        if !$holds {
+            return Err(format!($($why)+));
+        }
+    };
+}
+
+/// What holds after every input.
+pub fn hold(world: &World) -> Result<(), String> {
+    books_balance(world)?;
+    fund_is_what_the_reservations_say(world)?;
+    limits_are_what_the_cases_say(world)?;
+    firms_are_what_their_applications_say(world)?;
+    for application in applications(world) {
+        one_application(world, application).map_err(|why| format!("{}: {why}", application.id))?;
+    }
+    Ok(())
+}
+
+/// What holds besides once nothing more will happen: every application has ended, and nothing is left of those without a
+/// loan.
+pub fn hold_at_rest(world: &World) -> Result<(), String> {
+    hold(world)?;
+    ensure!(world.parcels.is_empty(), "under way: {:?}", world.parcels);
+    ensure!(world.orders.is_empty(), "ordered: {:?}", world.orders);
+    let tasks: Vec<_> = world.tasks().collect();
+    ensure!(tasks.is_empty(), "open tasks: {tasks:?}");
+    let incidents: Vec<_> = world.incidents().collect();
+    ensure!(incidents.is_empty(), "open incidents: {incidents:?}");
+    let timers: Vec<_> = world.timers().collect();
+    ensure!(timers.is_empty(), "timers: {timers:?}");
+    ensure!(fund(world).queue.is_empty(), "in the queue: {:?}", fund(world).queue);
+    for application in applications(world) {
+        settled(world, application).map_err(|why| format!("{}: {why}", application.id))?;
+    }
+    world.shell::<Union>().unwrap().follows_from_its_facts()?;
+    world.shell::<Guarantor>().unwrap().follows_from_its_facts()?;
+    world.shell::<Bank>().unwrap().follows_from_its_facts()
+}
+
+pub fn applications(world: &World) -> impl Iterator<Item = &Application> {
+    world.shell::<Union>().unwrap().owns().filter_map(|(_, row)| match row {
+        union_core::Row::Application(application) => Some(&**application),
+        _ => None,
+    })
+}
+
+/// The balance of all accounts of a party under this code, fen.
+pub fn balance<O: Organisation>(world: &World, code: &str) -> i64 {
+    let of = |account: &AccountCode| account.as_str() == code || account.main() == code;
+    let accounts = world.shell::<O>().unwrap().accounts();
+    accounts.filter(|account| of(account.code())).map(|account| account.balance().get()).sum()
+}
+
+fn fund(world: &World) -> FundRow {
+    let mut rows = world.shell::<Union>().unwrap().owns();
+    let fund = rows.find_map(|(_, row)| match row {
+        union_core::Row::Fund(fund) => Some(fund.clone()),
+        _ => None,
+    });
+    fund.unwrap_or_default()
+}
+
+/// I1, and the deposit is at the bank what it is in the union's books (I2).
+fn books_balance(world: &World) -> Result<(), String> {
+    for (party, holds) in [
+        (Party::Union, trial_balance(world.shell::<Union>().unwrap().accounts()).holds()),
+        (Party::Guarantor, trial_balance(world.shell::<Guarantor>().unwrap().accounts()).holds()),
+        (Party::Bank, trial_balance(world.shell::<Bank>().unwrap().accounts()).holds()),
+    ] {
+        ensure!(holds, "debits differ from credits in the books of the {party}");
+    }
+    let (here, there) = (balance::<Union>(world, "U1001"), balance::<Bank>(world, "B2012"));
+    ensure!(here == there, "the deposit is {here} in the union's books and {there} in the bank's");
+    let (all, each) = (balance::<Guarantor>(world, "G9000"), balance::<Guarantor>(world, "G9001"));
+    ensure!(all == each, "liabilities of {all} in all, of {each} one by one");
+    let (lent, paid) = (balance::<Bank>(world, "B1301"), balance::<Bank>(world, "B2011"));
+    ensure!(lent == paid, "lent {lent}, paid out {paid}");
+    Ok(())
+}
+
+/// I3 and I4, and the books say what the reservations say.
+fn fund_is_what_the_reservations_say(world: &World) -> Result<(), String> {
+    let (mut held, mut committed, mut exposed) = (0, 0, 0);
+    for reservation in applications(world).filter_map(|application| application.reservation.as_ref()) {
+        let (exposure, reserved) = (reservation.exposure_fen.fen().get(), reservation.reserved_fen.get());
+        ensure!(reserved == share(exposure), "{exposure} is exposed and {reserved} reserved");
+        match reservation.state {
+            ReservationState::Held => held += reserved,
+            ReservationState::Committed => committed += reserved,
+            ReservationState::Released => continue,
+        }
+        exposed += exposure;
+    }
+    let booked = (balance::<Union>(world, "U9001"), balance::<Union>(world, "U9002"));
+    ensure!(booked == (held, committed), "held and committed {booked:?} are booked, not {:?}", (held, committed));
+    let deposit = balance::<Union>(world, "U1001");
+    ensure!(held + committed <= deposit, "I3: {held} held and {committed} committed of {deposit}");
+    ensure!(exposed <= MULTIPLE * deposit, "I4: {exposed} exposed on {deposit}");
+    let FundRow { guaranteed_fen, queue } = fund(world);
+    ensure!(guaranteed_fen.get() == exposed, "{guaranteed_fen} counts as guaranteed, {exposed} is");
+    // Nobody waits for what is there.
+    if let Some(first) = queue.first() {
+        let asks = application(world, first).wish.amount_fen.fen().get();
+        let room = held + committed + share(asks) <= deposit && exposed + asks <= MULTIPLE * deposit;
+        ensure!(!room, "{first} waits, and there is room for {asks}");
+    }
+    Ok(())
+}
+
+fn share(exposure: i64) -> i64 {
+    (exposure + MULTIPLE - 1) / MULTIPLE
+}
+
+fn limits_are_what_the_cases_say(world: &World) -> Result<(), String> {
+    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
+    let mut stored: BTreeMap<String, i64> = BTreeMap::new();
+    for (key, row) in world.shell::<Guarantor>().unwrap().owns() {
+        match row {
+            guarantor_core::Row::Case(case) => {
+                let exposure = case.exposure_fen.get();
+                *sums.entry("limits".into()).or_default() += exposure;
+                if let Some(file) = &case.file {
+                    *sums.entry(format!("client/{}", file.firm.uscc)).or_default() += exposure;
+                }
+            }
+            guarantor_core::Row::Limits(sum) | guarantor_core::Row::Client(sum) => {
+                stored.insert(key.to_string(), sum.exposure_fen.get());
+            }
+        }
+    }
+    sums.retain(|_, sum| *sum != 0);
+    stored.retain(|_, sum| *sum != 0);
+    ensure!(sums == stored, "exposures are {sums:?}, kept as {stored:?}");
+    Ok(())
+}
+
+/// I10 and I12; a firm's lock is held by its open application and by no other.
+fn firms_are_what_their_applications_say(world: &World) -> Result<(), String> {
+    let mut firms: BTreeMap<String, FirmRow> = BTreeMap::new();
+    let mut loans = 0;
+    for application in applications(world) {
+        let firm = firms.entry(application.firm.uscc.to_string()).or_default();
+        if application.run.ending().is_none() {
+            ensure!(firm.open.is_none(), "{} and {:?} are open together", application.id, firm.open);
+            firm.open = Some(application.id.clone());
+        }
+        if application.receipt.is_some() {
+            ensure!(firm.live_loan.is_none(), "I10: {} and {:?} live together", application.id, firm.live_loan);
+            firm.live_loan = Some(application.id.clone());
+            firm.loans += 1;
+            loans += 1;
+        }
+        ensure!(firm.loans <= LOANS, "I10: {} loans", firm.loans);
+    }
+    let filed = applications(world).count();
+    let borrowers = firms.values().filter(|firm| firm.loans > 0).count();
+    ensure!(borrowers <= loans && loans <= filed, "I12: {borrowers} borrowers, {loans} loans, {filed} applications");
+    for (key, row) in world.shell::<Union>().unwrap().owns() {
+        match row {
+            union_core::Row::Firm(stored) => {
+                let firm = firms.remove(key.to_string().trim_start_matches("firm/")).unwrap_or_default();
+                ensure!(*stored == firm, "{key} is {stored:?}, by its applications {firm:?}");
+            }
+            union_core::Row::Numbers(numbers) => {
+                let this_year = applications(world).filter(|one| one.id.year() == numbers.year);
+                ensure!(this_year.count() == numbers.last as usize, "I12: not as many as numbered");
+            }
+            _ => {}
+        }
+    }
+    ensure!(firms.is_empty(), "not stored: {firms:?}");
+    Ok(())
+}
+
+/// One application at all three. What one of them says that the others have not heard yet is under way, never denied.
+fn one_application(world: &World, application: &Application) -> Result<(), String> {
+    let id = &application.id;
+    let run = &application.run;
+    let paid_out = credit(world, id).and_then(|case| case.paid_out.as_ref());
+    let letter = guarantee(world, id).and_then(|case| case.letter.as_ref());
+    let reservation = application.reservation.as_ref();
+
+    // I5, I11: lent is what was posted, once; nobody has heard of anything else.
+    let receipt = paid_out.map(|paid_out| &paid_out.receipt);
+    let lent = balance_of(world, id);
+    ensure!(lent == receipt.map_or(0, |receipt| receipt.amount_fen.fen().get()), "I5: {lent} is lent on {receipt:?}");
+    let postings = world.shell::<Bank>().unwrap().transfers().filter(|record| {
+        record.transfer.debit.main() == "B1301" && record.transfer.debit.part() == Some(id.to_string().as_str())
+    });
+    ensure!(postings.count() == usize::from(paid_out.is_some()), "I11: not posted once");
+    let known = [application.receipt.as_ref(), guarantee(world, id).and_then(|case| case.loan.as_ref())];
+    ensure!(known.into_iter().flatten().all(|known| Some(known) == receipt), "I11: {known:?} is known of {receipt:?}");
+    ensure!(lent <= CAP_FEN, "I10: {lent} is lent");
+
+    // I6: the liability is on with the letter, and equal to the loan.
+    let effective = letter.is_some_and(|letter| letter.state == LetterState::Effective);
+    let liability = liability_of(world, id)?;
+    ensure!(liability == if effective { lent } else { 0 }, "I6: liability {liability}, lent {lent}, {letter:?}");
+    ensure!(!effective || paid_out.is_some(), "I7: effective without a loan");
+
+    // I7: what was paid out rests on the one letter and on a reservation of the same amount.
+    if let Some(paid_out) = paid_out {
+        let bound = letter.is_some_and(|letter| {
+            letter.letter.letter_no == paid_out.letter_no
+                && matches!(letter.state, LetterState::Issued | LetterState::Effective)
+        });
+        ensure!(bound, "I7: paid out under {}, and the letter is {letter:?}", paid_out.letter_no);
+        let backed = reservation.is_some_and(|reservation| {
+            reservation.exposure_fen == paid_out.receipt.amount_fen && reservation.state != ReservationState::Released
+        });
+        ensure!(backed, "I7: paid out on {reservation:?}");
+        ensure!(paid_out.maker != paid_out.checker, "four eyes on the payment");
+        ensure!(!matches!(run.phase, Phase::Unwinding { .. }), "paid out and unwinding");
+        ensure!(run.ending().is_none_or(|ending| *ending == Ending::Completed), "paid out and {:?}", run.ending());
+    }
+    if let Some(letter) = letter {
+        ensure!(letter.maker != letter.checker, "four eyes on the letter");
+        let stated = letter.revocation == Some(Revocation::Stated { not_disbursed: true });
+        ensure!(!stated || paid_out.is_none(), "stated not disbursed, and paid out");
+    }
+    if let Some(decision) = credit(world, id).and_then(|case| case.decision.as_ref()) {
+        ensure!(decision.investigator != decision.approver, "four eyes on the credit");
+    }
+    let committed = reservation.is_some_and(|reservation| reservation.state == ReservationState::Committed);
+    ensure!(!committed || (effective && run.pivot_passed), "committed without an effective letter");
+    let at_work = world.tasks().find(|(_, task)| task.application_id == *id);
+    ensure!(run.ending().is_none() || at_work.is_none(), "ended, and somebody is at {at_work:?}");
+    let queued = fund(world).queue.contains(id);
+    ensure!(queued == matches!(run.state("reserve fund"), Some(State::Waiting)), "in the queue: {queued}");
+    Ok(())
+}
+
+/// One application that has ended, when nothing is under way any more.
+fn settled(world: &World, application: &Application) -> Result<(), String> {
+    let id = &application.id;
+    let ending = application.run.ending().ok_or_else(|| format!("waits for {:?}", application.run.waiting_for()))?;
+    let (guarantee, credit) = (guarantee(world, id), credit(world, id));
+    let reservation = application.reservation.as_ref().map(|reservation| reservation.state);
+    let letter = guarantee.and_then(|case| case.letter.as_ref()).map(|letter| letter.state);
+    let loan = world.shell::<Bank>().unwrap().own(&bank_core::rows::loan(id)).map(|row| match row {
+        bank_core::Row::Loan(loan) => loan.state,
+        other => panic!("no loan but {other:?}"),
+    });
+    let paid_out = credit.is_some_and(|case| case.paid_out.is_some());
+    if *ending == Ending::Completed {
+        ensure!(paid_out && loan == Some(LoanState::Active), "completed, and the loan is {loan:?}");
+        ensure!(letter == Some(LetterState::Effective), "completed, and the letter is {letter:?}");
+        ensure!(reservation == Some(ReservationState::Committed), "completed, and the reservation is {reservation:?}");
+        let exposure = guarantee.map(|case| case.exposure_fen.get());
+        ensure!(exposure == Some(balance_of(world, id)), "completed, and exposed to {exposure:?}");
+        return Ok(());
+    }
+    ensure!(!paid_out && matches!(loan, None | Some(LoanState::Terminated)), "{ending:?}, and the loan is {loan:?}");
+    let revoked = matches!(letter, None | Some(LetterState::Revoked | LetterState::Expired));
+    ensure!(revoked, "{ending:?}, and the letter is {letter:?}");
+    let released = matches!(reservation, None | Some(ReservationState::Released));
+    ensure!(released, "{ending:?}, and the reservation is {reservation:?}");
+    ensure!(application.recommendation.is_none(), "{ending:?}, and the recommendation stands");
+    if let Some(case) = guarantee {
+        ensure!(case.exposure_fen == Fen::ZERO, "{ending:?}, and the guarantor is exposed to {}", case.exposure_fen);
+        let agreed = |decision: &OpinionDecision| matches!(decision, OpinionDecision::Agreed { .. });
+        let stands = case.opinion.as_ref().is_some_and(|opinion| agreed(&opinion.decision));
+        ensure!(!stands && case.contracts.is_none(), "{ending:?}, and the guarantor is bound");
+        ensure!(case.signing.is_none() && case.drafting.is_none(), "{ending:?}, and the guarantor is at work");
+        ensure!(case.activation.is_none(), "{ending:?}, and the guarantor waits for a pay-out");
+    }
+    if let Some(case) = credit {
+        ensure!(case.approval().is_none() && case.contract.is_none(), "{ending:?}, and the bank is bound");
+        ensure!(case.signing.is_none() && case.payment.is_none(), "{ending:?}, and the bank is at work");
+        ensure!(case.letter.is_none() && case.statements.is_empty(), "{ending:?}, and the bank holds a letter");
+    }
+    Ok(())
+}
+
+fn balance_of(world: &World, id: &ApplicationId) -> i64 {
+    balance::<Bank>(world, &format!("B1301/{id}"))
+}
+
+fn liability_of(world: &World, id: &ApplicationId) -> Result<i64, String> {
+    let account = guarantor_core::books::liability_of(id).map_err(|error| error.to_string())?;
+    Ok(balance::<Guarantor>(world, account.as_str()))
+}
+
+/// How many applications ended how.
+pub fn endings(world: &World) -> BTreeMap<&'static str, usize> {
+    let mut endings = BTreeMap::new();
+    for application in applications(world) {
+        let word = match application.run.ending() {
+            None => "open",
+            Some(Ending::Completed) => "completed",
+            Some(Ending::Refused { .. }) => "refused",
+            Some(Ending::Withdrawn { .. }) => "withdrawn",
+            Some(Ending::Expired { .. }) => "expired",
+        };
+        *endings.entry(word).or_default() += 1;
+    }
+    endings
+}

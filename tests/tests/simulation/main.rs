@@ -1,0 +1,13 @@
+//! The three cores as they are, in one thread and under virtual time: one application to its end, every fault that the
+//! definition allows, and programmes drawn at random. No network, no database, no sleep.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod cast;
+mod core_banking;
+#[path = "../support/firms.rs"]
+mod firms;
+mod happy;
+mod invariants;
+mod matrix;
+mod play;
+mod random;

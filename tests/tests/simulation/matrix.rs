@@ -1,0 +1,83 @@
+//! The failure matrix of the definition itself, row by row, through the three cores, over an orderly and a reversed network.
+
+use crate::{
+    cast::{application, first_morning},
+    invariants,
+    play::Play,
+};
+use saga::{
+    Class, Ending, StepDescription, Who,
+    testing::{Expected, Fault, Scenario, scenarios},
+};
+use std::collections::BTreeMap;
+use union_core::{Role, origination::definition};
+
+fn classes() -> BTreeMap<&'static str, Class> {
+    let steps: Vec<StepDescription<Role>> = definition().unwrap().steps();
+    steps.into_iter().map(|step| (step.name, step.class)).collect()
+}
+
+/// The union's fund never says no: it lets wait, and the wait has an end of its own.
+fn ends_in_the_queue(row: &Scenario) -> bool {
+    row.step == "reserve fund" && row.fault == Fault::Refused
+}
+
+fn check(row: &Scenario, reversed: bool) -> Result<(), String> {
+    let mut play = Play::new(row, classes()[row.step], reversed);
+    play.play()?;
+    if row.expected == Expected::WaitsForRepair {
+        let run = &application(&play.world, &play.id).run;
+        let waiting = run.waiting_for();
+        if !waiting.iter().any(|w| w.step == row.step && w.who == Who::Repairer(Role::Operator)) {
+            return Err(format!("waits for {waiting:?}"));
+        }
+        play.repair();
+        play.play()?;
+    }
+    let ending = application(&play.world, &play.id).run.ending();
+    let as_expected = match (row.expected, row.fault, ending) {
+        (Expected::EndsRefused, _, Some(Ending::Expired { name })) => ends_in_the_queue(row) && name == "QUEUE",
+        (Expected::EndsRefused, _, Some(Ending::Refused { step, .. })) => step == row.step,
+        (Expected::WaitsForRepair, Fault::UndoFailed, Some(Ending::Refused { step, .. })) => {
+            row.with == [step.as_str()]
+        }
+        (Expected::WaitsForRepair, Fault::UndoFailed, _) => false,
+        (Expected::Completes | Expected::WaitsForRepair, _, Some(Ending::Completed)) => true,
+        (Expected::EndsWithdrawn, _, Some(Ending::Withdrawn { .. })) => true,
+        (Expected::EndsExpired, _, Some(Ending::Expired { name })) => row.with.contains(&name.as_str()),
+        _ => false,
+    };
+    if !as_expected {
+        return Err(format!("ended {ending:?}"));
+    }
+    if !play.has_played() {
+        return Err("the fault never happened".into());
+    }
+    // The longest wait is the reservation's 90 days.
+    if play.world.now() > first_morning().plus_hours(120 * 24) {
+        return Err(format!("it took until {}", play.world.now()));
+    }
+    invariants::hold_at_rest(&play.world)
+}
+
+#[test]
+fn every_fault_at_every_step_ends_well_at_all_three_or_with_a_named_person() {
+    let rows = scenarios(&definition().unwrap());
+    let plays = rows.iter().flat_map(|row| [(row, false), (row, true)]);
+    let failed = plays.filter_map(|(row, reversed)| {
+        check(row, reversed).err().map(|why| format!("{row}, reversed {reversed}: {why}"))
+    });
+    let failed: Vec<String> = failed.collect();
+    assert!(failed.is_empty(), "{} rows:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[test]
+fn the_matrix_has_every_step_but_the_last_and_every_fault() {
+    let rows = scenarios(&definition().unwrap());
+    for step in classes().keys() {
+        // A local step after the pivot cannot fail, by type.
+        assert_eq!(rows.iter().any(|row| row.step == *step), *step != "commit reservation", "{step}");
+    }
+    assert!(Fault::ALL.iter().all(|fault| rows.iter().any(|row| row.fault == *fault)));
+    assert_eq!(rows.len(), 58);
+}
