@@ -90,7 +90,8 @@ pub fn by_operator(to: Party, command: &impl serde::Serialize) -> Act {
 }
 
 /// What the operator of the union does about a step.
-pub fn repair(id: &ApplicationId, step: &str, action: union_core::command::Repair) -> Act {
+pub fn repair(id: &ApplicationId, step: &str, action: union_core::command::RepairAction) -> Act {
+    let action = union_core::command::Repair { action, because: "查明后重试".into() };
     let command = union_core::Command::Repair { application_id: id.clone(), step: step.into(), action };
     by_operator(Party::Union, &command)
 }

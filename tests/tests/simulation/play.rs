@@ -16,7 +16,7 @@ use saga::{
     testing::{Fault, Scenario},
 };
 use simulation::{Act, Order, Parcel, World};
-use union_core::command::Repair;
+use union_core::command::RepairAction;
 
 pub struct Play {
     pub world: World,
@@ -107,8 +107,8 @@ impl Play {
     pub fn repair(&mut self) {
         let run = &application(&self.world, &self.id).run;
         let stuck = run.steps.iter().filter_map(|(step, run)| match run.state {
-            State::UndoFailed { .. } => Some((step, Repair::RetryUndo)),
-            State::Stuck { .. } => Some((step, Repair::RetryAsk)),
+            State::UndoFailed { .. } => Some((step, RepairAction::RetryUndo)),
+            State::Stuck { .. } => Some((step, RepairAction::RetryAsk)),
             _ => None,
         });
         let acts: Vec<Act> = stuck.map(|(step, action)| repair(&self.id, step, action)).collect();
@@ -316,7 +316,7 @@ impl Cast {
         }
         if self.must_ask_again(world) {
             self.asked_again = true;
-            return Some(repair(&self.id, self.row.step, Repair::RetryAsk));
+            return Some(repair(&self.id, self.row.step, RepairAction::RetryAsk));
         }
         if self.refused() == Some("confirm membership")
             && !self.said_no

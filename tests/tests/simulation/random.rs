@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use saga::State;
 use simulation::{Act, Crash, Order, World};
 use std::collections::BTreeMap;
-use union_core::command::Repair;
+use union_core::command::RepairAction;
 
 /// What is done next. Numbers choose among what is there.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +134,7 @@ impl Play {
                 let Some(id) = self.nth(n) else { return Ok(()) };
                 let steps = &cast::application(&self.world, &id).run.steps;
                 let asked = steps.iter().find(|(_, step)| step.state.call().is_some()).map(|(name, _)| name.clone());
-                asked.map_or(Ok(()), |step| self.act(repair(&id, &step, Repair::RetryAsk)))
+                asked.map_or(Ok(()), |step| self.act(repair(&id, &step, RepairAction::RetryAsk)))
             }
             Op::Copy(n) if parcels > 0 => {
                 let copy = self.world.parcels[n % parcels].clone();
@@ -200,8 +200,10 @@ fn see_to_incidents(world: &World) -> Option<Act> {
     let because = "已核对".to_owned();
     Some(match party {
         Party::Union => match cast::application(world, id).run.state(&incident.step) {
-            Some(State::UndoFailed { .. } | State::Undoing { .. }) => repair(id, &incident.step, Repair::RetryUndo),
-            _ => repair(id, &incident.step, Repair::RetryAsk),
+            Some(State::UndoFailed { .. } | State::Undoing { .. }) => {
+                repair(id, &incident.step, RepairAction::RetryUndo)
+            }
+            _ => repair(id, &incident.step, RepairAction::RetryAsk),
         },
         Party::Guarantor => {
             let application_id = id.clone();
