@@ -5,7 +5,7 @@
 //! [`apply`](Organisation::apply)ed to the rows as it is recorded. What else follows (messages, bookings, tasks,
 //! deadlines) follows from facts and rows. The live shell drives this from NATS, HTTP and a database; the replay shell
 //! from a recording; the simulation shell drives three of them in one thread. The same compiled function in all three is
-//! what makes replay and simulation mean something.
+//! what makes replay and simulation mean something. What organisations that are asked have in common is [`participant`].
 //!
 //! Pure: no IO, no clock, no randomness. It refuses nothing itself; the cores do.
 
