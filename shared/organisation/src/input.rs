@@ -1,11 +1,11 @@
 //! What an organisation takes in.
 
-use crate::Key;
+use crate::{Key, Refusal, RefusalKind};
 use contracts::wire::Received;
 use domain::ApplicationId;
 use saga::Person;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, fmt::Display, sync::Arc};
 
 /// One input of an organisation. Each is journaled with the business time at which it was decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,5 +78,18 @@ impl Actor {
     /// Whether the account holds this role.
     pub fn has(&self, role: &str) -> bool {
         self.roles.contains(role)
+    }
+
+    /// Lets through an account that holds one of these roles.
+    ///
+    /// # Errors
+    /// It holds none of them.
+    pub fn must_hold(&self, roles: &[impl Display]) -> Result<(), Refusal> {
+        let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
+        if roles.iter().any(|role| self.has(role)) {
+            return Ok(());
+        }
+        let detail = format!("此操作需要以下角色之一：{}。", roles.join("、"));
+        Err(Refusal::new(RefusalKind::Forbidden, "FORBIDDEN", "无权进行此操作", detail))
     }
 }

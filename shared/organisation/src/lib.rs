@@ -5,12 +5,13 @@
 //! [`apply`](Organisation::apply)ed to the rows as it is recorded. What else follows (messages, bookings, tasks,
 //! deadlines) follows from facts and rows. The live shell drives this from NATS, HTTP and a database; the replay shell
 //! from a recording; the simulation shell drives three of them in one thread. The same compiled function in all three is
-//! what makes replay and simulation mean something.
+//! what makes replay and simulation mean something. What organisations that are asked have in common is [`participant`].
 //!
 //! Pure: no IO, no clock, no randomness. It refuses nothing itself; the cores do.
 
 mod desk;
 mod input;
+pub mod participant;
 mod refusal;
 mod rows;
 
@@ -22,7 +23,10 @@ pub use saga::Person;
 
 use domain::{ApplicationId, Moment, Party};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{collections::BTreeSet, fmt::Debug};
+use std::{
+    collections::BTreeSet,
+    fmt::{Debug, Display},
+};
 
 /// One organisation: its rules, without the world around it.
 pub trait Organisation: Send + Sync + 'static {
@@ -100,6 +104,26 @@ pub struct OpenTask {
     pub due_at: Moment,
     /// Whether its deadline has passed and it was escalated.
     pub escalated: bool,
+}
+
+impl OpenTask {
+    /// An application's open task, as the shell lists it; `name` names it within the application.
+    pub fn of<Role: Copy + Display>(id: &ApplicationId, name: &str, title: &str, task: &saga::Task<Role>) -> Self {
+        OpenTask {
+            task_id: task_id(id, name),
+            application_id: id.clone(),
+            role: task.role().to_string(),
+            title: title.to_owned(),
+            opened_at: task.deadline.opened_at,
+            due_at: task.due_at(),
+            escalated: task.deadline.noticed == Some(saga::Notice::Overdue),
+        }
+    }
+}
+
+/// The id of a task: the application and the task's name within it, e.g. `NCD-2018-0052/decide-credit`.
+pub fn task_id(id: &ApplicationId, name: &str) -> String {
+    format!("{id}/{name}")
 }
 
 /// Something that went wrong and has an owner.

@@ -1,7 +1,7 @@
 //! How a decision ends without changing anything.
 
 use crate::NotLoaded;
-use domain::CalendarError;
+use domain::{ApplicationId, CalendarError};
 use serde::{Deserialize, Serialize};
 
 /// Why a decision stopped. Nothing was changed.
@@ -65,5 +65,10 @@ impl Refusal {
     /// A refusal of this kind.
     pub fn new(kind: RefusalKind, code: &str, title: &str, detail: impl Into<String>) -> Self {
         Refusal { kind, code: code.to_owned(), title: title.to_owned(), detail: detail.into() }
+    }
+
+    /// There is no such application here.
+    pub fn not_found(id: &ApplicationId) -> Self {
+        Refusal::new(RefusalKind::NotFound, "NOT_FOUND", "没有此申请", format!("没有编号为 {id} 的申请。"))
     }
 }

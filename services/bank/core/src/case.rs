@@ -5,8 +5,11 @@ use contracts::{
     About, AskRefusal, CreditDecision, CreditDecline, DisbursementReceipt, DisbursementReport, Firm, Letter, Wish,
 };
 use domain::{Amount, ApplicationId, CharterHash, Date, Method, Moment, Ppm};
-use organisation::Person;
-use saga::{Task, participant::Request};
+use organisation::{
+    Person,
+    participant::{Asked, IncidentRecord},
+};
+use saga::Task;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +23,7 @@ pub struct Case {
     pub file: Option<File>,
     /// Everything that the union asked, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub requests: BTreeMap<String, Asked>,
+    pub requests: BTreeMap<String, Asked<Step, Said>>,
     /// What people owe.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<Duty, Task<Role>>,
@@ -59,7 +62,7 @@ pub struct Case {
     pub statements: BTreeMap<String, StatementAsked>,
     /// What a person had or has to look at, in the order raised.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub incidents: Vec<IncidentRecord>,
+    pub incidents: Vec<IncidentRecord<IncidentKind>>,
 }
 
 impl Case {
@@ -83,11 +86,6 @@ impl Case {
             statements: BTreeMap::new(),
             incidents: Vec::new(),
         }
-    }
-
-    /// Whether an ask of this step under another key stands: under way, done, or decided against.
-    pub fn another_stands(&self, step: Step, key: &str) -> bool {
-        self.requests.iter().any(|(other, asked)| other != key && asked.step == step && asked.stands())
     }
 
     /// The approval, while it stands.
@@ -121,27 +119,6 @@ pub struct File {
     pub credit_query_consent: String,
     /// When it was taken up.
     pub taken_up_at: Moment,
-}
-
-/// One key under which the union asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// For which step.
-    pub step: Step,
-    /// What is owed to it.
-    pub request: Request<Said>,
-}
-
-impl Asked {
-    /// Whether a second ask of the same step has to wait for this one's undo or closing. One never taken up stands in
-    /// nobody's way, nor does a payment that came to nothing.
-    pub const fn stands(&self) -> bool {
-        match self.request {
-            Request::Open | Request::InDoubt { .. } | Request::Done(_) | Request::Undoing(_) => true,
-            Request::Refused(Said::Decided(_)) => true,
-            Request::Refused(_) | Request::Unheard | Request::Undone | Request::Closed => false,
-        }
-    }
 }
 
 /// What was answered under a key, to be repeated to whoever asks again.
@@ -312,27 +289,4 @@ pub struct StatementAsked {
     pub about: About,
     /// The letter to be revoked.
     pub letter_no: String,
-}
-
-/// Something that a person has to look at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IncidentRecord {
-    /// What happened.
-    pub kind: IncidentKind,
-    /// In words, with the numbers that differ.
-    pub detail: String,
-    /// When.
-    pub at: Moment,
-    /// How it was closed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolved: Option<Resolved>,
-}
-
-/// How an incident was closed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resolved {
-    /// By whom.
-    pub by: Person,
-    /// What was found and done.
-    pub because: String,
 }

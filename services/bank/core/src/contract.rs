@@ -2,25 +2,28 @@
 //! letter (from the guarantor) and the ask (from the union) comes first waits for the other.
 
 use crate::{
-    Duty, Fact, Step,
+    Bank, Duty, Fact, Step,
     case::{Contract, Said, Signing},
-    requests::{self, Taken, Undo, World, refused},
+    requests::World,
 };
 use contracts::{About, AskRefusal, SignLoanContract};
-use organisation::{Person, Stop};
+use organisation::{
+    Person, Stop,
+    participant::{self, Taken, Undo, refused},
+};
 use saga::participant::{Input, Request};
 use std::collections::BTreeSet;
 
 /// The union asks for the contract.
 pub(crate) fn asked(w: &mut World<'_>, ask: &SignLoanContract) -> Result<(), Stop> {
-    requests::ask(w, &ask.about, Step::Contract, |w| begin(w, ask))
+    participant::ask(w, &ask.about, Step::Contract, |w| begin(w, ask))
 }
 
 fn begin(w: &mut World<'_>, ask: &SignLoanContract) -> Result<Taken, Stop> {
     let Some(case) = w.case()? else { return Ok(Err(AskRefusal::OutOfOrder)) };
     let as_approved = case.approval().is_some_and(|terms| terms.amount_fen == ask.amount_fen)
         && case.file.as_ref().is_some_and(|file| file.wish.term_months == ask.term_months);
-    if !as_approved || case.another_stands(Step::Contract, &ask.about.key) {
+    if !as_approved {
         return Ok(Err(AskRefusal::OutOfOrder));
     }
     let signing = Signing { key: ask.about.key.clone(), letter_no: ask.letter_no.clone(), amount_fen: ask.amount_fen };
@@ -122,7 +125,7 @@ pub(crate) fn signed(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
 
 /// The union takes the ask back.
 pub(crate) fn terminated(w: &mut World<'_>, about: &About) -> Result<(), Stop> {
-    requests::undo(w, about, Step::Contract, give_up, terminate)
+    participant::undo(w, about, Step::Contract, give_up, terminate)
 }
 
 /// A contract is terminated only unused; while the core-banking system has not said, nobody knows whether it is.
@@ -147,9 +150,8 @@ pub(crate) fn terminate_deferred(w: &mut World<'_>) -> Result<(), Stop> {
         .find(|(_, asked)| asked.step == Step::Contract && matches!(asked.request, Request::Undoing(_)));
     let Some(key) = undoing.map(|(key, _)| key.clone()) else { return Ok(()) };
     let about = w.about(&key)?;
-    match terminate(w)? {
-        Undo::Finished => w.settle(&about, Step::Contract, &Input::UndoFinished),
-        Undo::Declined(why) => w.settle(&about, Step::Contract, &Input::UndoDeclined(Said::CannotUndo(why.to_owned()))),
-        Undo::Later => Ok(()),
+    match terminate(w)?.report::<Bank>() {
+        Some(input) => w.settle(&about, Step::Contract, &input),
+        None => Ok(()),
     }
 }

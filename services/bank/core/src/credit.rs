@@ -5,24 +5,23 @@ use crate::{
     Duty, Fact, Step,
     case::{Decision, DecisionOutcome, File, Report, Said, Terms},
     command::{CreditVerdict, Finding},
-    requests::{self, Taken, Undo, World},
+    requests::World,
 };
 use contracts::{About, ApproveCredit, AskRefusal, CreditDecision, CreditDecline};
-use organisation::{Person, Refusal, RefusalKind, Stop};
+use organisation::{
+    Person, Refusal, RefusalKind, Stop,
+    participant::{self, Taken, Undo, refused},
+};
 use saga::participant::Input;
 use std::collections::BTreeSet;
 
 /// The union asks for a credit decision.
 pub(crate) fn asked(w: &mut World<'_>, ask: &ApproveCredit) -> Result<(), Stop> {
-    requests::ask(w, &ask.about, Step::Credit, |w| begin(w, ask))
+    participant::ask(w, &ask.about, Step::Credit, |w| begin(w, ask))
 }
 
 fn begin(w: &mut World<'_>, ask: &ApproveCredit) -> Result<Taken, Stop> {
-    // One decision per application: another may follow only once the first is taken back.
-    if w.case()?.is_some_and(|case| case.another_stands(Step::Credit, &ask.about.key)) {
-        return Ok(Err(AskRefusal::OutOfOrder));
-    }
-    let Some(charter) = w.bank.charters.get(&ask.about.charter) else {
+    let Some(charter) = w.organisation.charters.get(&ask.about.charter) else {
         return Ok(Err(AskRefusal::CharterNotAccepted));
     };
     // What the charter does not grant, the union cannot have filed under it.
@@ -52,7 +51,7 @@ fn open(w: &mut World<'_>, duty: Duty, excluded: BTreeSet<Person>) -> Result<(),
 
 /// The union takes the ask back.
 pub(crate) fn cancelled(w: &mut World<'_>, about: &About) -> Result<(), Stop> {
-    requests::undo(w, about, Step::Credit, give_up, cancel)
+    participant::undo(w, about, Step::Credit, give_up, cancel)
 }
 
 fn give_up(w: &mut World<'_>) -> Result<(), Stop> {
@@ -170,7 +169,7 @@ fn not_above_recommended(report: &Report, terms: &Terms) -> Result<(), Stop> {
     match &report.outcome {
         DecisionOutcome::Declined { reason } => {
             let detail = format!("调查报告建议拒绝（{}），请拒绝，或退回重新调查。", reason.zh());
-            Err(requests::refused("NOT_RECOMMENDED", "调查报告未建议放款", detail))
+            Err(refused("NOT_RECOMMENDED", "调查报告未建议放款", detail))
         }
         DecisionOutcome::Approved(recommended) if terms.amount_fen > recommended.amount_fen => {
             let detail = format!("金额 {} 元不得高于建议金额 {} 元。", terms.amount_fen, recommended.amount_fen);

@@ -1,68 +1,22 @@
 //! What the bank records of its decisions, and how each changes the rows. Versioned and pinned by golden tests.
 
 use crate::{
-    Duty, IncidentKind, Role, Row, Step,
-    case::{
-        Asked, AtCore, Case, Contract, Decision, File, IncidentRecord, PaidOut, Payment, Released, Report, Resolved,
-        Said, Signing, StatementAsked,
-    },
+    Bank, IncidentKind, Row,
+    case::{AtCore, Case, Contract, Decision, File, PaidOut, Payment, Released, Report, Signing, StatementAsked},
     rows::{self, Loan, LoanState},
 };
 use contracts::{Letter, NotPosted};
 use domain::{ApplicationId, Date, Moment};
-use organisation::{NotLoaded, Person, Row as AnyRow, Rows};
-use saga::{Notice, Task, participant::Request};
+use organisation::{
+    NotLoaded, Person, Row as AnyRow, Rows,
+    participant::{self, IncidentRecord},
+};
 use serde::{Deserialize, Serialize};
 
 /// A fact of the bank.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
-    /// What is owed to a key of the union changed.
-    RequestMoved {
-        /// The application.
-        id: ApplicationId,
-        /// The key.
-        key: String,
-        /// For which step it was asked.
-        step: Step,
-        /// What is owed to it now.
-        request: Request<Said>,
-    },
-    /// A person owes a decision.
-    TaskOpened {
-        /// The application.
-        id: ApplicationId,
-        /// Which.
-        duty: Duty,
-        /// Until when, and who may not.
-        task: Task<Role>,
-    },
-    /// A deadline reminded, or was escalated.
-    Noticed {
-        /// The application.
-        id: ApplicationId,
-        /// Whose.
-        duty: Duty,
-        /// Which share of the time has gone.
-        notice: Notice,
-    },
-    /// A person did what was owed.
-    TaskDone {
-        /// The application.
-        id: ApplicationId,
-        /// What.
-        duty: Duty,
-        /// Who.
-        by: Person,
-    },
-    /// It is not owed any more.
-    TaskCancelled {
-        /// The application.
-        id: ApplicationId,
-        /// What.
-        duty: Duty,
-    },
     /// The union's ask for a credit decision was taken up.
     TakenUp {
         /// The application.
@@ -219,34 +173,18 @@ pub enum Fact {
         /// When.
         at: Moment,
     },
-    /// It was looked at, or settled itself.
-    IncidentResolved {
-        /// The application.
-        id: ApplicationId,
-        /// Its number within the case, from 1.
-        number: u32,
-        /// How.
-        resolved: Resolved,
-    },
+    /// What is owed to the union, and by whom.
+    #[serde(untagged)]
+    Owed(Owed),
 }
+
+/// Facts about what is owed.
+pub type Owed = participant::FactOf<Bank>;
 
 /// Applies one fact.
 pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
     match fact {
-        Fact::RequestMoved { id, key, step, request } => with(rows, id, |case| {
-            case.requests.insert(key.clone(), Asked { step: *step, request: request.clone() });
-        }),
-        Fact::TaskOpened { id, duty, task } => with(rows, id, |case| {
-            case.tasks.insert(*duty, task.clone());
-        }),
-        Fact::Noticed { id, duty, notice } => with(rows, id, |case| {
-            if let Some(task) = case.tasks.get_mut(duty) {
-                task.deadline.give(*notice);
-            }
-        }),
-        Fact::TaskDone { id, duty, .. } | Fact::TaskCancelled { id, duty } => with(rows, id, |case| {
-            case.tasks.remove(duty);
-        }),
+        Fact::Owed(owed) => participant::apply::<Bank>(rows, owed),
         Fact::TakenUp { id, file } => with(rows, id, |case| {
             case.file = Some((**file).clone());
             case.report = None;
@@ -332,12 +270,6 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 core.person_at = None;
             }
         }),
-        Fact::IncidentResolved { id, number, resolved } => with(rows, id, |case| {
-            let index = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));
-            if let Some(incident) = index.and_then(|index| case.incidents.get_mut(index)) {
-                incident.resolved = Some(resolved.clone());
-            }
-        }),
     }
 }
 
@@ -348,16 +280,8 @@ fn case<'r>(rows: &'r Rows<Row>, id: &ApplicationId) -> Result<Option<&'r Case>,
     })
 }
 
-/// Changes the case; the first fact about an application begins it.
 fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Case)) -> Result<(), NotLoaded> {
-    let key = rows::case(id);
-    if let Some(Row::Case(case)) = rows.own_mut(&key)? {
-        change(case);
-        return Ok(());
-    }
-    let mut case = Case::new(id.clone());
-    change(&mut case);
-    rows.put(key, AnyRow::Own(Row::Case(Box::new(case))))
+    participant::change::<Bank>(rows, id, change)
 }
 
 fn payment(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Payment)) -> Result<(), NotLoaded> {

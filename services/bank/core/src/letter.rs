@@ -1,14 +1,9 @@
 //! The letter of guarantee as its holder keeps it (S1 step 7): taken from the guarantor alone, and closed for ever once the
 //! bank has stated that nothing was paid out under it.
 
-use crate::{
-    Fact,
-    case::StatementAsked,
-    contract, payment,
-    requests::{World, refused},
-};
+use crate::{Fact, case::StatementAsked, contract, payment, requests::World};
 use contracts::{AskNotDisbursed, Message, NotDisbursedStated, NotPosted, PresentLetter};
-use organisation::Stop;
+use organisation::{Stop, participant::refused};
 
 /// The guarantor presents a letter.
 ///

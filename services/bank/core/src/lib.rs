@@ -1,11 +1,11 @@
 //! The bank's core: decides on the credit, signs the loan contract, pays out.
 //!
 //! Pure: no IO, no clock. The union asks and the bank answers, so there is no saga definition here: what it owes to each
-//! key is [`saga::participant`]'s, kept in [`requests`]. Start reading at [`decide`]; each step has a file of its own, in
-//! the order of DOMAIN.md section 2 (S1): [`credit`], [`letter`], [`contract`](mod@contract), [`payment`], and
-//! [`core_banking`] for what happens once the money is on its way. It refuses to lend on one person's word, to pay out
-//! under a letter that the guarantor did not present itself, and to take anything but the core-banking system's word for
-//! what became of a payment.
+//! key and to its people is [`organisation::participant`]'s, in the words of [`requests`]. Start reading at [`decide`]; each
+//! step has a file of its own, in the order of DOMAIN.md section 2 (S1): [`credit`], [`letter`], [`contract`](mod@contract),
+//! [`payment`], and [`core_banking`] for what happens once the money is on its way. It refuses to lend on one person's word,
+//! to pay out under a letter that the guarantor did not present itself, and to take anything but the core-banking system's
+//! word for what became of a payment.
 
 mod books;
 pub mod case;
@@ -71,7 +71,7 @@ impl Organisation for Bank {
     }
 
     fn decide(&self, input: &Input<Command>, desk: &mut Desk<Self>) -> Result<(), Stop> {
-        decide::decide(self, input, desk)
+        organisation::participant::decide(self, input, desk)
     }
 
     fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {

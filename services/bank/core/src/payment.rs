@@ -6,28 +6,29 @@
 
 use crate::{
     CoreBanking, Duty, Fact, IncidentKind, Step, books,
-    case::{PaidOut, Payment, Resolved, Said},
+    case::{PaidOut, Payment, Said},
     contract, core_banking, letter,
-    requests::{self, Taken, World},
+    requests::World,
 };
 use contracts::{
     About, AskRefusal, CloseDisbursement, Disburse, DisbursementReceipt, DisbursementReport, LoanDisbursed, Message,
     NotPosted, QueryDisbursement,
 };
 use domain::{Moment, schedule};
-use organisation::{Person, Stop};
-use saga::participant::{Input, Reply, Work};
+use organisation::{
+    Person, Stop,
+    participant::{self, Taken},
+};
+use saga::participant::{Input, Reply, Response, Work};
 use std::collections::BTreeSet;
 
 /// The union orders the pay-out.
 pub(crate) fn asked(w: &mut World<'_>, ask: &Disburse) -> Result<(), Stop> {
-    requests::ask(w, &ask.about, Step::Disburse, |w| begin(w, ask))
+    participant::ask(w, &ask.about, Step::Disburse, |w| begin(w, ask))
 }
 
 fn begin(w: &mut World<'_>, ask: &Disburse) -> Result<Taken, Stop> {
-    let taken_up = w.case()?.is_some_and(|case| {
-        case.file.is_some() && case.paid_out.is_none() && !case.another_stands(Step::Disburse, &ask.about.key)
-    });
+    let taken_up = w.case()?.is_some_and(|case| case.file.is_some() && case.paid_out.is_none());
     if !taken_up {
         return Ok(Err(AskRefusal::OutOfOrder));
     }
@@ -115,7 +116,7 @@ pub(crate) fn release(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
     }
     let on = w.desk.at().date();
     w.record(Fact::PaymentReleased { id: w.id.clone(), by: by.clone(), on })?;
-    match w.bank.core_banking {
+    match w.organisation.core_banking {
         CoreBanking::OwnLedger => {
             let posting_no = format!("FK-{}-{}", w.id, w.open_case()?.payments_ordered);
             posted(w, posting_no)
@@ -145,7 +146,7 @@ pub(crate) fn posted(w: &mut World<'_>, posting_no: String) -> Result<(), Stop> 
     let (key, letter_no) = (payment.key.clone(), contract.letter_no.clone());
     let about = w.about(&key)?;
     if let Err(refusal) = books::disburse(w, &key, receipt.amount_fen)? {
-        return match w.bank.core_banking {
+        return match w.organisation.core_banking {
             CoreBanking::OwnLedger => fail(w, NotPosted::RefusedByCore),
             CoreBanking::Port => Err(Stop::Illegal(format!("{key} is posted, and the bank's books refuse: {refusal}"))),
         };
@@ -170,36 +171,25 @@ pub(crate) fn fail(w: &mut World<'_>, why: NotPosted) -> Result<(), Stop> {
 
 /// What waited for the outcome goes on.
 fn outcome_is_known(w: &mut World<'_>) -> Result<(), Stop> {
-    let open: Vec<u32> = (1_u32..)
-        .zip(&w.open_case()?.incidents)
-        .filter(|(_, incident)| incident.kind == IncidentKind::UnknownTooLong && incident.resolved.is_none())
-        .map(|(number, _)| number)
-        .collect();
-    for number in open {
-        let by = Person::new("service:core_banking");
-        let resolved = Resolved { by, because: "核心系统已答复".to_owned() };
-        w.record(Fact::IncidentResolved { id: w.id.clone(), number, resolved })?;
-    }
+    w.resolve_all(IncidentKind::UnknownTooLong, &Person::new("service:core_banking"), "核心系统已答复")?;
     letter::state_deferred(w)?;
     contract::terminate_deferred(w)
 }
 
 /// The union asks what became of the key.
 pub(crate) fn queried(w: &mut World<'_>, query: &QueryDisbursement) -> Result<(), Stop> {
-    match w.turn(&query.about.key, Step::Disburse, &Input::Query)? {
-        (None, Some(reply)) => w.reply(&query.about, Step::Disburse, reply),
-        other => Err(Stop::Illegal(format!("a query of `{}` is answered at once, not by {other:?}", query.about.key))),
-    }
+    w.settle(&query.about, Step::Disburse, &Input::Query)
 }
 
 /// The union closes the key. What the core-banking system has cannot be called back: it is told to close the key too, and
 /// whatever it answers is the answer.
 pub(crate) fn closed(w: &mut World<'_>, close: &CloseDisbursement) -> Result<(), Stop> {
     let about = &close.about;
-    match w.turn(&about.key, Step::Disburse, &Input::Close)? {
+    let Response { work, reply } = w.turn(&about.key, Step::Disburse, &Input::Close)?;
+    match (work, reply) {
         (None, Some(Reply::Unknown)) => core_banking::close(w),
-        (None, Some(reply)) => w.reply(about, Step::Disburse, reply),
-        (Some(Work::Cancel), Some(reply)) => {
+        (None, reply) => w.reply(about, Step::Disburse, reply),
+        (Some(Work::Cancel), reply) => {
             w.cancel_tasks(Step::Disburse)?;
             w.record(Fact::PaymentFailed { id: w.id.clone(), why: None })?;
             w.reply(about, Step::Disburse, reply)
@@ -211,5 +201,5 @@ pub(crate) fn closed(w: &mut World<'_>, close: &CloseDisbursement) -> Result<(),
 /// A report that the outcome is not known, under the payment's own key.
 pub(crate) fn report_unknown(w: &mut World<'_>) -> Result<(), Stop> {
     let about: About = w.about(&ordered(w)?.key.clone())?;
-    w.reply(&about, Step::Disburse, Reply::Unknown)
+    w.reply(&about, Step::Disburse, Some(Reply::Unknown))
 }

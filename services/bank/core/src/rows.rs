@@ -1,9 +1,10 @@
 //! The rows of the bank's state and their keys.
 
-use crate::{Bank, case::Case};
+use crate::case::Case;
 use contracts::DisbursementReceipt;
 use domain::{Amount, ApplicationId, Method, Ppm};
-use organisation::{Key, Organisation};
+use organisation::Key;
+pub use organisation::participant::case_key as case;
 use serde::{Deserialize, Serialize};
 
 /// One row of the bank's state.
@@ -63,11 +64,6 @@ impl LoanState {
             LoanState::Terminated => "TERMINATED",
         }
     }
-}
-
-/// Key of an application.
-pub fn case(id: &ApplicationId) -> Key {
-    Key::row(Bank::KIND, id)
 }
 
 /// Key of an application's loan.

@@ -1,14 +1,17 @@
 //! What readers see of the bank's rows and facts: index, summary, timeline. It decides nothing.
 
 use crate::{
-    Duty, Fact, Row,
+    Bank, Duty, Fact, Row,
     case::{Case, DecisionOutcome, Said},
+    fact,
     rows::{Loan, LoanState},
     vocabulary::not_posted_zh,
 };
 use contracts::{AskRefusal, DisbursementReport};
-use domain::ApplicationId;
-use organisation::{Incident, Index, Line, OpenTask};
+use organisation::{
+    Index, Line,
+    participant::{self, Duty as _, Step as _, Trouble as _},
+};
 use saga::{Notice, participant::Request};
 use serde_json::{Value, json};
 
@@ -37,38 +40,9 @@ fn index_of_case(case: &Case) -> Index {
         uscc: case.file.as_ref().map(|file| file.firm.uscc.to_string()).unwrap_or_default(),
         ended: matches!(status, "" | DISBURSED | CREDIT_DECLINED | CANCELLED),
         wake_at: case.tasks.values().filter_map(|task| task.next_wake()).chain(asks).min(),
-        tasks: case.tasks.iter().map(|(duty, task)| open_task(case, *duty, task)).collect(),
-        incidents: open_incidents(case)
-            .map(|(number, incident)| Incident {
-                incident_id: format!("{}/{number}", case.id),
-                application_id: case.id.clone(),
-                owner: incident.kind.owner().to_string(),
-                step: crate::Step::Disburse.name().to_owned(),
-                what: format!("{}（{}）", incident.kind.zh(), incident.detail),
-            })
-            .collect(),
+        tasks: participant::tasks::<Bank>(case),
+        incidents: participant::incidents::<Bank>(case),
     }
-}
-
-fn open_task(case: &Case, duty: Duty, task: &saga::Task<crate::Role>) -> OpenTask {
-    OpenTask {
-        task_id: task_id(&case.id, duty),
-        application_id: case.id.clone(),
-        role: task.role().to_string(),
-        title: duty.zh().to_owned(),
-        opened_at: task.deadline.opened_at,
-        due_at: task.due_at(),
-        escalated: task.deadline.noticed == Some(Notice::Overdue),
-    }
-}
-
-fn open_incidents(case: &Case) -> impl Iterator<Item = (u32, &crate::case::IncidentRecord)> {
-    (1_u32..).zip(&case.incidents).filter(|(_, incident)| incident.resolved.is_none())
-}
-
-/// The id of a task: the application and the duty, e.g. `NCD-2018-0052/decide-credit`.
-fn task_id(id: &ApplicationId, duty: Duty) -> String {
-    format!("{id}/{}", duty.code())
 }
 
 const DISBURSED: &str = "DISBURSED";
@@ -156,66 +130,48 @@ pub fn summary(case: &Case) -> Value {
 /// The fact as a line of the timeline.
 pub(crate) fn line(fact: &Fact) -> Option<Line> {
     use crate::Step as S;
-    let line = |step: S, event: &'static str, text: String| {
-        Some(Line { step: step.name().to_owned(), event, text: format!("{}：{text}", step.zh()) })
-    };
-    let of_duty = |duty: &Duty, event, text: String| line(duty.step(), event, format!("{}{text}", duty.zh()));
     match fact {
-        Fact::RequestMoved { step, request, .. } => match request {
-            Request::Open => line(*step, "asked", "收到请求".into()),
-            Request::Done(_) => line(*step, "done", "已答复".into()),
-            Request::Refused(Said::NotTakenUp(why)) => line(*step, "refused", not_taken_up_zh(*why).into()),
-            Request::Refused(Said::Reported(DisbursementReport::NotPosted { why })) => {
-                line(*step, "refused", format!("未放款（{}）", not_posted_zh(*why)))
-            }
-            Request::Refused(_) => line(*step, "refused", "不予通过".into()),
-            Request::InDoubt { .. } => line(*step, "asked", "等待核心系统".into()),
-            Request::Undoing(_) => line(*step, "undo asked", "收到撤销请求".into()),
-            Request::Undone => line(*step, "undone", "已撤销".into()),
-            Request::Closed => line(*step, "closed", "编号已关闭，不再放款".into()),
-            Request::Unheard => None,
-        },
-        Fact::TaskOpened { duty, task, .. } => of_duty(duty, "opened", format!("，待 {} 办理", task.role())),
-        Fact::Noticed { duty, notice: Notice::Overdue, .. } => of_duty(duty, "escalated", "已逾期，上报".into()),
-        Fact::Noticed { duty, notice, .. } => {
-            of_duty(duty, "reminded", format!("期限已过 {}%，提醒", notice.percent()))
+        Fact::Owed(owed) => line_of_owed(owed),
+        Fact::TakenUp { file, .. } => line_of(S::Credit, "noted", format!("受理，金额 {} 元", file.wish.amount_fen)),
+        Fact::Reported { report, .. } => {
+            line_of(S::Credit, "noted", format!("调查意见：{}", outcome_zh(&report.outcome)))
         }
-        Fact::TaskDone { duty, by, .. } => of_duty(duty, "decided", format!("（{by}）")),
-        Fact::TaskCancelled { duty, .. } => of_duty(duty, "cancelled", "取消".into()),
-        Fact::TakenUp { file, .. } => line(S::Credit, "noted", format!("受理，金额 {} 元", file.wish.amount_fen)),
-        Fact::Reported { report, .. } => line(S::Credit, "noted", format!("调查意见：{}", outcome_zh(&report.outcome))),
-        Fact::ReportReturned { because, .. } => line(S::Credit, "returned", format!("退回重新调查：{because}")),
+        Fact::ReportReturned { because, .. } => line_of(S::Credit, "returned", format!("退回重新调查：{because}")),
         Fact::CreditDecided { decision, .. } => {
-            line(S::Credit, "noted", format!("审批结论：{}", outcome_zh(&decision.outcome)))
+            line_of(S::Credit, "noted", format!("审批结论：{}", outcome_zh(&decision.outcome)))
         }
         Fact::CreditCancelled { .. } => None,
         Fact::LetterPresented { letter, .. } => {
-            line(S::Contract, "noted", format!("收到保函 {}，金额 {} 元", letter.letter_no, letter.amount_fen))
+            line_of(S::Contract, "noted", format!("收到保函 {}，金额 {} 元", letter.letter_no, letter.amount_fen))
         }
-        Fact::LetterClosed { letter_no, .. } => line(S::Contract, "closed", format!("保函 {letter_no} 已关闭")),
-        Fact::StatementDeferred { .. } => line(S::Disburse, "noted", "担保公司询问是否已放款，待核心系统答复".into()),
+        Fact::LetterClosed { letter_no, .. } => line_of(S::Contract, "closed", format!("保函 {letter_no} 已关闭")),
+        Fact::StatementDeferred { .. } => {
+            line_of(S::Disburse, "noted", "担保公司询问是否已放款，待核心系统答复".into())
+        }
         Fact::StatementMade { .. } | Fact::SigningBegun { .. } | Fact::SigningDropped { .. } => None,
         Fact::ContractSigned { contract, .. } => {
-            line(S::Contract, "noted", format!("借款合同 {}", contract.contract_no))
+            line_of(S::Contract, "noted", format!("借款合同 {}", contract.contract_no))
         }
-        Fact::ContractTerminated { .. } => line(S::Contract, "noted", "借款合同终止，未使用".into()),
+        Fact::ContractTerminated { .. } => line_of(S::Contract, "noted", "借款合同终止，未使用".into()),
         Fact::PaymentOrdered { payment, .. } => {
-            line(S::Disburse, "noted", format!("收到放款指令，金额 {} 元", payment.amount_fen))
+            line_of(S::Disburse, "noted", format!("收到放款指令，金额 {} 元", payment.amount_fen))
         }
         Fact::PaymentPrepared { .. } => None,
-        Fact::PaymentReturned { because, .. } => line(S::Disburse, "returned", format!("退回重新经办：{because}")),
-        Fact::PaymentReleased { on, .. } => line(S::Disburse, "noted", format!("复核放行，起息日 {on}")),
-        Fact::CoreOrdered { core, .. } if core.asked > 0 => line(S::Disburse, "asked", "再次询问核心系统".into()),
-        Fact::CoreOrdered { core, .. } if core.closing => line(S::Disburse, "closing", "要求核心系统关闭编号".into()),
-        Fact::OutcomeUnknown { .. } => line(S::Disburse, "unknown", "结果不明，按同一编号查询".into()),
+        Fact::PaymentReturned { because, .. } => line_of(S::Disburse, "returned", format!("退回重新经办：{because}")),
+        Fact::PaymentReleased { on, .. } => line_of(S::Disburse, "noted", format!("复核放行，起息日 {on}")),
+        Fact::CoreOrdered { core, .. } if core.asked > 0 => line_of(S::Disburse, "asked", "再次询问核心系统".into()),
+        Fact::CoreOrdered { core, .. } if core.closing => {
+            line_of(S::Disburse, "closing", "要求核心系统关闭编号".into())
+        }
+        Fact::OutcomeUnknown { .. } => line_of(S::Disburse, "unknown", "结果不明，按同一编号查询".into()),
         Fact::CoreOrdered { .. } => None,
         Fact::PaymentFailed { why: Some(why), .. } => {
-            line(S::Disburse, "noted", format!("未放款：{}", not_posted_zh(*why)))
+            line_of(S::Disburse, "noted", format!("未放款：{}", not_posted_zh(*why)))
         }
         Fact::PaymentFailed { why: None, .. } => None,
         Fact::PaidOut { paid_out, .. } => {
             let receipt = &paid_out.receipt;
-            line(
+            line_of(
                 S::Disburse,
                 "noted",
                 format!(
@@ -224,11 +180,42 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
                 ),
             )
         }
-        Fact::IncidentRaised { kind, .. } => line(S::Disburse, "incident", kind.zh().into()),
-        Fact::IncidentResolved { number, resolved, .. } => {
-            line(S::Disburse, "resolved", format!("异常 {number} 已处理：{}", resolved.because))
+        Fact::IncidentRaised { kind, .. } => line_of(S::Disburse, "incident", kind.zh().into()),
+    }
+}
+
+fn line_of_owed(fact: &fact::Owed) -> Option<Line> {
+    use participant::Fact as F;
+    let of_duty = |duty: &Duty, event, text: String| line_of(duty.step(), event, format!("{}{text}", duty.zh()));
+    match fact {
+        F::RequestMoved { step, request, .. } => match request {
+            Request::Open => line_of(*step, "asked", "收到请求".into()),
+            Request::Done(_) => line_of(*step, "done", "已答复".into()),
+            Request::Refused(Said::NotTakenUp(why)) => line_of(*step, "refused", not_taken_up_zh(*why).into()),
+            Request::Refused(Said::Reported(DisbursementReport::NotPosted { why })) => {
+                line_of(*step, "refused", format!("未放款（{}）", not_posted_zh(*why)))
+            }
+            Request::Refused(_) => line_of(*step, "refused", "不予通过".into()),
+            Request::InDoubt { .. } => line_of(*step, "asked", "等待核心系统".into()),
+            Request::Undoing(_) => line_of(*step, "undo asked", "收到撤销请求".into()),
+            Request::Undone => line_of(*step, "undone", "已撤销".into()),
+            Request::Closed => line_of(*step, "closed", "编号已关闭，不再放款".into()),
+            Request::Unheard => None,
+        },
+        F::TaskOpened { duty, task, .. } => of_duty(duty, "opened", format!("，待 {} 办理", task.role())),
+        F::Noticed { duty, notice: Notice::Overdue, .. } => of_duty(duty, "escalated", "已逾期，上报".into()),
+        F::Noticed { duty, notice, .. } => of_duty(duty, "reminded", format!("期限已过 {}%，提醒", notice.percent())),
+        F::TaskDone { duty, by, .. } => of_duty(duty, "decided", format!("（{by}）")),
+        F::TaskCancelled { duty, .. } => of_duty(duty, "cancelled", "取消".into()),
+        F::IncidentResolved { number, resolved, .. } => {
+            let text = format!("异常 {number} 已处理：{}", resolved.because);
+            line_of(crate::Step::Disburse, "resolved", text)
         }
     }
+}
+
+fn line_of(step: crate::Step, event: &'static str, text: String) -> Option<Line> {
+    Some(Line { step: step.name().to_owned(), event, text: format!("{}：{text}", step.zh()) })
 }
 
 const fn not_taken_up_zh(why: AskRefusal) -> &'static str {

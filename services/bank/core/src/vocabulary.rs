@@ -1,6 +1,7 @@
 //! The bank's words: who acts, what they owe, which step of origination it belongs to, what cannot be settled by rule.
 
 use contracts::NotPosted;
+use organisation::participant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -65,24 +66,22 @@ pub enum Step {
 }
 
 impl Step {
-    /// Every step, in the order of origination.
-    pub const ALL: &'static [Step] = &[Step::Credit, Step::Contract, Step::Disburse];
-
-    /// The step in the words of the union's definition, so that timelines of the organisations can stand side by side.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Step::Credit => "approve credit",
-            Step::Contract => "sign loan contract",
-            Step::Disburse => "disburse",
-        }
-    }
-
     /// The step as people read it.
     pub const fn zh(self) -> &'static str {
         match self {
             Step::Credit => "信贷审批",
             Step::Contract => "签订借款合同",
             Step::Disburse => "放款",
+        }
+    }
+}
+
+impl participant::Step for Step {
+    fn name(self) -> &'static str {
+        match self {
+            Step::Credit => "approve credit",
+            Step::Contract => "sign loan contract",
+            Step::Disburse => "disburse",
         }
     }
 }
@@ -103,13 +102,11 @@ pub enum Duty {
     CheckPayment,
 }
 
-impl Duty {
-    /// Every duty, in the order of origination.
-    pub const ALL: &'static [Duty] =
-        &[Duty::Investigate, Duty::DecideCredit, Duty::SignLoanContract, Duty::PreparePayment, Duty::CheckPayment];
+impl participant::Duty for Duty {
+    type Step = Step;
+    type Role = Role;
 
-    /// Who owes it.
-    pub const fn role(self) -> Role {
+    fn role(self) -> Role {
         match self {
             Duty::Investigate => Role::CreditInvestigator,
             Duty::DecideCredit => Role::CreditApprover,
@@ -119,8 +116,7 @@ impl Duty {
         }
     }
 
-    /// The step that it belongs to.
-    pub const fn step(self) -> Step {
+    fn step(self) -> Step {
         match self {
             Duty::Investigate | Duty::DecideCredit => Step::Credit,
             Duty::SignLoanContract => Step::Contract,
@@ -128,8 +124,7 @@ impl Duty {
         }
     }
 
-    /// Names the task within its case, e.g. `decide-credit`.
-    pub const fn code(self) -> &'static str {
+    fn code(self) -> &'static str {
         match self {
             Duty::Investigate => "investigate",
             Duty::DecideCredit => "decide-credit",
@@ -139,8 +134,7 @@ impl Duty {
         }
     }
 
-    /// The task as people read it.
-    pub const fn zh(self) -> &'static str {
+    fn zh(self) -> &'static str {
         match self {
             Duty::Investigate => "贷前调查",
             Duty::DecideCredit => "信贷审批",
@@ -165,14 +159,19 @@ pub enum IncidentKind {
     UnknownTooLong,
 }
 
-impl IncidentKind {
-    /// Who has to look at it.
-    pub const fn owner(self) -> Role {
+impl participant::Trouble for IncidentKind {
+    type Step = Step;
+    type Role = Role;
+
+    fn owner(self) -> Role {
         Role::Operations
     }
 
-    /// What happened, as people read it.
-    pub const fn zh(self) -> &'static str {
+    fn step(self) -> Step {
+        Step::Disburse
+    }
+
+    fn zh(self) -> &'static str {
         match self {
             IncidentKind::PostedUnasked => "核心系统称已入账，但该编号未下达或已关闭",
             IncidentKind::PostedTwice => "核心系统称同一编号再次入账",

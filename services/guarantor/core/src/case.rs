@@ -3,8 +3,11 @@
 use crate::{Duty, Role, Step};
 use contracts::{AskRefusal, DisbursementReceipt, Firm, GuaranteeDecline, GuaranteeOpinion, Letter, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment};
-use organisation::Person;
-use saga::{Task, participant::Request};
+use organisation::{
+    Person,
+    participant::{Asked, IncidentRecord, Trouble},
+};
+use saga::Task;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -18,7 +21,7 @@ pub struct Case {
     pub file: Option<File>,
     /// Everything that the union asked, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub requests: BTreeMap<String, Asked>,
+    pub requests: BTreeMap<String, Asked<Step, Said>>,
     /// What people owe.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<Duty, Task<Role>>,
@@ -51,7 +54,7 @@ pub struct Case {
     pub exposure_fen: Fen,
     /// What a person had or has to look at, in the order raised.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub incidents: Vec<IncidentRecord>,
+    pub incidents: Vec<IncidentRecord<IncidentKind>>,
 }
 
 impl Case {
@@ -73,11 +76,6 @@ impl Case {
             exposure_fen: Fen::ZERO,
             incidents: Vec::new(),
         }
-    }
-
-    /// Whether an ask of this step stands under another key: under way, done, or decided against.
-    pub fn another_stands(&self, step: Step, key: &str) -> bool {
-        self.requests.iter().any(|(other, asked)| other != key && asked.step == step && asked.stands())
     }
 
     /// The letter, if it binds the guarantor or may yet: ISSUED or EFFECTIVE.
@@ -103,27 +101,6 @@ pub struct File {
     pub reserved_fen: Fen,
     /// When it was taken up.
     pub taken_up_at: Moment,
-}
-
-/// One key under which the union asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// For which step.
-    pub step: Step,
-    /// What is owed to it.
-    pub request: Request<Said>,
-}
-
-impl Asked {
-    /// Whether a second ask of the same step has to wait for this one's undo. One never taken up stands in nobody's way.
-    pub const fn stands(&self) -> bool {
-        match self.request {
-            Request::Open | Request::InDoubt { .. } | Request::Done(_) | Request::Undoing(_) => true,
-            Request::Refused(Said::NotTakenUp(_)) => false,
-            Request::Refused(_) => true,
-            Request::Unheard | Request::Undone | Request::Closed => false,
-        }
-    }
 }
 
 /// What was answered under a key, to be repeated to whoever asks again.
@@ -306,29 +283,6 @@ pub struct Activation {
     pub alarmed: bool,
 }
 
-/// Something that a person has to look at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IncidentRecord {
-    /// What happened.
-    pub kind: IncidentKind,
-    /// In words, with the numbers that differ.
-    pub detail: String,
-    /// When.
-    pub at: Moment,
-    /// How it was closed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolved: Option<Resolved>,
-}
-
-/// How an incident was closed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resolved {
-    /// By whom.
-    pub by: Person,
-    /// What was found and done.
-    pub because: String,
-}
-
 /// What the bank says that cannot be booked, in order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -349,22 +303,23 @@ pub enum IncidentKind {
     PayOutNotHeard,
 }
 
-impl IncidentKind {
-    /// Who has to look at it: each of these is a question of liability.
-    pub const fn owner(self) -> Role {
+impl Trouble for IncidentKind {
+    type Step = Step;
+    type Role = Role;
+
+    /// Each of these is a question of liability.
+    fn owner(self) -> Role {
         Role::RiskManager
     }
 
-    /// The step at which it happened.
-    pub const fn step(self) -> Step {
+    fn step(self) -> Step {
         match self {
             IncidentKind::BankContradicts => Step::Issue,
             _ => Step::Activate,
         }
     }
 
-    /// What happened, as people read it.
-    pub const fn zh(self) -> &'static str {
+    fn zh(self) -> &'static str {
         match self {
             IncidentKind::UnknownLetter => "银行称已放款，但本公司没有该编号的保函",
             IncidentKind::SecondLoan => "银行称同一保函项下再次放款",

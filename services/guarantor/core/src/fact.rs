@@ -3,74 +3,31 @@
 //! The only place where a row changes. Total: what is not there yet begins empty, what does not fit changes nothing.
 
 use crate::{
-    Duty, Role, Row, Step,
+    Guarantor, Row,
     case::{
-        Activation, Asked, Case, Contracts, Draft, Drafting, File, IncidentRecord, LetterRecord, LetterState, Opinion,
-        Resolved, Revocation, Said, Signing,
+        Activation, Case, Contracts, Draft, Drafting, File, IncidentKind, LetterRecord, LetterState, Opinion,
+        Revocation, Signing,
     },
     rows::{self, ExposureRow},
 };
 use contracts::DisbursementReceipt;
 use domain::{ApplicationId, Fen};
-use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows};
-use saga::{Notice, Task, participant::Request};
+use organisation::{
+    Key, NotLoaded, Person, Row as AnyRow, Rows,
+    participant::{self, IncidentRecord},
+};
 use serde::{Deserialize, Serialize};
 
 /// A fact of the guarantor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
-    /// What is owed to a key changed.
-    RequestMoved {
-        /// The application.
-        id: ApplicationId,
-        /// The key.
-        key: String,
-        /// The step that it asks for.
-        step: Step,
-        /// What is owed to it now.
-        request: Request<Said>,
-    },
     /// The union's ask to assess was taken up.
     TakenUp {
         /// The application.
         id: ApplicationId,
         /// What it asks for.
         file: Box<File>,
-    },
-    /// Someone owes a decision.
-    TaskOpened {
-        /// The application.
-        id: ApplicationId,
-        /// Which.
-        duty: Duty,
-        /// Role, deadline, who is excluded.
-        task: Task<Role>,
-    },
-    /// It was decided.
-    TaskDone {
-        /// The application.
-        id: ApplicationId,
-        /// Which.
-        duty: Duty,
-        /// By whom.
-        by: Person,
-    },
-    /// It is not owed any more.
-    TaskCancelled {
-        /// The application.
-        id: ApplicationId,
-        /// Which.
-        duty: Duty,
-    },
-    /// A reminder or escalation was given.
-    Noticed {
-        /// The application.
-        id: ApplicationId,
-        /// Of which task.
-        duty: Duty,
-        /// Which notice.
-        notice: Notice,
     },
     /// The opinion was given.
     OpinionGiven {
@@ -195,40 +152,24 @@ pub enum Fact {
         /// The application.
         id: ApplicationId,
         /// At what.
-        incident: IncidentRecord,
+        incident: IncidentRecord<IncidentKind>,
     },
-    /// A person has closed an incident.
-    IncidentResolved {
-        /// The application.
-        id: ApplicationId,
-        /// Its number within the case, from 1.
-        number: u32,
-        /// How.
-        resolved: Resolved,
-    },
+    /// What is owed to the union, and by whom.
+    #[serde(untagged)]
+    Owed(Owed),
 }
+
+/// Facts about what is owed.
+pub type Owed = participant::FactOf<Guarantor>;
 
 /// Applies one fact.
 pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
     match fact {
-        Fact::RequestMoved { id, key, step, request } => with(rows, id, |case| {
-            case.requests.insert(key.clone(), Asked { step: *step, request: request.clone() });
-        }),
+        Fact::Owed(owed) => participant::apply::<Guarantor>(rows, owed),
         Fact::TakenUp { id, file } => with(rows, id, |case| {
             case.file = Some(File::clone(file));
             // An opinion that was declined and taken back makes room for the new one.
             case.opinion = None;
-        }),
-        Fact::TaskOpened { id, duty, task } => with(rows, id, |case| {
-            case.tasks.insert(*duty, task.clone());
-        }),
-        Fact::TaskDone { id, duty, .. } | Fact::TaskCancelled { id, duty } => with(rows, id, |case| {
-            case.tasks.remove(duty);
-        }),
-        Fact::Noticed { id, duty, notice } => with(rows, id, |case| {
-            if let Some(task) = case.tasks.get_mut(duty) {
-                task.deadline.give(*notice);
-            }
         }),
         Fact::OpinionGiven { id, opinion } => with(rows, id, |case| case.opinion = Some(opinion.clone())),
         Fact::OpinionWithdrawn { id } => with(rows, id, |case| case.opinion = None),
@@ -276,24 +217,11 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             letter(rows, id, |letter| letter.state = LetterState::Effective)
         }
         Fact::IncidentRaised { id, incident } => with(rows, id, |case| case.incidents.push(incident.clone())),
-        Fact::IncidentResolved { id, number, resolved } => with(rows, id, |case| {
-            let index = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));
-            if let Some(incident) = index.and_then(|index| case.incidents.get_mut(index)) {
-                incident.resolved = Some(resolved.clone());
-            }
-        }),
     }
 }
 
 fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Case)) -> Result<(), NotLoaded> {
-    let key = rows::case(id);
-    if let Some(Row::Case(case)) = rows.own_mut(&key)? {
-        change(case);
-        return Ok(());
-    }
-    let mut case = Case::new(id.clone());
-    change(&mut case);
-    rows.put(key, AnyRow::Own(Row::Case(Box::new(case))))
+    participant::change::<Guarantor>(rows, id, change)
 }
 
 fn letter(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut LetterRecord)) -> Result<(), NotLoaded> {

@@ -4,46 +4,37 @@
 use crate::{
     Duty, Fact, Step,
     case::{Draft, Drafting, IncidentKind, LetterRecord, LetterState, Revocation, Said},
-    loan,
-    requests::{self, Taken, Undo, World, refused},
+    requests::World,
 };
 use contracts::{About, AskNotDisbursed, AskRefusal, IssueLetter, Letter, Message, NotDisbursedStated, PresentLetter};
 use domain::Moment;
-use organisation::{Person, Stop};
-use saga::{Deadline, Task, participant::Input};
+use organisation::{
+    Person, Stop,
+    participant::{self, Taken, Undo, refused},
+};
+use saga::participant::Input;
 use std::collections::BTreeSet;
 
 const PAID_OUT: &str = "已放款，保函不能撤回";
 
 /// The union asks for the letter.
 pub(crate) fn asked(w: &mut World<'_>, ask: &IssueLetter) -> Result<(), Stop> {
-    requests::ask(w, &ask.about, Step::Issue, |w| begin(w, ask))
+    participant::ask(w, &ask.about, Step::Issue, |w| begin(w, ask))
 }
 
 fn begin(w: &mut World<'_>, ask: &IssueLetter) -> Result<Taken, Stop> {
     let follows = w.case()?.is_some_and(|case| {
         case.contracts.as_ref().is_some_and(|contracts| contracts.amount_fen == ask.amount_fen)
             && case.file.as_ref().is_some_and(|file| file.wish.term_months == ask.term_months)
-            && !case.another_stands(Step::Issue, &ask.about.key)
     });
     if !follows {
         return Ok(Err(AskRefusal::OutOfOrder));
     }
-    let charter = w.charter()?;
-    let due_at =
-        charter.calendar.due(charter.letter_deadline, w.desk.at()).map_err(|error| Stop::Illegal(error.to_string()))?;
+    let due_at = w.due(w.charter()?.letter_deadline)?;
     let drafting = Drafting { key: ask.about.key.clone(), amount_fen: ask.amount_fen, due_at, draft: None };
     w.record(Fact::DraftingBegun { id: w.id.clone(), drafting })?;
-    open(w, Duty::PrepareLetter, due_at, BTreeSet::new())?;
+    w.open_task(Duty::PrepareLetter, due_at, BTreeSet::new())?;
     Ok(Ok(()))
-}
-
-/// Maker and checker share one deadline; a draft sent back after it is overdue from the start.
-fn open(w: &mut World<'_>, duty: Duty, due_at: Moment, excluded: BTreeSet<Person>) -> Result<(), Stop> {
-    let opened_at = w.desk.at();
-    let deadline = Deadline { role: duty.role(), opened_at, due_at, noticed: None };
-    let task = Task { id: duty.code().to_owned(), deadline, excluded, claimed_by: None, suspended: None };
-    w.record(Fact::TaskOpened { id: w.id.clone(), duty, task })
 }
 
 fn drafting(w: &World<'_>) -> Result<Drafting, Stop> {
@@ -60,17 +51,17 @@ pub(crate) fn prepare(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
         period_months: w.charter()?.guarantee_period_months,
         maker: by.clone(),
     };
-    w.record(Fact::TaskDone { id: w.id.clone(), duty: Duty::PrepareLetter, by: by.clone() })?;
+    w.task_done(Duty::PrepareLetter, by)?;
     w.record(Fact::LetterPrepared { id: w.id.clone(), draft })?;
-    open(w, Duty::CheckLetter, due_at, BTreeSet::from([by.clone()]))
+    w.open_task(Duty::CheckLetter, due_at, BTreeSet::from([by.clone()]))
 }
 
 /// The checker sends the draft back. Whoever prepares it anew, the checker of that draft is another one.
 pub(crate) fn send_back(w: &mut World<'_>, by: &Person, because: &str) -> Result<(), Stop> {
     let due_at = drafting(w)?.due_at;
-    w.record(Fact::TaskDone { id: w.id.clone(), duty: Duty::CheckLetter, by: by.clone() })?;
+    w.task_done(Duty::CheckLetter, by)?;
     w.record(Fact::LetterReturned { id: w.id.clone(), by: by.clone(), because: because.to_owned() })?;
-    open(w, Duty::PrepareLetter, due_at, BTreeSet::new())
+    w.open_task(Duty::PrepareLetter, due_at, BTreeSet::new())
 }
 
 /// The checker releases the letter: it is presented to the bank, and the union learns of it.
@@ -79,13 +70,12 @@ pub(crate) fn release(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
     let Some(Draft { letter_no, period_months, maker }) = draft else {
         return Err(Stop::Illegal(format!("{} has no draft to release", w.id)));
     };
-    let (about, at, charter) = (w.about(&key)?, w.desk.at(), w.charter()?);
-    let issued_on = at.date();
-    let last = charter.calendar.due(charter.letter_expiry, at).map_err(|error| Stop::Illegal(error.to_string()))?;
-    let valid_until = last.date();
+    let about = w.about(&key)?;
+    let issued_on = w.desk.at().date();
+    let valid_until = w.due(w.charter()?.letter_expiry)?.date();
     let hash = Letter::digest(&letter_no, amount_fen, issued_on, valid_until, period_months);
     let letter = Letter { letter_no, amount_fen, issued_on, valid_until, period_months, hash };
-    w.record(Fact::TaskDone { id: w.id.clone(), duty: Duty::CheckLetter, by: by.clone() })?;
+    w.task_done(Duty::CheckLetter, by)?;
     let record = LetterRecord {
         key,
         letter: letter.clone(),
@@ -111,7 +101,7 @@ pub(crate) fn revoked(w: &mut World<'_>, about: &About) -> Result<(), Stop> {
     }) {
         return ask_bank(w);
     }
-    requests::undo(w, about, Step::Issue, cancel, revoke)
+    participant::undo(w, about, Step::Issue, cancel, revoke)
 }
 
 fn cancel(w: &mut World<'_>) -> Result<(), Stop> {
@@ -186,7 +176,7 @@ pub(crate) fn stated(w: &mut World<'_>, statement: &NotDisbursedStated) -> Resul
                 statement.letter_no,
                 if again { "未放款" } else { "已放款" }
             );
-            loan::incident(w, IncidentKind::BankContradicts, detail)
+            w.raise(IncidentKind::BankContradicts, detail)
         }
     }
 }

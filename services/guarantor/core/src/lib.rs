@@ -1,10 +1,10 @@
 //! The guarantor's core: underwrites, has the contracts signed, issues letters of guarantee, carries the liability.
 //!
 //! Pure: no IO, no clock. The union asks and the guarantor answers, so there is no saga definition here: what it owes to
-//! each key is [`saga::participant`]'s, kept by `requests.rs`. Start reading at `decide.rs`; each step has a file of its
-//! own, in the order of DOMAIN.md section 2 (S1): `opinion.rs`, `signing.rs`, `letter.rs`, `loan.rs`. It refuses to
-//! guarantee beyond its own [`limits`], to issue a letter on one person's word, and to carry a liability on anybody's word
-//! but the bank's.
+//! each key and to its people is [`organisation::participant`]'s, in the words of `requests.rs`. Start reading at `decide.rs`;
+//! each step has a file of its own, in the order of DOMAIN.md section 2 (S1): `opinion.rs`, `signing.rs`, `letter.rs`,
+//! `loan.rs`. It refuses to guarantee beyond its own [`limits`], to issue a letter on one person's word, and to carry a
+//! liability on anybody's word but the bank's.
 
 pub mod books;
 pub mod case;
@@ -58,7 +58,7 @@ impl Organisation for Guarantor {
     }
 
     fn decide(&self, input: &Input<Command>, desk: &mut Desk<Self>) -> Result<(), Stop> {
-        decide::decide(self, input, desk)
+        organisation::participant::decide(self, input, desk)
     }
 
     fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {

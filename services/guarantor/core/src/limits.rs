@@ -64,7 +64,7 @@ pub(crate) fn room_for(w: &World<'_>, amount: Amount) -> Result<Result<(), Limit
     };
     let total_fen = after(sum(w, &rows::limits())?)?;
     let client_fen = after(sum(w, &rows::client(&uscc))?)?;
-    Ok(check(w.charter()?.as_ref(), w.guarantor.net_assets_fen, total_fen, client_fen))
+    Ok(check(w.charter()?.as_ref(), w.organisation.net_assets_fen, total_fen, client_fen))
 }
 
 fn sum(w: &World<'_>, key: &organisation::Key) -> Result<Fen, Stop> {

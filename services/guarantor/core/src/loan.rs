@@ -4,17 +4,20 @@
 
 use crate::{
     Fact, Step, books,
-    case::{Activation, IncidentKind, IncidentRecord, LetterState, Resolved, Revocation, Said},
+    case::{Activation, IncidentKind, LetterState, Revocation, Said},
     letter, opinion,
-    requests::{self, Taken, World},
+    requests::World,
 };
 use contracts::{ActivateLetter, AskRefusal, DisbursementReceipt, LoanDisbursed};
-use organisation::{Person, Stop};
+use organisation::{
+    Person, Stop,
+    participant::{self, Taken},
+};
 use saga::participant::Input;
 
 /// The union asks to make the letter effective.
 pub(crate) fn asked(w: &mut World<'_>, ask: &ActivateLetter) -> Result<(), Stop> {
-    requests::ask(w, &ask.about, Step::Activate, |w| begin(w, ask))?;
+    participant::ask(w, &ask.about, Step::Activate, |w| begin(w, ask))?;
     complete(w)
 }
 
@@ -24,16 +27,12 @@ fn begin(w: &mut World<'_>, ask: &ActivateLetter) -> Result<Taken, Stop> {
             letter.letter.letter_no == ask.letter_no
                 && letter.state == LetterState::Issued
                 && letter.revocation != Some(Revocation::Asked)
-        }) && !case.another_stands(Step::Activate, &ask.about.key)
+        })
     });
     if !follows {
         return Ok(Err(AskRefusal::OutOfOrder));
     }
-    let charter = w.charter()?;
-    let due_at = charter
-        .calendar
-        .due(charter.activation_deadline, w.desk.at())
-        .map_err(|error| Stop::Illegal(error.to_string()))?;
+    let due_at = w.due(w.charter()?.activation_deadline)?;
     let activation = Activation { key: ask.about.key.clone(), due_at, alarmed: false };
     w.record(Fact::ActivationAwaited { id: w.id.clone(), activation })?;
     Ok(Ok(()))
@@ -52,7 +51,7 @@ pub(crate) fn disbursed(w: &mut World<'_>, notice: &LoanDisbursed) -> Result<(),
             let DisbursementReceipt { posting_no, amount_fen, value_date, .. } = &notice.receipt;
             let detail =
                 format!("保函 {}，凭证 {posting_no}，金额 {amount_fen} 元，起息日 {value_date}", notice.letter_no);
-            incident(w, kind, detail)
+            w.raise(kind, detail)
         }
     }
 }
@@ -99,24 +98,9 @@ fn complete(w: &mut World<'_>) -> Result<(), Stop> {
     w.record(Fact::LetterEffective { id: w.id.clone() })?;
     books::liability_on(w, &letter_no, amount_fen)?;
     opinion::expose(w, amount_fen.fen())?;
-    end_alarm(w)?;
+    // The word that was missing has come: nobody has to look for it any more.
+    w.resolve_all(IncidentKind::PayOutNotHeard, &Person::new("service:guarantor"), "银行放款通知已到")?;
     w.settle(&about, Step::Activate, &Input::Finished(Said::Activated { at }))
-}
-
-/// The word that was missing has come: nobody has to look for it any more.
-fn end_alarm(w: &mut World<'_>) -> Result<(), Stop> {
-    let alarms: Vec<u32> = match w.case()? {
-        Some(case) => (1..)
-            .zip(&case.incidents)
-            .filter(|(_, incident)| incident.kind == IncidentKind::PayOutNotHeard && incident.resolved.is_none())
-            .map(|(number, _)| number)
-            .collect(),
-        None => Vec::new(),
-    };
-    for number in alarms {
-        resolve(w, number, &Person::new("service:guarantor"), "银行放款通知已到")?;
-    }
-    Ok(())
 }
 
 /// The time for the bank's word has passed: a person is told, and the wait goes on.
@@ -129,23 +113,5 @@ pub(crate) fn tick(w: &mut World<'_>) -> Result<(), Stop> {
         .map(|(activation, letter)| format!("保函 {}，应于 {} 前收到", letter.letter.letter_no, activation.due_at));
     let Some(detail) = overdue else { return Ok(()) };
     w.record(Fact::ActivationOverdue { id: w.id.clone() })?;
-    incident(w, IncidentKind::PayOutNotHeard, detail)
-}
-
-/// Raises an incident, once for the same thing.
-pub(crate) fn incident(w: &mut World<'_>, kind: IncidentKind, detail: String) -> Result<(), Stop> {
-    let is_known = w
-        .case()?
-        .is_some_and(|case| case.incidents.iter().any(|incident| incident.kind == kind && incident.detail == detail));
-    if is_known {
-        return Ok(());
-    }
-    let incident = IncidentRecord { kind, detail, at: w.desk.at(), resolved: None };
-    w.record(Fact::IncidentRaised { id: w.id.clone(), incident })
-}
-
-/// A person has looked at an incident.
-pub(crate) fn resolve(w: &mut World<'_>, number: u32, by: &Person, because: &str) -> Result<(), Stop> {
-    let resolved = Resolved { by: by.clone(), because: because.to_owned() };
-    w.record(Fact::IncidentResolved { id: w.id.clone(), number, resolved })
+    w.raise(IncidentKind::PayOutNotHeard, detail)
 }

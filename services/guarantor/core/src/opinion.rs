@@ -5,24 +5,23 @@ use crate::{
     case::{File, Opinion, OpinionDecision, Said},
     command::Assessment,
     limits,
-    requests::{self, Taken, Undo, World},
+    requests::World,
 };
-use contracts::{About, AskRefusal, AssessGuarantee, GuaranteeDecline, GuaranteeOpinion};
+use contracts::{About, AssessGuarantee, GuaranteeDecline, GuaranteeOpinion};
 use domain::Fen;
-use organisation::{Person, Refusal, RefusalKind, Stop};
-use saga::participant::{Input, Request};
+use organisation::{
+    Person, Refusal, RefusalKind, Stop,
+    participant::{self, Taken, Undo},
+};
+use saga::participant::Input;
 use std::collections::BTreeSet;
 
 /// The union asks for an opinion.
 pub(crate) fn asked(w: &mut World<'_>, ask: &AssessGuarantee) -> Result<(), Stop> {
-    requests::ask(w, &ask.about, Step::Assess, |w| begin(w, ask))
+    participant::ask(w, &ask.about, Step::Assess, |w| begin(w, ask))
 }
 
 fn begin(w: &mut World<'_>, ask: &AssessGuarantee) -> Result<Taken, Stop> {
-    // One opinion per application: another may follow only once the first is taken back.
-    if w.case()?.is_some_and(|case| case.another_stands(Step::Assess, &ask.about.key)) {
-        return Ok(Err(AskRefusal::OutOfOrder));
-    }
     let file = File {
         charter: ask.about.charter,
         firm: ask.firm.clone(),
@@ -33,14 +32,14 @@ fn begin(w: &mut World<'_>, ask: &AssessGuarantee) -> Result<Taken, Stop> {
         taken_up_at: w.desk.at(),
     };
     w.record(Fact::TakenUp { id: w.id.clone(), file: Box::new(file) })?;
-    let term = w.charter()?.assess_deadline;
-    w.open_task(Duty::DueDiligence, term, BTreeSet::new())?;
+    let due_at = w.due(w.charter()?.assess_deadline)?;
+    w.open_task(Duty::DueDiligence, due_at, BTreeSet::new())?;
     Ok(Ok(()))
 }
 
 /// The union takes the ask back.
 pub(crate) fn withdrawn(w: &mut World<'_>, about: &About) -> Result<(), Stop> {
-    requests::undo(w, about, Step::Assess, |w| w.cancel_tasks(Step::Assess), withdraw)
+    participant::undo(w, about, Step::Assess, |w| w.cancel_tasks(Step::Assess), withdraw)
 }
 
 fn withdraw(w: &mut World<'_>) -> Result<Undo, Stop> {
@@ -56,7 +55,7 @@ fn withdraw(w: &mut World<'_>) -> Result<Undo, Stop> {
 
 /// Gives the opinion.
 pub(crate) fn give(w: &mut World<'_>, by: &Person, verdict: &Assessment) -> Result<(), Stop> {
-    let about = w.about(&open_key(w)?)?;
+    let about = w.about(&w.open_key(Step::Assess)?)?;
     let on = w.desk.at().date();
     let (decision, input) = match verdict {
         Assessment::Agree { amount_fen, conditions } => {
@@ -75,7 +74,7 @@ pub(crate) fn give(w: &mut World<'_>, by: &Person, verdict: &Assessment) -> Resu
             (OpinionDecision::Declined { reason: *reason }, Input::Declined(Said::Opinion(said)))
         }
     };
-    w.record(Fact::TaskDone { id: w.id.clone(), duty: Duty::DueDiligence, by: by.clone() })?;
+    w.task_done(Duty::DueDiligence, by)?;
     let exposure = match &decision {
         OpinionDecision::Agreed { amount_fen, .. } => amount_fen.fen(),
         OpinionDecision::Declined { .. } => Fen::ZERO,
@@ -102,16 +101,4 @@ pub(crate) fn expose(w: &mut World<'_>, exposure_fen: Fen) -> Result<(), Stop> {
     }
     let uscc = w.file()?.firm.uscc.to_string();
     w.record(Fact::ExposureChanged { id: w.id.clone(), uscc, exposure_fen })
-}
-
-/// The key under which the opinion is owed.
-fn open_key(w: &World<'_>) -> Result<String, Stop> {
-    w.case()?
-        .and_then(|case| {
-            case.requests
-                .iter()
-                .find(|(_, asked)| asked.step == Step::Assess && asked.request == Request::Open)
-                .map(|(key, _)| key.clone())
-        })
-        .ok_or_else(|| Stop::Illegal(format!("{} owes an opinion to nobody", w.id)))
 }

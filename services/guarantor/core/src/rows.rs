@@ -1,8 +1,9 @@
 //! The rows of the guarantor's state and their keys.
 
-use crate::{Guarantor, case::Case};
-use domain::{ApplicationId, Fen};
-use organisation::{Key, Organisation};
+use crate::case::Case;
+use domain::Fen;
+use organisation::Key;
+pub use organisation::participant::case_key as case;
 use serde::{Deserialize, Serialize};
 
 /// One row of the guarantor's state.
@@ -22,11 +23,6 @@ pub enum Row {
 pub struct ExposureRow {
     /// Σ exposure, fen.
     pub exposure_fen: Fen,
-}
-
-/// Key of an application.
-pub fn case(id: &ApplicationId) -> Key {
-    Key::row(Guarantor::KIND, id)
 }
 
 /// Key of the sum over all cases.

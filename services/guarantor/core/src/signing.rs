@@ -3,16 +3,19 @@
 use crate::{
     Duty, Fact, Step,
     case::{Contracts, CounterGuarantee, OpinionDecision, Said, Signing},
-    requests::{self, Taken, Undo, World},
+    requests::World,
 };
 use contracts::{About, AskRefusal, SignContracts};
-use organisation::{Person, Refusal, RefusalKind, Stop};
+use organisation::{
+    Person, Refusal, RefusalKind, Stop,
+    participant::{self, Taken, Undo},
+};
 use saga::participant::Input;
 use std::collections::BTreeSet;
 
 /// The union asks to have the contracts signed.
 pub(crate) fn asked(w: &mut World<'_>, ask: &SignContracts) -> Result<(), Stop> {
-    requests::ask(w, &ask.about, Step::Sign, |w| begin(w, ask))
+    participant::ask(w, &ask.about, Step::Sign, |w| begin(w, ask))
 }
 
 fn begin(w: &mut World<'_>, ask: &SignContracts) -> Result<Taken, Stop> {
@@ -22,21 +25,21 @@ fn begin(w: &mut World<'_>, ask: &SignContracts) -> Result<Taken, Stop> {
             OpinionDecision::Agreed { amount_fen, .. } => Some(*amount_fen),
             OpinionDecision::Declined { .. } => None,
         });
-        agreed.is_some_and(|agreed| ask.amount_fen <= agreed) && !case.another_stands(Step::Sign, &ask.about.key)
+        agreed.is_some_and(|agreed| ask.amount_fen <= agreed)
     });
     if !follows {
         return Ok(Err(AskRefusal::OutOfOrder));
     }
     let signing = Signing { key: ask.about.key.clone(), amount_fen: ask.amount_fen };
     w.record(Fact::SigningBegun { id: w.id.clone(), signing })?;
-    let term = w.charter()?.contracts_aim;
-    w.open_task(Duty::SignContracts, term, BTreeSet::new())?;
+    let due_at = w.due(w.charter()?.contracts_aim)?;
+    w.open_task(Duty::SignContracts, due_at, BTreeSet::new())?;
     Ok(Ok(()))
 }
 
 /// The union takes the ask back.
 pub(crate) fn terminated(w: &mut World<'_>, about: &About) -> Result<(), Stop> {
-    requests::undo(w, about, Step::Sign, cancel, terminate)
+    participant::undo(w, about, Step::Sign, cancel, terminate)
 }
 
 fn cancel(w: &mut World<'_>) -> Result<(), Stop> {
@@ -60,7 +63,7 @@ pub(crate) fn signed(w: &mut World<'_>, by: &Person, counter_guarantee: &Counter
         return Err(Stop::Illegal(format!("{} has nothing to sign", w.id)));
     };
     let (about, at) = (w.about(&key)?, w.desk.at());
-    w.record(Fact::TaskDone { id: w.id.clone(), duty: Duty::SignContracts, by: by.clone() })?;
+    w.task_done(Duty::SignContracts, by)?;
     let counter_guarantee = counter_guarantee.clone();
     let contracts = Contracts { amount_fen, counter_guarantee, by: by.clone(), on: at.date() };
     w.record(Fact::ContractsSigned { id: w.id.clone(), contracts })?;

@@ -1,11 +1,15 @@
 //! What readers see of the guarantor's rows and facts: index, summary, timeline. It decides nothing.
 
 use crate::{
-    Duty, Fact, Row, Step,
+    Duty, Fact, Guarantor, Row, Step,
     case::{Case, CounterGuarantee, LetterState, OpinionDecision, Revocation, Said},
+    fact,
 };
-use domain::ApplicationId;
-use organisation::{Incident, Index, Line, OpenTask};
+use organisation::{
+    Index, Line,
+    participant::{self, Duty as _, Step as _, Trouble as _},
+    task_id,
+};
 use saga::{Notice, participant::Request};
 use serde_json::{Value, json};
 
@@ -18,38 +22,9 @@ pub(crate) fn index(row: &Row) -> Index {
         uscc: case.file.as_ref().map(|file| file.firm.uscc.to_string()).unwrap_or_default(),
         ended: has_ended(case),
         wake_at: case.tasks.values().filter_map(|task| task.next_wake()).chain(alarm).min(),
-        tasks: case
-            .tasks
-            .iter()
-            .map(|(duty, task)| OpenTask {
-                task_id: task_id(&case.id, *duty),
-                application_id: case.id.clone(),
-                role: task.role().to_string(),
-                title: duty.zh().to_owned(),
-                opened_at: task.deadline.opened_at,
-                due_at: task.due_at(),
-                escalated: task.deadline.noticed == Some(Notice::Overdue),
-            })
-            .collect(),
-        incidents: case
-            .incidents
-            .iter()
-            .zip(1_u32..)
-            .filter(|(incident, _)| incident.resolved.is_none())
-            .map(|(incident, number)| Incident {
-                incident_id: format!("{}/{number}", case.id),
-                application_id: case.id.clone(),
-                owner: incident.kind.owner().to_string(),
-                step: incident.kind.step().name().to_owned(),
-                what: format!("{}（{}）", incident.kind.zh(), incident.detail),
-            })
-            .collect(),
+        tasks: participant::tasks::<Guarantor>(case),
+        incidents: participant::incidents::<Guarantor>(case),
     }
-}
-
-/// The id of a task: the application and the duty.
-pub(crate) fn task_id(id: &ApplicationId, duty: Duty) -> String {
-    format!("{id}/{}", duty.code())
 }
 
 /// The state of a case in the words of DOMAIN.md section 4: the letter's once there is one, before it the application's.
@@ -95,7 +70,7 @@ pub fn summary(case: &Case) -> Value {
         .iter()
         .map(|(duty, task)| {
             json!({
-                "task_id": task_id(&case.id, *duty),
+                "task_id": task_id(&case.id, duty.code()),
                 "role": task.role().code(),
                 "title": duty.zh(),
                 "opened_at": task.deadline.opened_at.to_string(),
@@ -152,22 +127,9 @@ fn waiting_for(case: &Case) -> Vec<Value> {
 
 /// The fact as a line of the timeline.
 pub(crate) fn line(fact: &Fact) -> Option<Line> {
-    let say = |step: Step, event: &'static str, what: String| {
-        Some(Line { step: step.name().to_owned(), event, text: format!("{}：{what}", step.zh()) })
-    };
     match fact {
-        Fact::RequestMoved { step, request, .. } => match request {
-            Request::Undone => say(*step, "undone", "已撤销".into()),
-            Request::Refused(Said::NotTakenUp(why)) => say(*step, "refused", format!("不予受理（{why:?}）")),
-            _ => None,
-        },
+        Fact::Owed(owed) => line_of_owed(owed),
         Fact::TakenUp { file, .. } => say(Step::Assess, "asked", format!("工会请求担保 {} 元", file.wish.amount_fen)),
-        Fact::TaskOpened { duty, .. } => say(duty.step(), "opened", format!("待 {} 办理{}", duty.role(), duty.zh())),
-        Fact::TaskCancelled { duty, .. } => say(duty.step(), "cancelled", format!("{}不再需要", duty.zh())),
-        Fact::Noticed { duty, notice: Notice::Overdue, .. } => say(duty.step(), "escalated", "已逾期，上报".into()),
-        Fact::Noticed { duty, notice, .. } => {
-            say(duty.step(), "reminded", format!("期限已过 {}%，提醒", notice.percent()))
-        }
         Fact::OpinionGiven { opinion, .. } => match &opinion.decision {
             OpinionDecision::Agreed { amount_fen, .. } => {
                 say(Step::Assess, "done", format!("同意担保 {amount_fen} 元（{}）", opinion.by))
@@ -213,11 +175,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         }
         Fact::LetterEffective { .. } => say(Step::Activate, "done", "保函生效，在保责任开始".into()),
         Fact::IncidentRaised { incident, .. } => say(incident.kind.step(), "stuck", incident.kind.zh().to_owned()),
-        Fact::IncidentResolved { resolved, .. } => {
-            say(Step::Activate, "resolved", format!("异常已处理：{}（{}）", resolved.because, resolved.by))
-        }
-        Fact::TaskDone { .. }
-        | Fact::OpinionWithdrawn { .. }
+        Fact::OpinionWithdrawn { .. }
         | Fact::ExposureChanged { .. }
         | Fact::SigningCancelled { .. }
         | Fact::ContractsTerminated { .. }
@@ -225,4 +183,29 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         | Fact::LetterTakenBack { .. }
         | Fact::ActivationOverdue { .. } => None,
     }
+}
+
+fn line_of_owed(fact: &fact::Owed) -> Option<Line> {
+    use participant::Fact as F;
+    match fact {
+        F::RequestMoved { step, request, .. } => match request {
+            Request::Undone => say(*step, "undone", "已撤销".into()),
+            Request::Refused(Said::NotTakenUp(why)) => say(*step, "refused", format!("不予受理（{why:?}）")),
+            _ => None,
+        },
+        F::TaskOpened { duty, .. } => say(duty.step(), "opened", format!("待 {} 办理{}", duty.role(), duty.zh())),
+        F::TaskCancelled { duty, .. } => say(duty.step(), "cancelled", format!("{}不再需要", duty.zh())),
+        F::Noticed { duty, notice: Notice::Overdue, .. } => say(duty.step(), "escalated", "已逾期，上报".into()),
+        F::Noticed { duty, notice, .. } => {
+            say(duty.step(), "reminded", format!("期限已过 {}%，提醒", notice.percent()))
+        }
+        F::IncidentResolved { resolved, .. } => {
+            say(Step::Activate, "resolved", format!("异常已处理：{}（{}）", resolved.because, resolved.by))
+        }
+        F::TaskDone { .. } => None,
+    }
+}
+
+fn say(step: Step, event: &'static str, what: String) -> Option<Line> {
+    Some(Line { step: step.name().to_owned(), event, text: format!("{}：{what}", step.zh()) })
 }

@@ -1,5 +1,6 @@
 //! The guarantor's words: who acts, what they owe, which step of origination it belongs to.
 
+use organisation::participant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -57,19 +58,6 @@ pub enum Step {
 }
 
 impl Step {
-    /// Every step, in the order of origination.
-    pub const ALL: &'static [Step] = &[Step::Assess, Step::Sign, Step::Issue, Step::Activate];
-
-    /// The step in the words of the union's definition, so that timelines of the organisations can stand side by side.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Step::Assess => "assess guarantee",
-            Step::Sign => "sign contracts",
-            Step::Issue => "issue letter",
-            Step::Activate => "make letter effective",
-        }
-    }
-
     /// The step as people read it.
     pub const fn zh(self) -> &'static str {
         match self {
@@ -77,6 +65,17 @@ impl Step {
             Step::Sign => "签订担保合同",
             Step::Issue => "出具保函",
             Step::Activate => "保函生效",
+        }
+    }
+}
+
+impl participant::Step for Step {
+    fn name(self) -> &'static str {
+        match self {
+            Step::Assess => "assess guarantee",
+            Step::Sign => "sign contracts",
+            Step::Issue => "issue letter",
+            Step::Activate => "make letter effective",
         }
     }
 }
@@ -95,9 +94,11 @@ pub enum Duty {
     CheckLetter,
 }
 
-impl Duty {
-    /// Who owes it.
-    pub const fn role(self) -> Role {
+impl participant::Duty for Duty {
+    type Step = Step;
+    type Role = Role;
+
+    fn role(self) -> Role {
         match self {
             Duty::DueDiligence => Role::RiskManager,
             Duty::SignContracts => Role::ContractOfficer,
@@ -106,8 +107,7 @@ impl Duty {
         }
     }
 
-    /// The step that it belongs to.
-    pub const fn step(self) -> Step {
+    fn step(self) -> Step {
         match self {
             Duty::DueDiligence => Step::Assess,
             Duty::SignContracts => Step::Sign,
@@ -115,8 +115,7 @@ impl Duty {
         }
     }
 
-    /// Names the task within its case, e.g. `due-diligence`.
-    pub const fn code(self) -> &'static str {
+    fn code(self) -> &'static str {
         match self {
             Duty::DueDiligence => "due-diligence",
             Duty::SignContracts => "sign-contracts",
@@ -125,8 +124,7 @@ impl Duty {
         }
     }
 
-    /// The task as people read it.
-    pub const fn zh(self) -> &'static str {
+    fn zh(self) -> &'static str {
         match self {
             Duty::DueDiligence => "担保尽调",
             Duty::SignContracts => "签订委托担保及反担保合同",

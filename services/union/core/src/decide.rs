@@ -96,7 +96,7 @@ fn on_application<T>(
 ) -> Result<T, Stop> {
     let key = rows::application(id);
     let Some(Row::Application(application)) = desk.own(&key)? else {
-        return Err(not_found(id));
+        return Err(Refusal::not_found(id).into());
     };
     let charter = union
         .charters
@@ -157,31 +157,31 @@ fn automatically(
 fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<Union>) -> Result<(), Stop> {
     match command {
         Command::OpenBooks { deposit_fen } => {
-            must_hold(actor, Role::Operator)?;
+            actor.must_hold(&[Role::Operator])?;
             fund::open_books(desk, *deposit_fen)
         }
         Command::LoadMembers { members } => {
-            must_hold(actor, Role::Operator)?;
+            actor.must_hold(&[Role::Operator])?;
             load_members(desk, members)
         }
         Command::Submit(form) => submit(union, actor, form, desk),
         Command::DecideEligibility { application_id, verdict } => {
-            must_hold(actor, Role::IntakeOfficer)?;
+            actor.must_hold(&[Role::IntakeOfficer])?;
             on_application(union, desk, application_id, |w| decide_eligibility(union, w, actor, verdict))?;
             answer(desk, application_id, false)
         }
         Command::Withdraw { application_id, reason } => {
-            must_hold_any(actor, &["applicant", Role::IntakeOfficer.code()])?;
+            actor.must_hold(&["applicant", Role::IntakeOfficer.code()])?;
             on_application(union, desk, application_id, |w| {
                 drive(union, w, Event::Cancel { reason: Reason::Applicant(*reason) }).map(drop)
             })?;
             answer(desk, application_id, false)
         }
         Command::Repair { application_id, step, action } => {
-            must_hold(actor, Role::Operator)?;
+            actor.must_hold(&[Role::Operator])?;
             let Repair { action, because } = action.clone();
             on_application(union, desk, application_id, |w| {
-                must_say_why(&because)?;
+                organisation::participant::must_say_why(&because)?;
                 let event = Event::Repair { step: step.clone(), by: actor.person.clone(), action, because };
                 drive(union, w, event).map(drop)
             })?;
@@ -203,7 +203,7 @@ fn load_members(desk: &mut Desk<Union>, members: &[MemberEntry]) -> Result<(), S
 }
 
 fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> Result<(), Stop> {
-    must_hold_any(actor, &["applicant", Role::IntakeOfficer.code()])?;
+    actor.must_hold(&["applicant", Role::IntakeOfficer.code()])?;
     let today = desk.at().date();
     let in_force = union.charters.hash_in_force_on(today);
     let Some((hash, charter)) = in_force.and_then(|hash| Some((hash, union.charters.get(&hash)?))) else {
@@ -288,33 +288,10 @@ fn decide_eligibility(
 fn answer(desk: &mut Desk<Union>, id: &ApplicationId, created: bool) -> Result<(), Stop> {
     let body = match desk.own(&rows::application(id))? {
         Some(Row::Application(application)) => view::summary(application),
-        _ => return Err(not_found(id)),
+        _ => return Err(Refusal::not_found(id).into()),
     };
     desk.answer(Answer { application_id: id.clone(), created, body });
     Ok(())
-}
-
-fn must_hold(actor: &Actor, role: Role) -> Result<(), Stop> {
-    must_hold_any(actor, &[role.code()])
-}
-
-fn must_hold_any(actor: &Actor, roles: &[&str]) -> Result<(), Stop> {
-    if roles.iter().any(|role| actor.has(role)) {
-        return Ok(());
-    }
-    let detail = format!("此操作需要以下角色之一：{}。", roles.join("、"));
-    Err(Refusal::new(RefusalKind::Forbidden, "FORBIDDEN", "无权进行此操作", detail).into())
-}
-
-fn must_say_why(because: &str) -> Result<(), Refusal> {
-    if because.trim().is_empty() {
-        return Err(Refusal::new(RefusalKind::Invalid, "REASON", "缺少理由", "请写明理由。"));
-    }
-    Ok(())
-}
-
-fn not_found(id: &ApplicationId) -> Stop {
-    Refusal::new(RefusalKind::NotFound, "NOT_FOUND", "没有此申请", format!("没有编号为 {id} 的申请。")).into()
 }
 
 fn conflict(code: &str, title: &str, detail: &str) -> Stop {

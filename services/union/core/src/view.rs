@@ -1,7 +1,6 @@
 //! What readers see of the union's rows and facts: index, summary, timeline. It decides nothing.
 
 use crate::{Fact, Reason, Role, Row, application::Application, decide::state};
-use domain::ApplicationId;
 use organisation::{Incident, Index, Line, OpenTask};
 use saga::{Ending, IncidentKind, Who};
 use serde_json::{Value, json};
@@ -17,15 +16,7 @@ pub(crate) fn index(row: &Row) -> Index {
         tasks: application
             .run
             .open_tasks()
-            .map(|(step, task)| OpenTask {
-                task_id: task_id(&application.id, step),
-                application_id: application.id.clone(),
-                role: task.role().to_string(),
-                title: step_zh(step).to_owned(),
-                opened_at: task.deadline.opened_at,
-                due_at: task.due_at(),
-                escalated: task.deadline.noticed == Some(saga::Notice::Overdue),
-            })
+            .map(|(step, task)| OpenTask::of(&application.id, &task_name(step), step_zh(step), task))
             .collect(),
         incidents: application
             .run
@@ -41,9 +32,9 @@ pub(crate) fn index(row: &Row) -> Index {
     }
 }
 
-/// The id of a step's task: the application and the step, its blanks as hyphens.
-pub fn task_id(id: &ApplicationId, step: &str) -> String {
-    format!("{id}/{}", step.replace(' ', "-"))
+/// A step's task is named after it, its blanks as hyphens.
+fn task_name(step: &str) -> String {
+    step.replace(' ', "-")
 }
 
 fn incident_zh(kind: &IncidentKind<Reason>) -> String {

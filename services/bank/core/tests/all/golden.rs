@@ -2,6 +2,7 @@
 
 use crate::harness::*;
 use bank_core::{CoreBanking, Fact, Row, rows};
+use organisation::participant::{Fact as Owed, Step as _};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One fact of each kind, from lives of an application that together meet them all.
@@ -62,7 +63,7 @@ fn one_of_each() -> BTreeMap<String, Fact> {
             let json = serde_json::to_value(&fact).unwrap();
             let mut kind = json.as_object().unwrap().keys().next().unwrap().clone();
             // What is owed to a key is stored in as many ways as there is to say.
-            if let Fact::RequestMoved { step, request, .. } = &fact {
+            if let Fact::Owed(Owed::RequestMoved { step, request, .. }) = &fact {
                 kind = format!("{kind}: {}, {request}", step.name());
             }
             facts.entry(kind).or_insert(fact);

@@ -3,6 +3,7 @@
 use super::office::*;
 use domain::Moment;
 use guarantor_core::{Duty, Fact};
+use organisation::participant::Fact as Owed;
 use saga::Notice;
 
 fn moment(text: &str) -> Moment {
@@ -20,7 +21,7 @@ fn a_task_reminds_twice_escalates_once_and_stays_open() {
         .pass(due.plus_hours(1_000))
         .into_iter()
         .map(|fact| match fact {
-            Fact::Noticed { duty: Duty::DueDiligence, notice, .. } => notice,
+            Fact::Owed(Owed::Noticed { duty: Duty::DueDiligence, notice, .. }) => notice,
             other => panic!("{other:?}"),
         })
         .collect();
