@@ -94,7 +94,7 @@ pub fn summary(case: &Case) -> Value {
         .iter()
         .map(|(duty, task)| {
             json!({
-                "task_id": task_id(&case.id, *duty),
+                "task_id": organisation::task_id(&case.id, duty.code()),
                 "role": task.role().code(),
                 "title": duty.zh(),
                 "opened_at": task.deadline.opened_at.to_string(),
