@@ -128,8 +128,10 @@ pub enum Outcome<Reason> {
     Done,
     /// It is not done and will not be under this key.
     Refused(Reason),
-    /// The pivot only: it was not done this time; once the key is closed it may be tried again under the next one.
+    /// The pivot only: it was not done this time; once the key is closed it is tried again under the next one, after a while.
     NotDone(Reason),
+    /// The pivot only: it was not done, and would not be the next time; once the key is closed a person is called.
+    Blocked(Reason),
     /// Not now; the same again later.
     Transient,
     /// The asked party does not know whether it was done.
@@ -148,6 +150,7 @@ impl<Reason: fmt::Display> fmt::Display for Outcome<Reason> {
             Self::Done => f.write_str("done"),
             Self::Refused(reason) => write!(f, "refused ({reason})"),
             Self::NotDone(reason) => write!(f, "not done ({reason})"),
+            Self::Blocked(reason) => write!(f, "blocked ({reason})"),
             Self::Transient => f.write_str("not now"),
             Self::Unknown => f.write_str("unknown"),
             Self::Closed => f.write_str("closed"),
@@ -183,7 +186,7 @@ pub enum RepairAction {
     RetryUndo,
     /// The undo that was refused counts as made.
     ResolveUndo,
-    /// Ask again now: under the same key if unanswered, under the next if a retriable step was refused.
+    /// Ask again now: under the same key if unanswered, under the next if a retriable step was refused or the pivot not done.
     RetryAsk,
     /// A retriable step that was refused counts as done.
     Resolve,

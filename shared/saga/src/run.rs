@@ -154,7 +154,7 @@ pub enum State<Role, Reason> {
     },
     /// A child saga runs.
     Child,
-    /// A step that must happen was refused; it waits for a repair.
+    /// A step that must happen was refused, or the pivot was not done and its key is closed; it waits for a repair.
     Stuck {
         /// Why.
         reason: Reason,

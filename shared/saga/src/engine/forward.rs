@@ -42,7 +42,7 @@ impl<W: World> Definition<W> {
                 let excluded: BTreeSet<Person> = decided.collect();
                 w.record(Fact::TaskOpened { step: step.name.to_owned(), role, due_at, excluded, at })
             }
-            Work::Here(_) | Work::MustHere(_) => self.try_here(w, step, true).map(|_| ()),
+            Work::Here(_) | Work::Check(_) | Work::MustHere(_) => self.try_here(w, step, true).map(|_| ()),
             Work::Ask(..) | Work::Pivot(..) | Work::Child(_) => self.attempt(w, step, 1),
         }
     }
@@ -51,6 +51,10 @@ impl<W: World> Definition<W> {
     pub(crate) fn try_here(&self, w: &mut W, step: &Step<W>, first: bool) -> Result<Handled, W::Fault> {
         let outcome = match step.work {
             Work::Here(f) => f(w)?,
+            Work::Check(f) => match f(w)? {
+                Ok(()) => Here::Done,
+                Err(reason) => Here::Refused(reason),
+            },
             Work::MustHere(f) => match f(w)? {
                 Must::Done => Here::Done,
                 Must::Wait => Here::Wait,
@@ -91,14 +95,32 @@ impl<W: World> Definition<W> {
                 w.record(Fact::ChildStarted { step: name, key, attempt, at })?;
                 start(w, &message)
             }
-            Work::Decide(_) | Work::Here(_) | Work::MustHere(_) => Ok(()),
+            Work::Decide(_) | Work::Here(_) | Work::Check(_) | Work::MustHere(_) => Ok(()),
         }
     }
 
-    /// The next attempt after a closed key or a refused retriable step.
+    /// The next attempt after a closed key or a refused retriable step. Before the pivot's, every check is looked at again:
+    /// what held for the last attempt may have ceased to, and then the run turns back instead.
     pub(crate) fn next_attempt(&self, w: &mut W, step: &Step<W>) -> Result<(), W::Fault> {
+        if step.class == Class::Pivot && !self.checks_hold(w)? {
+            return Ok(());
+        }
         let attempt = w.run()?.step(step.name).map_or(0, |run| run.attempt).saturating_add(1);
         self.attempt(w, step, attempt)
+    }
+
+    fn checks_hold(&self, w: &mut W) -> Result<bool, W::Fault> {
+        for step in &self.steps {
+            let Work::Check(check) = step.work else { continue };
+            if let Err(reason) = check(w)? {
+                self.refuse(w, step, reason, None)?;
+                return Ok(false);
+            }
+            // Not `complete`: its clocks run from the first time that it was done.
+            let at = w.now();
+            w.record(Fact::StepDone { step: step.name.to_owned(), by: None, at })?;
+        }
+        Ok(true)
     }
 
     /// Makes a step done, with what that implies for the point of no return, incidents and expiries.

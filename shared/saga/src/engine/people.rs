@@ -164,12 +164,13 @@ impl<W: World> Definition<W> {
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.undone(w, step)?;
             }
-            // The old key was refused for good, so the next attempt needs a new one.
+            // The old key was refused for good (the pivot's is closed), so the next attempt needs a new one.
             (State::Stuck { .. } | State::Between { .. }, RepairAction::RetryAsk) => {
                 Self::retried(w, name, by, because)?;
                 self.next_attempt(w, step)?;
             }
-            (State::Stuck { .. }, RepairAction::Resolve) => {
+            // Nobody makes up an answer of the pivot's.
+            (State::Stuck { .. }, RepairAction::Resolve) if step.class != Class::Pivot => {
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.complete(w, step, Some(by))?;
             }

@@ -150,6 +150,120 @@ fn only_a_closed_key_permits_the_next_attempt() {
     assert!(toy.run.pivot_passed);
 }
 
+/// The pivot is not done under its current key, and that key is closed.
+fn not_done(toy: &mut Toy, definition: &Definition<Toy>, outcome: Outcome<Reason>) {
+    assert_eq!(say(toy, definition, "charge", outcome), Reaction::Moved);
+    assert_eq!(say(toy, definition, "charge", Outcome::Closed), Reaction::Moved);
+}
+
+#[test]
+fn attempts_follow_each_other_ever_less_often_and_the_fifth_calls_a_person() {
+    let (mut toy, definition) = charging();
+    let mut waits = Vec::new();
+    loop {
+        not_done(&mut toy, &definition, Outcome::NotDone(Reason::Later));
+        if toy.state_name("charge") == "stuck" {
+            break;
+        }
+        let next = toy.run.next_wake().unwrap();
+        waits.push((next.millis() - toy.now.millis()) / MINUTE);
+        toy.now = next;
+        assert_eq!(toy.on(&definition, Event::Tick), Reaction::Moved);
+    }
+    assert_eq!(waits, [5, 10, 20, 40]);
+    sent(&mut toy);
+    let incidents: Vec<_> = toy.run.incidents().map(|(_, i)| (i.step.as_str(), &i.kind, i.owner)).collect();
+    assert_eq!(incidents, [("charge", &IncidentKind::NotDone(Reason::Later), Role::Operator)]);
+    // It waits as long as the offer stands, and is asked once more by the person alone.
+    assert_eq!(toy.after(&definition, DAY), Reaction::Nothing(Why::NothingDue));
+    assert_eq!(toy.on(&definition, repair("charge", RepairAction::RetryAsk)), Reaction::Moved);
+    assert_eq!(sent(&mut toy), [(Purpose::Ask, "charge:order-9:6".to_owned())]);
+    not_done(&mut toy, &definition, Outcome::NotDone(Reason::Later));
+    assert_eq!(toy.state_name("charge"), "stuck");
+    assert_eq!(toy.run.incidents().count(), 1, "of the last attempt");
+    assert_eq!(toy.on(&definition, repair("charge", RepairAction::RetryAsk)), Reaction::Moved);
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Done), Reaction::Moved);
+    assert!(toy.run.pivot_passed && toy.run.incidents().next().is_none());
+}
+
+#[test]
+fn a_blocked_pivot_waits_for_a_person_who_cannot_make_up_its_answer() {
+    let (mut toy, definition) = charging();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Blocked(Reason::Hopeless)), Reaction::Moved);
+    assert_eq!(sent(&mut toy), [(Purpose::Close, KEY.to_owned())]);
+    assert!(toy.run.incidents().next().is_none(), "what closing the key says comes first");
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "stuck");
+    assert_eq!(toy.run.waiting_for().iter().map(|w| w.who).collect::<Vec<_>>(), [Who::Repairer(Role::Operator)]);
+    for action in [RepairAction::Resolve, RepairAction::ResolveUndo, RepairAction::RetryUndo] {
+        let reaction = toy.on(&definition, repair("charge", action));
+        assert!(matches!(reaction, Reaction::Refused(Refusal::Illegal(_))), "{reaction:?}");
+    }
+    let done = say(&mut toy, &definition, "charge", Outcome::Done);
+    assert!(matches!(done, Reaction::Refused(Refusal::Illegal(_))), "its key is closed: {done:?}");
+}
+
+#[test]
+fn a_blocked_pivot_still_ends_by_a_withdrawal_or_an_expiry_and_nobody_need_act_then() {
+    for expire in [false, true] {
+        let (mut toy, definition) = charging();
+        not_done(&mut toy, &definition, Outcome::Blocked(Reason::Hopeless));
+        sent(&mut toy);
+        if expire {
+            toy.now = toy.run.expiries["OFFER"];
+            assert_eq!(toy.on(&definition, Event::Tick), Reaction::Moved);
+        } else {
+            assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+        }
+        assert_eq!(toy.state_name("charge"), "abandoned");
+        assert!(matches!(toy.run.phase, saga::Phase::Unwinding { .. }));
+        assert!(toy.run.incidents().next().is_none());
+        assert!(sent(&mut toy).iter().all(|(purpose, _)| *purpose == Purpose::Undo));
+    }
+}
+
+#[test]
+fn a_withdrawal_while_the_key_of_a_blocked_pivot_closes_takes_the_person_s_place() {
+    let (mut toy, definition) = charging();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Blocked(Reason::Hopeless)), Reaction::Moved);
+    assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "abandoned");
+    assert!(toy.run.incidents().next().is_none());
+}
+
+#[test]
+fn checks_are_looked_at_again_before_every_further_attempt_and_one_that_fails_turns_back() {
+    for by_a_person in [false, true] {
+        let (mut toy, definition) = charging();
+        let looks = |toy: &Toy| toy.local.iter().filter(|done| **done == "check price").count();
+        let again = |toy: &mut Toy| match by_a_person {
+            true => toy.on(&definition, repair("charge", RepairAction::RetryAsk)),
+            false => toy.after(&definition, DAY),
+        };
+        let outcome = || match by_a_person {
+            true => Outcome::Blocked(Reason::Hopeless),
+            false => Outcome::NotDone(Reason::Later),
+        };
+        assert_eq!(looks(&toy), 1);
+        not_done(&mut toy, &definition, outcome());
+        assert_eq!(again(&mut toy), Reaction::Moved);
+        assert_eq!((looks(&toy), toy.state_name("charge")), (2, "asked"));
+        not_done(&mut toy, &definition, outcome());
+        toy.refusing = Some("check price");
+        sent(&mut toy);
+        assert_eq!(again(&mut toy), Reaction::Moved);
+        assert_eq!((toy.state_name("check price"), toy.state_name("charge")), ("refused", "abandoned"));
+        let unwinding = matches!(
+            &toy.run.phase,
+            saga::Phase::Unwinding { ending: Ending::Refused { step, reason: Reason::No } } if step == "check price"
+        );
+        assert!(unwinding, "{:?}", toy.run.phase);
+        assert!(toy.run.incidents().next().is_none());
+        assert!(sent(&mut toy).iter().all(|(purpose, _)| *purpose == Purpose::Undo), "nothing is charged any more");
+    }
+}
+
 #[test]
 fn between_attempts_a_withdrawal_unwinds_at_once() {
     let (mut toy, definition) = charging();

@@ -8,7 +8,7 @@ use saga::{
 
 use crate::all::toy::{BECAUSE, MINUTE, Reason, Toy, approver, clerk, operator, order, repair};
 
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     "check order",
     "reserve stock",
     "insure",
@@ -16,6 +16,7 @@ const STEPS: [&str; 12] = [
     "book carrier",
     "quote rate",
     "approve order",
+    "check price",
     "charge",
     "ship",
     "file papers",
@@ -34,6 +35,8 @@ enum Act {
     /// Whatever the run waits for happens.
     Cooperate,
     Stock(bool),
+    /// Whether the check holds.
+    Price(bool),
 }
 
 fn outcome() -> impl Strategy<Value = Outcome<Reason>> {
@@ -41,6 +44,7 @@ fn outcome() -> impl Strategy<Value = Outcome<Reason>> {
         4 => Just(Outcome::Done),
         1 => Just(Outcome::Refused(Reason::No)),
         1 => Just(Outcome::NotDone(Reason::Later)),
+        1 => Just(Outcome::Blocked(Reason::Hopeless)),
         1 => Just(Outcome::Transient),
         1 => Just(Outcome::Unknown),
         2 => Just(Outcome::Closed),
@@ -88,6 +92,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => prop_oneof![Just(MINUTE), Just(60 * MINUTE), Just(24 * 60 * MINUTE), 0..40 * 24 * 60 * MINUTE]
             .prop_map(Act::Pass),
         1 => any::<bool>().prop_map(Act::Stock),
+        1 => any::<bool>().prop_map(Act::Price),
     ]
 }
 
@@ -193,10 +198,15 @@ fn play(acts: Vec<Act>) {
                 toy.stock = stock;
                 continue;
             }
+            Act::Price(holds) => {
+                toy.refusing = (!holds).then_some("check price");
+                continue;
+            }
         };
         put(&mut toy, &definition, event);
     }
     toy.stock = true;
+    toy.refusing = None;
     let mut left = 100;
     while let Some(event) = cooperation(&toy) {
         put(&mut toy, &definition, event);
