@@ -4,7 +4,6 @@ use crate::{
     Duty, Fact, Row,
     case::{Case, DecisionOutcome, Said},
     rows::{Loan, LoanState},
-    vocabulary::not_posted_zh,
 };
 use contracts::{AskRefusal, DisbursementReport};
 use domain::ApplicationId;
@@ -166,7 +165,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             Request::Done(_) => line(*step, "done", "已答复".into()),
             Request::Refused(Said::NotTakenUp(why)) => line(*step, "refused", not_taken_up_zh(*why).into()),
             Request::Refused(Said::Reported(DisbursementReport::NotPosted { why })) => {
-                line(*step, "refused", format!("未放款（{}）", not_posted_zh(*why)))
+                line(*step, "refused", format!("未放款（{}）", why.zh()))
             }
             Request::Refused(_) => line(*step, "refused", "不予通过".into()),
             Request::InDoubt { .. } => line(*step, "asked", "等待核心系统".into()),
@@ -209,9 +208,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         Fact::CoreOrdered { core, .. } if core.closing => line(S::Disburse, "closing", "要求核心系统关闭编号".into()),
         Fact::OutcomeUnknown { .. } => line(S::Disburse, "unknown", "结果不明，按同一编号查询".into()),
         Fact::CoreOrdered { .. } => None,
-        Fact::PaymentFailed { why: Some(why), .. } => {
-            line(S::Disburse, "noted", format!("未放款：{}", not_posted_zh(*why)))
-        }
+        Fact::PaymentFailed { why: Some(why), .. } => line(S::Disburse, "noted", format!("未放款：{}", why.zh())),
         Fact::PaymentFailed { why: None, .. } => None,
         Fact::PaidOut { paid_out, .. } => {
             let receipt = &paid_out.receipt;

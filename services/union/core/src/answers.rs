@@ -10,7 +10,7 @@ use crate::{
 };
 use contracts::{
     AskRefused, CreditDecided, CreditDecision, DisbursementReport, DisbursementReported, GuaranteeAssessed,
-    GuaranteeOpinion, LetterIssued, LoanContractSigned, Message, UndoAnswered,
+    GuaranteeOpinion, LetterIssued, LoanContractSigned, Message, NotPosted, UndoAnswered,
 };
 use domain::{Amount, ApplicationId};
 use organisation::{Refusal, RefusalKind, Stop};
@@ -112,10 +112,23 @@ fn reported(w: &mut Origination, answer: &DisbursementReported) -> Result<Outcom
             }
             Outcome::Done
         }
-        DisbursementReport::NotPosted { why } => Outcome::Refused(Reason::NotPosted(*why)),
+        DisbursementReport::NotPosted { why } => not_made(*why),
         DisbursementReport::Unknown => Outcome::Unknown,
         DisbursementReport::Closed => Outcome::Closed,
     })
+}
+
+/// A pay-out that was not made leaves the application READY (S4). It is ordered again by itself where that can help: the
+/// register is looked at anew, or the bank's system may have come to its senses. All else is a person's to mend first.
+const fn not_made(why: NotPosted) -> Outcome<Reason> {
+    match why {
+        NotPosted::MembershipStale | NotPosted::RefusedByCore => Outcome::NotDone(Reason::NotPosted(why)),
+        NotPosted::NoContract
+        | NotPosted::LetterNotIssued
+        | NotPosted::LetterExpired
+        | NotPosted::AmountDiffers
+        | NotPosted::RateAboveCap => Outcome::Blocked(Reason::NotPosted(why)),
+    }
 }
 
 fn undone(answer: &UndoAnswered) -> Outcome<Reason> {
@@ -125,7 +138,7 @@ fn undone(answer: &UndoAnswered) -> Outcome<Reason> {
     }
 }
 
-/// A partner does not take up an ask: the step that sent the key is refused.
+/// A partner does not take up an ask: the step that sent the key is refused. A pay-out is not: that waits for a person.
 fn not_taken_up(w: &Origination, answer: &AskRefused) -> Result<(&'static str, Outcome<Reason>), Stop> {
     let run = &w.application()?.run;
     let step = crate::origination::definitions()?
@@ -136,7 +149,11 @@ fn not_taken_up(w: &Origination, answer: &AskRefused) -> Result<(&'static str, O
         .map(|step| step.name)
         .find(|name| run.step(name).is_some_and(|step| step.key.as_ref() == Some(&answer.about.key)));
     match step {
-        Some(step) => Ok((step, Outcome::Refused(Reason::Partner(format!("{:?}", answer.why))))),
+        Some(step) => {
+            let reason = Reason::Partner(format!("{:?}", answer.why));
+            let outcome = if step == "disburse" { Outcome::Blocked(reason) } else { Outcome::Refused(reason) };
+            Ok((step, outcome))
+        }
         None => Err(refused("UNKNOWN_KEY", "无此请求", &w.id, "no step of this application asked under this key")),
     }
 }

@@ -173,9 +173,10 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             answer(desk, application_id, false)
         }
         Command::Repair { application_id, step, action } => {
-            must_hold(actor, Role::Operator)?;
+            must_hold_any(actor, &[Role::Operator.code(), Role::FundManager.code()])?;
             let Repair { action, because } = action.clone();
             on_application(union, desk, application_id, |w| {
+                may_repair(w, actor, step)?;
                 must_say_why(&because)?;
                 let event = Event::Repair { step: step.clone(), by: actor.person.clone(), action, because };
                 drive(union, w, event).map(drop)
@@ -301,6 +302,12 @@ fn must_hold_any(actor: &Actor, roles: &[&str]) -> Result<(), Stop> {
     Err(Refusal::new(RefusalKind::Forbidden, "FORBIDDEN", "无权进行此操作", detail).into())
 }
 
+/// The operator repairs every step; who owns an open incident of a step, that one.
+fn may_repair(w: &Origination, actor: &Actor, step: &str) -> Result<(), Stop> {
+    let owns = w.run()?.incidents().any(|(_, incident)| incident.step == step && actor.has(incident.owner.code()));
+    if owns { Ok(()) } else { must_hold(actor, Role::Operator) }
+}
+
 fn must_say_why(because: &str) -> Result<(), Refusal> {
     if because.trim().is_empty() {
         return Err(Refusal::new(RefusalKind::Invalid, "REASON", "缺少理由", "请写明理由。"));
@@ -348,6 +355,10 @@ pub(crate) fn state(application: &Application) -> ApplicationState {
         },
         Phase::NotStarted | Phase::Forward => match () {
             () if run.pivot_passed => ApplicationState::Disbursed,
+            // Not posted: nothing is in flight, and the next order follows.
+            () if matches!(at("disburse"), Some(State::Between { .. } | State::Stuck { .. })) => {
+                ApplicationState::Ready
+            }
             () if at("disburse").is_some() => ApplicationState::Disbursing,
             () if run.is_done("sign loan contract") => ApplicationState::Ready,
             () if run.is_done("approve credit") => ApplicationState::Contracting,

@@ -51,6 +51,7 @@ fn incident_zh(kind: &IncidentKind<Reason>) -> String {
         IncidentKind::UndoRefused(reason) => format!("对方无法撤销：{}", reason.zh()),
         IncidentKind::UnknownTooLong => "放款结果长时间不明，请人工核实".into(),
         IncidentKind::MustRefused(reason) => format!("必须完成的步骤被拒绝：{}", reason.zh()),
+        IncidentKind::NotDone(reason) => format!("银行未放款，待人工处理：{}", reason.zh()),
         IncidentKind::ChildFailed(reason) => format!("子流程失败：{}", reason.zh()),
     }
 }
@@ -176,7 +177,10 @@ fn saga_line(fact: &saga::Fact<Role, Reason>) -> Option<Line> {
             line(step, "done", &by.as_ref().map_or("完成".into(), |by| format!("完成（{by}）")))
         }
         F::StepRefused { step, reason, .. } => line(step, "refused", &format!("不予通过（{}）", reason.zh())),
-        F::StepStuck { step, .. } => line(step, "stuck", "停滞，待人工处理"),
+        F::AttemptEnded { step, reason, next_at, .. } => {
+            line(step, "not done", &format!("未办成（{}），{next_at} 再次请求", reason.zh()))
+        }
+        F::StepStuck { step, reason, .. } => line(step, "stuck", &format!("停滞，待人工处理（{}）", reason.zh())),
         F::UndoAsked { step, party, .. } => line(step, "undo asked", &format!("已请求 {party} 撤销")),
         F::Undone { step, .. } => line(step, "undone", "已撤销"),
         F::UndoFailed { step, .. } => line(step, "undo failed", "撤销失败"),

@@ -11,7 +11,7 @@ use std::fmt;
 pub enum Role {
     /// Checks eligibility and membership (受理岗).
     IntakeOfficer,
-    /// Keeps the guarantee fund (资金管理岗).
+    /// Keeps the guarantee fund, and answers for what a pay-out leaves open (资金管理岗).
     FundManager,
     /// Repairs what is stuck, decides nothing of business (运维).
     Operator,
@@ -110,7 +110,7 @@ impl Reason {
             Reason::Intake(IntakeRejection::DocumentsInconsistent) => "申请材料不一致".into(),
             Reason::Guarantor(reason) => reason.zh().into(),
             Reason::Bank(reason) => reason.zh().into(),
-            Reason::NotPosted(reason) => format!("银行未放款（{reason:?}）"),
+            Reason::NotPosted(reason) => reason.zh().into(),
             Reason::Applicant(Withdrawal::OtherFunds) => "已有其他资金来源".into(),
             Reason::Applicant(Withdrawal::NoNeed) => "不再需要资金".into(),
             Reason::Applicant(Withdrawal::Terms) => "不接受贷款条件".into(),

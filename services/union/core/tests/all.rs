@@ -14,6 +14,7 @@ mod all {
     mod filing;
     mod fund;
     mod golden;
+    mod not_posted;
     mod office;
     mod repairs;
 }
