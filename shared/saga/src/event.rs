@@ -36,6 +36,13 @@ pub enum Event<Reason> {
         /// What it said.
         outcome: Outcome<Reason>,
     },
+    /// What a party said of a step excludes what it said before, or what was agreed: a person has to look into it.
+    Contradicted {
+        /// The step.
+        step: String,
+        /// What does not fit.
+        reason: Reason,
+    },
     /// A waiting local step may be tried again, or the pivot's next attempt be made now.
     Woken {
         /// The step.
@@ -79,6 +86,7 @@ impl<Reason: fmt::Display> fmt::Display for Event<Reason> {
             Self::Answered { step, key, outcome } => {
                 write!(f, "`{step}` answered under {key}: {outcome}")
             }
+            Self::Contradicted { step, reason } => write!(f, "`{step}` contradicted ({reason})"),
             Self::Woken { step } => write!(f, "`{step}` woken"),
             Self::ChildEnded { step, key, outcome } => {
                 write!(f, "child of `{step}` under {key}: {outcome}")
@@ -190,6 +198,8 @@ pub enum RepairAction {
     RetryAsk,
     /// A retriable step that was refused counts as done.
     Resolve,
+    /// What a party contradicted is cleared up between people; the run stays where it is.
+    Settle,
 }
 
 impl fmt::Display for RepairAction {
@@ -199,6 +209,7 @@ impl fmt::Display for RepairAction {
             Self::ResolveUndo => "undo resolved",
             Self::RetryAsk => "ask again",
             Self::Resolve => "resolved",
+            Self::Settle => "contradiction settled",
         })
     }
 }

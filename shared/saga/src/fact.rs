@@ -70,6 +70,8 @@ pub enum IncidentKind<Reason> {
     ChildFailed(Reason),
     /// The pivot was not done, and another attempt is a person's to order.
     NotDone(Reason),
+    /// What the party said excludes what it said before, or what was agreed. No answer settles it, only people.
+    Contradicted(Reason),
 }
 
 /// A change of a run.

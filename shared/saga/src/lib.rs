@@ -50,7 +50,9 @@
 //! **Versions** live side by side ([`Definitions`]); a run is only ever driven by the version it began under.
 //!
 //! **Nothing twice.** The same answer again is [`Reaction::Nothing`] with the reason; what contradicts an earlier answer is
-//! [`Refusal::Illegal`] naming state and input. Neither records anything.
+//! [`Refusal::Illegal`] naming state and input. Neither records anything. Where a contradiction must not be lost, the core
+//! says [`Event::Contradicted`] instead: an incident until people have settled it, and no change of the run, even after its
+//! end.
 
 mod definition;
 mod engine;

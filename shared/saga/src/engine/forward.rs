@@ -190,7 +190,7 @@ impl<W: World> Definition<W> {
         w.record(Fact::IncidentOpened { id, step: step.name.to_owned(), kind, owner: self.owner_of(step), at })
     }
 
-    /// Resolves the step's open incidents; `by` none when the answer itself did.
+    /// Resolves the step's open incidents but contradictions; `by` none when the answer itself did.
     pub(crate) fn resolve_incidents(
         &self,
         w: &mut W,
@@ -198,7 +198,19 @@ impl<W: World> Definition<W> {
         because: &str,
         by: Option<&Person>,
     ) -> Result<(), W::Fault> {
-        let open: Vec<u32> = w.run()?.incidents().filter(|(_, i)| i.step == step.name).map(|(id, _)| id).collect();
+        self.resolve_those(w, step, because, by, |kind| !matches!(kind, IncidentKind::Contradicted(_)))
+    }
+
+    pub(crate) fn resolve_those(
+        &self,
+        w: &mut W,
+        step: &Step<W>,
+        because: &str,
+        by: Option<&Person>,
+        which: impl Fn(&IncidentKind<W::Reason>) -> bool,
+    ) -> Result<(), W::Fault> {
+        let of_step = w.run()?.incidents().filter(|(_, i)| i.step == step.name && which(&i.kind));
+        let open: Vec<u32> = of_step.map(|(id, _)| id).collect();
         let at = w.now();
         for id in open {
             w.record(Fact::IncidentResolved { id, because: because.to_owned(), by: by.cloned(), at })?;

@@ -151,6 +151,9 @@ impl<W: World> Definition<W> {
         action: RepairAction,
         because: &str,
     ) -> Result<Handled, W::Fault> {
+        if action == RepairAction::Settle {
+            return self.settled(w, name, by, because);
+        }
         let Some(Found { step, state }) = self.find(w, name)? else {
             return Ok(Handled::Illegal);
         };
@@ -181,6 +184,34 @@ impl<W: World> Definition<W> {
             }
             _ => return Ok(Handled::Illegal),
         }
+        Ok(Handled::Moved)
+    }
+
+    /// A party contradicted itself or what was agreed: a person is called, whatever the state of the step, and nothing else
+    /// changes.
+    pub(crate) fn contradicted(&self, w: &mut W, name: &str, reason: &W::Reason) -> Result<Handled, W::Fault> {
+        let run = w.run()?;
+        let Some(step) = self.steps.iter().find(|step| step.name == name) else {
+            return Ok(Handled::Illegal);
+        };
+        if matches!(run.phase, Phase::NotStarted) {
+            return Ok(Handled::Illegal);
+        }
+        let kind = IncidentKind::Contradicted(reason.clone());
+        if run.incidents().any(|(_, incident)| incident.step == name && incident.kind == kind) {
+            return Ok(Handled::Nothing(Why::Duplicate));
+        }
+        self.open_incident(w, step, kind)?;
+        Ok(Handled::Moved)
+    }
+
+    fn settled(&self, w: &mut W, name: &str, by: &Person, because: &str) -> Result<Handled, W::Fault> {
+        let contradiction = |kind: &_| matches!(kind, IncidentKind::Contradicted(_));
+        let open = w.run()?.incidents().any(|(_, incident)| incident.step == name && contradiction(&incident.kind));
+        let Some(step) = self.steps.iter().find(|step| step.name == name && open) else {
+            return Ok(Handled::Illegal);
+        };
+        self.resolve_those(w, step, because, Some(by), contradiction)?;
         Ok(Handled::Moved)
     }
 

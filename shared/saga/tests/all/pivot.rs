@@ -323,3 +323,49 @@ fn an_operator_cannot_make_up_the_pivot_s_answer() {
         assert_eq!(sent(&mut toy).into_iter().map(|(_, key)| key).collect::<Vec<_>>(), [KEY]);
     }
 }
+
+#[test]
+fn a_contradiction_about_the_pivot_calls_a_person_moves_nothing_and_only_people_settle_it() {
+    let done = |toy: &mut Toy, definition: &Definition<Toy>| {
+        assert_eq!(say(toy, definition, "charge", Outcome::Done), Reaction::Moved);
+    };
+    let withdrawn = |toy: &mut Toy, definition: &Definition<Toy>| {
+        assert_eq!(cancel(toy, definition), Reaction::Moved);
+        assert_eq!(say(toy, definition, "charge", Outcome::Closed), Reaction::Moved);
+        for step in ["insure", "book carrier"] {
+            assert_eq!(say(toy, definition, step, Outcome::Undone), Reaction::Moved);
+        }
+        assert!(toy.run.ending().is_some());
+    };
+    let nothing = |_: &mut Toy, _: &Definition<Toy>| {};
+    let rows: [&dyn Fn(&mut Toy, &Definition<Toy>); 3] = [&nothing, &done, &withdrawn];
+    for (row, bring) in rows.into_iter().enumerate() {
+        let (mut toy, definition) = charging();
+        bring(&mut toy, &definition);
+        sent(&mut toy);
+        let (before, state) = (toy.facts.len(), toy.run.step("charge").cloned());
+        let said = || Event::Contradicted { step: "charge".to_owned(), reason: Reason::No };
+        assert_eq!(toy.on(&definition, said()), Reaction::Moved);
+        assert_eq!(toy.on(&definition, said()), Reaction::Nothing(Why::Duplicate));
+        assert_eq!(toy.facts.len(), before + 1, "row {row}: the incident and nothing else");
+        assert_eq!((toy.run.step("charge").cloned(), sent(&mut toy)), (state, vec![]), "row {row}");
+        let waits = |toy: &Toy| toy.run.waiting_for().iter().any(|w| w.who == Who::Repairer(Role::Operator));
+        assert!(waits(&toy), "row {row}");
+        // An answer does not settle it, nor does a repair of another kind.
+        if row == 0 {
+            assert_eq!(say(&mut toy, &definition, "charge", Outcome::Done), Reaction::Moved);
+            assert!(waits(&toy));
+        }
+        for action in [RepairAction::Resolve, RepairAction::ResolveUndo] {
+            assert!(matches!(toy.on(&definition, repair("charge", action)), Reaction::Refused(Refusal::Illegal(_))));
+        }
+        assert_eq!(toy.on(&definition, repair("charge", RepairAction::Settle)), Reaction::Moved);
+        assert!(!waits(&toy), "row {row}");
+        let settled = toy.on(&definition, repair("charge", RepairAction::Settle));
+        assert!(matches!(settled, Reaction::Refused(Refusal::Illegal(_))), "row {row}: {settled:?}");
+        assert_eq!(toy.replayed(), toy.run);
+    }
+    let (mut toy, definition) = charging();
+    let unknown = Event::Contradicted { step: "no such step".to_owned(), reason: Reason::No };
+    assert!(matches!(toy.on(&definition, unknown), Reaction::Refused(Refusal::Illegal(_))));
+}

@@ -74,6 +74,7 @@ fn act() -> impl Strategy<Value = Act> {
         Just(RepairAction::ResolveUndo),
         Just(RepairAction::RetryAsk),
         Just(RepairAction::Resolve),
+        Just(RepairAction::Settle),
     ];
     prop_oneof![
         8 => Just(Act::Cooperate),
@@ -83,6 +84,7 @@ fn act() -> impl Strategy<Value = Act> {
         }),
         1 => (named(), prop::option::of(person())).prop_map(|(step, by)| Act::Event(Event::Claimed { step, by })),
         1 => named().prop_map(|step| Act::Event(Event::Woken { step })),
+        1 => named().prop_map(|step| Act::Event(Event::Contradicted { step, reason: Reason::No })),
         1 => Just(Act::Event(Event::Cancel { reason: Reason::ChangedMind })),
         2 => (named(), person(), action).prop_map(|(step, by, action)| {
             Act::Event(Event::Repair { step, by, action, because: BECAUSE.to_owned() })
