@@ -93,7 +93,7 @@ async fn withdraw(State(app): Shared, Path(id): Path<String>, writing: Writing) 
 struct RepairBody {
     /// 步骤，用定义中的名称，例如 assess guarantee
     step: String,
-    /// RETRY_UNDO、RESOLVE_UNDO、RETRY_ASK、RESOLVE
+    /// RETRY_UNDO、RESOLVE_UNDO、RETRY_ASK、RESOLVE、SETTLE
     action: RepairActionCode,
     /// 理由
     #[schema(required = true, value_type = String)]
@@ -108,6 +108,7 @@ enum RepairActionCode {
     ResolveUndo,
     RetryAsk,
     Resolve,
+    Settle,
 }
 
 async fn repair(State(app): Shared, Path(id): Path<String>, writing: Writing) -> Result<Response, Problem> {
@@ -123,6 +124,7 @@ async fn repair(State(app): Shared, Path(id): Path<String>, writing: Writing) ->
         RepairActionCode::ResolveUndo => RepairAction::ResolveUndo,
         RepairActionCode::RetryAsk => RepairAction::RetryAsk,
         RepairActionCode::Resolve => RepairAction::Resolve,
+        RepairActionCode::Settle => RepairAction::Settle,
     };
     let action = Repair { action, because };
     app.command(writing, Command::Repair { application_id, step, action }, None, None).await

@@ -263,6 +263,9 @@ pub enum Refusal {
     /// The run is unwinding already, or a refusal is being made final.
     #[error("the case is already ending")]
     Ending,
+    /// A party contradicts itself, and that is not settled.
+    #[error("what the asked party contradicts has to be settled first")]
+    Contradicted,
     /// The person may not.
     #[error(transparent)]
     Task(#[from] TaskRefusal),

@@ -51,8 +51,8 @@
 //!
 //! **Nothing twice.** The same answer again is [`Reaction::Nothing`] with the reason; what contradicts an earlier answer is
 //! [`Refusal::Illegal`] naming state and input. Neither records anything. Where a contradiction must not be lost, the core
-//! says [`Event::Contradicted`] instead: an incident until people have settled it, and no change of the run, even after its
-//! end.
+//! says [`Event::Contradicted`] instead: an incident until people have settled it, even after the end. Until then nothing is
+//! ordered and nothing withdrawn or expired: a pivot in flight has its key closed, and no other attempt is made.
 
 mod definition;
 mod engine;

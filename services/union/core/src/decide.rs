@@ -250,6 +250,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         letter: None,
         contract_no: None,
         receipt: None,
+        disputed: Vec::new(),
     }
 }
 
@@ -330,6 +331,7 @@ fn saga_refused(refusal: &saga::Refusal) -> Stop {
         saga::Refusal::Ended => ("ENDED", "申请已结束"),
         saga::Refusal::PointOfNoReturnPassed => ("DISBURSED", "款项已发放，不能撤回"),
         saga::Refusal::Ending => ("ENDING", "申请正在终止"),
+        saga::Refusal::Contradicted => ("CONTRADICTED", "须先查明银行的矛盾说法"),
         saga::Refusal::Task(_) => ("TASK", "不能办理此任务"),
         saga::Refusal::OtherDefinition { .. } | saga::Refusal::Illegal(_) => {
             ("ILLEGAL_TRANSITION", "当前状态不允许此操作")

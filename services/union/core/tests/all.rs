@@ -9,6 +9,7 @@
 
 mod all {
     mod answers;
+    mod contradictions;
     mod definition;
     mod eligibility;
     mod filing;

@@ -200,7 +200,7 @@ impl<W: World> Definition<W> {
             AfterClosing::NextAttempt(reason) => {
                 self.answer_resolves(w, step)?;
                 let attempt = w.run()?.step(step.name).map_or(0, |run| run.attempt);
-                if attempt >= self.again.attempts {
+                if attempt >= self.again.attempts || w.run()?.is_contradicted() {
                     return self.not_done(w, step, &reason);
                 }
                 let next_at = later(at, self.again.wait.wait_ms(attempt));
@@ -215,7 +215,7 @@ impl<W: World> Definition<W> {
     }
 
     /// The pivot was not done, and a person has to see to it before it is tried again.
-    fn not_done(&self, w: &mut W, step: &Step<W>, reason: &W::Reason) -> Result<Handled, W::Fault> {
+    pub(crate) fn not_done(&self, w: &mut W, step: &Step<W>, reason: &W::Reason) -> Result<Handled, W::Fault> {
         self.stick(w, step, reason, IncidentKind::NotDone(reason.clone()))?;
         Ok(Handled::Moved)
     }

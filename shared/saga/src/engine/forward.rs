@@ -21,7 +21,8 @@ impl<W: World> Definition<W> {
                 return Ok(());
             }
             let ready = step.after.iter().filter_map(|i| self.steps.get(*i)).all(|before| run.is_done(before.name));
-            if run.step(step.name).is_none() && ready {
+            let waits = step.class == Class::Pivot && run.is_contradicted();
+            if run.step(step.name).is_none() && ready && !waits {
                 self.open(w, step)?;
             }
         }

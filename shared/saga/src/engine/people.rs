@@ -96,6 +96,7 @@ impl<W: World> Definition<W> {
             Phase::Forward if run.pivot_passed => {
                 return Ok(Handled::Refused(Refusal::PointOfNoReturnPassed));
             }
+            Phase::Forward if run.is_contradicted() => return Ok(Handled::Refused(Refusal::Contradicted)),
             Phase::Forward => {}
         }
         let pivot = self.pivot.and_then(|index| self.steps.get(index)).and_then(|pivot| run.state(pivot.name));
@@ -157,7 +158,11 @@ impl<W: World> Definition<W> {
         let Some(Found { step, state }) = self.find(w, name)? else {
             return Ok(Handled::Illegal);
         };
+        let contradicted = step.class == Class::Pivot && w.run()?.is_contradicted();
         match (&state, action) {
+            (State::Stuck { .. }, RepairAction::RetryAsk) if contradicted => {
+                return Ok(Handled::Refused(Refusal::Contradicted));
+            }
             // The incident stays open until the answer comes.
             (State::UndoFailed { .. }, RepairAction::RetryUndo) => {
                 Self::retried(w, name, by, because)?;
@@ -187,8 +192,8 @@ impl<W: World> Definition<W> {
         Ok(Handled::Moved)
     }
 
-    /// A party contradicted itself or what was agreed: a person is called, whatever the state of the step, and nothing else
-    /// changes.
+    /// A party contradicted itself or what was agreed: a person is called, whatever the state of the step. A pivot in flight is
+    /// called back, so that what may have been done under one key is not done under another too.
     pub(crate) fn contradicted(&self, w: &mut W, name: &str, reason: &W::Reason) -> Result<Handled, W::Fault> {
         let run = w.run()?;
         let Some(step) = self.steps.iter().find(|step| step.name == name) else {
@@ -202,7 +207,14 @@ impl<W: World> Definition<W> {
             return Ok(Handled::Nothing(Why::Duplicate));
         }
         self.open_incident(w, step, kind)?;
-        Ok(Handled::Moved)
+        match w.run()?.state(name) {
+            Some(State::Asked { .. }) if step.class == Class::Pivot => {
+                self.close_key(w, step, AfterClosing::Stick(reason.clone()))?;
+                Ok(Handled::Moved)
+            }
+            Some(State::Between { .. }) => self.not_done(w, step, reason),
+            _ => Ok(Handled::Moved),
+        }
     }
 
     fn settled(&self, w: &mut W, name: &str, by: &Person, because: &str) -> Result<Handled, W::Fault> {
@@ -212,6 +224,8 @@ impl<W: World> Definition<W> {
             return Ok(Handled::Illegal);
         };
         self.resolve_those(w, step, because, Some(by), contradiction)?;
+        // What fell due meanwhile comes before what it would have stopped.
+        let _ = self.ticked(w)?;
         Ok(Handled::Moved)
     }
 

@@ -324,8 +324,20 @@ fn an_operator_cannot_make_up_the_pivot_s_answer() {
     }
 }
 
+fn contradict(toy: &mut Toy, definition: &Definition<Toy>) -> Reaction {
+    toy.on(definition, Event::Contradicted { step: "charge".to_owned(), reason: Reason::No })
+}
+
+fn settle(toy: &mut Toy, definition: &Definition<Toy>) -> Reaction {
+    toy.on(definition, repair("charge", RepairAction::Settle))
+}
+
+fn kinds(toy: &Toy) -> Vec<IncidentKind<Reason>> {
+    toy.run.incidents().map(|(_, incident)| incident.kind.clone()).collect()
+}
+
 #[test]
-fn a_contradiction_about_the_pivot_calls_a_person_moves_nothing_and_only_people_settle_it() {
+fn a_contradiction_calls_a_person_moves_nothing_else_and_only_people_settle_it() {
     let done = |toy: &mut Toy, definition: &Definition<Toy>| {
         assert_eq!(say(toy, definition, "charge", Outcome::Done), Reaction::Moved);
     };
@@ -337,35 +349,114 @@ fn a_contradiction_about_the_pivot_calls_a_person_moves_nothing_and_only_people_
         }
         assert!(toy.run.ending().is_some());
     };
-    let nothing = |_: &mut Toy, _: &Definition<Toy>| {};
-    let rows: [&dyn Fn(&mut Toy, &Definition<Toy>); 3] = [&nothing, &done, &withdrawn];
+    let stuck = |toy: &mut Toy, definition: &Definition<Toy>| {
+        not_done(toy, definition, Outcome::Blocked(Reason::Hopeless));
+    };
+    let rows: [&dyn Fn(&mut Toy, &Definition<Toy>); 3] = [&done, &withdrawn, &stuck];
     for (row, bring) in rows.into_iter().enumerate() {
         let (mut toy, definition) = charging();
         bring(&mut toy, &definition);
         sent(&mut toy);
-        let (before, state) = (toy.facts.len(), toy.run.step("charge").cloned());
-        let said = || Event::Contradicted { step: "charge".to_owned(), reason: Reason::No };
-        assert_eq!(toy.on(&definition, said()), Reaction::Moved);
-        assert_eq!(toy.on(&definition, said()), Reaction::Nothing(Why::Duplicate));
+        let (before, others, state) = (toy.facts.len(), kinds(&toy), toy.run.step("charge").cloned());
+        assert_eq!(contradict(&mut toy, &definition), Reaction::Moved);
+        assert_eq!(contradict(&mut toy, &definition), Reaction::Nothing(Why::Duplicate));
         assert_eq!(toy.facts.len(), before + 1, "row {row}: the incident and nothing else");
         assert_eq!((toy.run.step("charge").cloned(), sent(&mut toy)), (state, vec![]), "row {row}");
-        let waits = |toy: &Toy| toy.run.waiting_for().iter().any(|w| w.who == Who::Repairer(Role::Operator));
-        assert!(waits(&toy), "row {row}");
-        // An answer does not settle it, nor does a repair of another kind.
-        if row == 0 {
-            assert_eq!(say(&mut toy, &definition, "charge", Outcome::Done), Reaction::Moved);
-            assert!(waits(&toy));
-        }
+        assert!(toy.run.is_contradicted(), "row {row}");
+        let waits = toy.run.waiting_for().iter().any(|w| w.who == Who::Repairer(Role::Operator));
+        assert!(waits, "row {row}");
         for action in [RepairAction::Resolve, RepairAction::ResolveUndo] {
             assert!(matches!(toy.on(&definition, repair("charge", action)), Reaction::Refused(Refusal::Illegal(_))));
         }
-        assert_eq!(toy.on(&definition, repair("charge", RepairAction::Settle)), Reaction::Moved);
-        assert!(!waits(&toy), "row {row}");
-        let settled = toy.on(&definition, repair("charge", RepairAction::Settle));
+        assert_eq!(settle(&mut toy, &definition), Reaction::Moved);
+        assert_eq!(kinds(&toy), others, "row {row}");
+        let settled = settle(&mut toy, &definition);
         assert!(matches!(settled, Reaction::Refused(Refusal::Illegal(_))), "row {row}: {settled:?}");
         assert_eq!(toy.replayed(), toy.run);
     }
     let (mut toy, definition) = charging();
     let unknown = Event::Contradicted { step: "no such step".to_owned(), reason: Reason::No };
     assert!(matches!(toy.on(&definition, unknown), Reaction::Refused(Refusal::Illegal(_))));
+}
+
+#[test]
+fn a_contradicted_pivot_in_flight_is_called_back_and_its_answer_counts_but_settles_nothing() {
+    for answer in [Outcome::Done, Outcome::Closed] {
+        let (mut toy, definition) = charging();
+        assert_eq!(contradict(&mut toy, &definition), Reaction::Moved);
+        assert_eq!(sent(&mut toy), [(Purpose::Close, KEY.to_owned())]);
+        assert_eq!(say(&mut toy, &definition, "charge", answer.clone()), Reaction::Moved);
+        assert!(toy.run.is_contradicted(), "{answer}");
+        assert_eq!(toy.run.pivot_passed, answer == Outcome::Done);
+        if answer == Outcome::Closed {
+            // Two to settle: what was contradicted, and whether to charge at all.
+            let retry = || repair("charge", RepairAction::RetryAsk);
+            assert_eq!(toy.on(&definition, retry()), Reaction::Refused(Refusal::Contradicted));
+            assert_eq!(settle(&mut toy, &definition), Reaction::Moved);
+            assert_eq!(kinds(&toy), [IncidentKind::NotDone(Reason::No)]);
+            assert_eq!(toy.on(&definition, retry()), Reaction::Moved);
+            assert_eq!(sent(&mut toy), [(Purpose::Ask, "charge:order-9:2".to_owned())]);
+        }
+    }
+}
+
+#[test]
+fn while_it_is_contradicted_no_other_attempt_is_made() {
+    // Before the closing is answered, and between attempts.
+    for closed_first in [false, true] {
+        let (mut toy, definition) = charging();
+        assert_eq!(say(&mut toy, &definition, "charge", Outcome::NotDone(Reason::Later)), Reaction::Moved);
+        if closed_first {
+            assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+        }
+        assert_eq!(contradict(&mut toy, &definition), Reaction::Moved);
+        if !closed_first {
+            assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+        }
+        sent(&mut toy);
+        assert_eq!(toy.state_name("charge"), "stuck");
+        assert_eq!(toy.after(&definition, DAY), Reaction::Nothing(Why::NothingDue));
+        assert_eq!(sent(&mut toy), []);
+        assert_eq!(kinds(&toy).len(), 2, "what was contradicted, and whether to charge at all");
+    }
+}
+
+#[test]
+fn while_it_is_contradicted_nothing_is_withdrawn_or_expires_and_nothing_is_charged_for_the_first_time() {
+    let definition = order().unwrap();
+    let mut toy = Toy::default();
+    assert_eq!(definition.start(&mut toy).unwrap(), Reaction::Moved);
+    approve(&mut toy, &definition, "check order", clerk());
+    assert_eq!(contradict(&mut toy, &definition), Reaction::Moved, "of a charge that nobody ordered");
+    for step in ["insure", "book carrier", "quote rate"] {
+        assert_eq!(say(&mut toy, &definition, step, Outcome::Done), Reaction::Moved);
+    }
+    approve(&mut toy, &definition, "approve order", approver());
+    assert_eq!(toy.state_name("charge"), "not opened");
+    assert_eq!(cancel(&mut toy, &definition), Reaction::Refused(Refusal::Contradicted));
+    let due = toy.run.expiries["OFFER"];
+    toy.now = due;
+    let _ = toy.on(&definition, Event::Tick);
+    assert!(matches!(toy.run.phase, saga::Phase::Forward));
+    assert!(toy.run.next_wake().is_none_or(|wake| wake > due), "nothing wakes it for nothing");
+    toy.outbox.clear();
+    // Settled, what waited follows: what fell due meanwhile, before what it would have stopped.
+    let late = toy.run.clone();
+    assert_eq!(settle(&mut toy, &definition), Reaction::Moved);
+    assert!(matches!(&toy.run.phase, saga::Phase::Unwinding { ending: Ending::Expired { name } } if name == "OFFER"));
+    assert_eq!(toy.state_name("charge"), "not opened");
+    // In time, the charge; or a withdrawal.
+    for withdraw in [false, true] {
+        toy.run = late.clone();
+        toy.now = domain::Moment::from_millis(due.millis() - 1);
+        toy.outbox.clear();
+        if withdraw {
+            assert_eq!(cancel(&mut toy, &definition), Reaction::Refused(Refusal::Contradicted));
+        }
+        assert_eq!(settle(&mut toy, &definition), Reaction::Moved);
+        assert_eq!(sent(&mut toy), [(Purpose::Ask, KEY.to_owned())]);
+        if withdraw {
+            assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+        }
+    }
 }

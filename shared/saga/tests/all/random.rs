@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 use saga::{
-    ChildOutcome, Definition, Ending, Event, Fact, Outcome, Person, Phase, Reaction, RepairAction, State, Verdict,
+    ChildOutcome, Definition, Ending, Event, Fact, IncidentKind, Outcome, Person, Phase, Reaction, RepairAction, State,
+    Verdict,
 };
 
 use crate::all::toy::{BECAUSE, MINUTE, Reason, Toy, approver, clerk, operator, order, repair};
@@ -100,6 +101,10 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// The next event that everybody's good will would bring; none when the run rests for good.
 fn cooperation(toy: &Toy) -> Option<Event<Reason>> {
+    let contradicted = toy.run.incidents().find(|(_, i)| matches!(i.kind, IncidentKind::Contradicted(_)));
+    if let Some((_, incident)) = contradicted {
+        return Some(repair(&incident.step, RepairAction::Settle));
+    }
     toy.run.steps.iter().find_map(|(name, step)| {
         let answer = |outcome| {
             let key = step.key.clone().unwrap_or_default();

@@ -59,8 +59,6 @@ fn what_goes_beyond_what_was_asked_is_refused() {
         ("period", "issue letter", |o| o.issued(1, forged(|l| l.period_months += 1)), "LETTER_HASH"),
         ("letter below", "issue letter", |o| o.issued(1, letter(1, AMOUNT - 1)), "LETTER_AMOUNT"),
         ("letter above", "issue letter", |o| o.issued(1, letter(1, AMOUNT + 1)), "LETTER_AMOUNT"),
-        ("paid less", "disburse", |o| o.posted(1, AMOUNT - 1), "RECEIPT_AMOUNT"),
-        ("paid more", "disburse", |o| o.posted(1, AMOUNT + 1), "RECEIPT_AMOUNT"),
     ];
     for (what, step, says, code) in rows {
         let mut office = asked(step);
@@ -88,6 +86,10 @@ fn the_bank_may_not_approve_more_than_the_guarantor_agreed_to() {
 fn an_answer_before_its_question_is_refused() {
     for (place, (step, _)) in STEPS.iter().enumerate() {
         for (later, says) in STEPS.iter().skip(place + 1) {
+            // Money that left unasked is for a person: contradictions.rs.
+            if *later == "disburse" {
+                continue;
+            }
             let mut office = asked(step);
             let message = says(&office);
             let refusal = refusal(office.hear(message));
@@ -113,7 +115,7 @@ fn an_answer_under_another_charter_or_to_nobody_is_refused() {
 
 #[test]
 fn an_answer_under_a_key_that_was_never_used_is_refused() {
-    for (step, says) in STEPS {
+    for (step, says) in STEPS.iter().filter(|(step, _)| *step != "disburse") {
         let mut office = asked(step);
         let message = rekeyed(says(&office), "never:1");
         check(&mut office, step, message, "ILLEGAL_TRANSITION");

@@ -133,7 +133,7 @@ fn a_bank_that_refuses_at_once_is_asked_ever_less_often_and_in_the_end_by_a_pers
     }
     assert_eq!(minutes, [5, 10, 20, 40]);
     refuse(&mut office, 5, NotPosted::RefusedByCore);
-    let expected = (FUND_MANAGER.to_owned(), "银行未放款，待人工处理：核心系统未入账".to_owned());
+    let expected = (FUND_MANAGER.to_owned(), "放款未成，待人工处理：核心系统未入账".to_owned());
     assert_eq!(incidents(&office), [expected]);
     let next = repair(&mut office, FUND_MANAGER, "disburse").unwrap();
     assert_eq!(next[0].about, about(&office, 6));
@@ -151,7 +151,7 @@ fn what_another_order_cannot_cure_waits_for_the_fund_manager() {
     ] {
         let mut office = ordered();
         refuse(&mut office, 1, why);
-        assert_eq!(incidents(&office), [(FUND_MANAGER.to_owned(), format!("银行未放款，待人工处理：{}", why.zh()))]);
+        assert_eq!(incidents(&office), [(FUND_MANAGER.to_owned(), format!("放款未成，待人工处理：{}", why.zh()))]);
         // Who it is not for may not, and the fund manager may nothing else.
         assert_eq!(repair(&mut office, INTAKE, "disburse"), Err(RefusalKind::Forbidden));
         assert_eq!(repair(&mut office, FUND_MANAGER, "issue letter"), Err(RefusalKind::Forbidden));
