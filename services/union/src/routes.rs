@@ -45,7 +45,8 @@ pub(crate) fn router() -> Router<Arc<App<Union>>> {
 
 pub(crate) fn table() -> Vec<Route> {
     const FILING: Who = Who::Roles(&[APPLICANT, Role::IntakeOfficer.code()]);
-    const REPAIR: Who = Who::Roles(&[OPERATOR]);
+    const REPAIR: Who = Who::Roles(&[OPERATOR, Role::FundManager.code()]);
+    const TECHNICAL: Who = Who::Roles(&[OPERATOR]);
     const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
     vec![
         Route::post("/api/v1/applications", FILING, "提交申请", described::<submission::Submission>())
@@ -54,10 +55,10 @@ pub(crate) fn table() -> Vec<Route> {
             .shows_application(200, "撤回后的申请"),
         Route::post("/api/v1/applications/{id}/repair", REPAIR, "处理停滞的步骤", described::<RepairBody>())
             .shows_application(200, "处理后的申请"),
-        Route::post("/api/v1/members", REPAIR, "载入会员登记册", described::<members::Members>())
+        Route::post("/api/v1/members", TECHNICAL, "载入会员登记册", described::<members::Members>())
             .or_body("text/csv", named("MembersCsv", ObjectBuilder::new()))
             .answers(204, "已载入", None),
-        Route::post("/api/v1/books", REPAIR, "启用账簿", described::<BooksBody>()).answers(204, "已启用", None),
+        Route::post("/api/v1/books", TECHNICAL, "启用账簿", described::<BooksBody>()).answers(204, "已启用", None),
         Route::get("/api/v1/fund", BOOKS, "担保金", Some(described::<Fund>())),
     ]
 }
@@ -85,14 +86,14 @@ async fn withdraw(State(app): Shared, Path(id): Path<String>, writing: Writing) 
     app.command(writing, Command::Withdraw { application_id, reason }, None, None).await
 }
 
-/// What an operator does about a stuck step.
+/// What an operator, or the owner of its incident, does about a stuck step.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Repair)]
 struct RepairBody {
     /// 步骤，用定义中的名称，例如 assess guarantee
     step: String,
-    /// RETRY_UNDO、RESOLVE_UNDO、RETRY_ASK、RESOLVE
+    /// RETRY_UNDO、RESOLVE_UNDO、RETRY_ASK、RESOLVE、SETTLE
     action: RepairActionCode,
     /// 理由
     #[schema(required = true, value_type = String)]
@@ -107,6 +108,7 @@ enum RepairActionCode {
     ResolveUndo,
     RetryAsk,
     Resolve,
+    Settle,
 }
 
 async fn repair(State(app): Shared, Path(id): Path<String>, writing: Writing) -> Result<Response, Problem> {
@@ -122,6 +124,7 @@ async fn repair(State(app): Shared, Path(id): Path<String>, writing: Writing) ->
         RepairActionCode::ResolveUndo => RepairAction::ResolveUndo,
         RepairActionCode::RetryAsk => RepairAction::RetryAsk,
         RepairActionCode::Resolve => RepairAction::Resolve,
+        RepairActionCode::Settle => RepairAction::Settle,
     };
     let action = Repair { action, because };
     app.command(writing, Command::Repair { application_id, step, action }, None, None).await

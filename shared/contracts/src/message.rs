@@ -5,7 +5,7 @@
 
 use crate::{
     reader::{Reader, readers},
-    reason::{CreditDecline, GuaranteeDecline},
+    reason::{CreditDecline, GuaranteeDecline, NotPosted},
 };
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Party, Ppm, Uscc, schedule::Method};
 use schemars::JsonSchema;
@@ -324,26 +324,6 @@ pub enum DisbursementReport {
     Unknown,
     /// The key is closed: it never was posted and never will be.
     Closed,
-}
-
-/// Why a disbursement was not posted, in order of precedence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum NotPosted {
-    /// No contract is signed for it.
-    NoContract,
-    /// The guarantor presented no such letter, or it is not ISSUED any more.
-    LetterNotIssued,
-    /// The letter's last day has passed.
-    LetterExpired,
-    /// The amount differs from the contract's or exceeds the letter's.
-    AmountDiffers,
-    /// The membership evidence is too old.
-    MembershipStale,
-    /// The rate exceeds the charter's cap on the day.
-    RateAboveCap,
-    /// The bank's core system refused the posting.
-    RefusedByCore,
 }
 
 /// Proof of a pay-out.

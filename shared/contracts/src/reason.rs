@@ -62,3 +62,23 @@ codes! {
         RelatedDebt = "RELATED_DEBT" "关联负债过高",
     }
 }
+
+codes! {
+    /// Why a disbursement was not posted, in order of precedence.
+    NotPosted {
+        /// No contract is signed for it.
+        NoContract = "NO_CONTRACT" "未签订借款合同",
+        /// The guarantor presented no such letter, or it is not ISSUED any more.
+        LetterNotIssued = "LETTER_NOT_ISSUED" "保函未出具或已失效",
+        /// The letter's last day has passed.
+        LetterExpired = "LETTER_EXPIRED" "保函已过有效期",
+        /// The amount differs from the contract's or exceeds the letter's.
+        AmountDiffers = "AMOUNT_DIFFERS" "金额与合同或保函不符",
+        /// The membership evidence is too old.
+        MembershipStale = "MEMBERSHIP_STALE" "会员身份核验已过期",
+        /// The rate exceeds the charter's cap on the day.
+        RateAboveCap = "RATE_ABOVE_CAP" "合同利率高于当日上限",
+        /// The bank's core system refused the posting.
+        RefusedByCore = "REFUSED_BY_CORE" "核心系统未入账",
+    }
+}

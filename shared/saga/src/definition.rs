@@ -13,6 +13,8 @@ use crate::world::{Ask, Here, Must, World};
 
 /// A local step's function.
 pub(crate) type HereFn<W> = fn(&mut W) -> Result<Here<<W as World>::Reason>, <W as World>::Fault>;
+/// A check's function: what it saw, or why the run cannot go on.
+pub(crate) type CheckFn<W> = fn(&mut W) -> Result<Result<(), <W as World>::Reason>, <W as World>::Fault>;
 /// A local step's function after the point of no return.
 pub(crate) type MustFn<W> = fn(&mut W) -> Result<Must, <W as World>::Fault>;
 /// Emits a message.
@@ -32,6 +34,7 @@ pub struct Definition<W: World> {
     pub(crate) owner: W::Role,
     pub(crate) retry: Retry,
     pub(crate) unknown: UnknownPolicy,
+    pub(crate) again: AgainPolicy,
     pub(crate) steps: Vec<Step<W>>,
     pub(crate) expiries: Vec<Expiry<W>>,
     pub(crate) pivot: Option<usize>,
@@ -54,6 +57,7 @@ pub(crate) struct Step<W: World> {
 pub(crate) enum Work<W: World> {
     Decide(W::Role),
     Here(HereFn<W>),
+    Check(CheckFn<W>),
     MustHere(MustFn<W>),
     Ask(Party, AskFn<W>),
     /// The pivot at another party: ask, query by key, close the key.
@@ -176,6 +180,22 @@ impl UnknownPolicy {
     }
 }
 
+/// When a pivot that was not done is tried again, under the next key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgainPolicy {
+    /// The waits between attempts, so that a party that refuses at once does not make a loop.
+    pub wait: Retry,
+    /// From this attempt on (counted from 1) a person is called, and has it tried again or not.
+    pub attempts: u32,
+}
+
+impl Default for AgainPolicy {
+    /// After five minutes, doubling up to a day; a person after five attempts.
+    fn default() -> Self {
+        Self { wait: Retry::DEFAULT, attempts: 5 }
+    }
+}
+
 /// What may happen to a step once it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
@@ -274,7 +294,7 @@ impl<W: World> Definition<W> {
     fn describe(&self, step: &Step<W>) -> StepDescription<W::Role> {
         let kind = match step.work {
             Work::Decide(role) => Kind::Decide(role),
-            Work::Here(_) | Work::MustHere(_) => Kind::Here,
+            Work::Here(_) | Work::Check(_) | Work::MustHere(_) => Kind::Here,
             Work::Ask(party, _) | Work::Pivot(party, ..) => Kind::Ask(party),
             Work::Child(_) => Kind::Child,
         };

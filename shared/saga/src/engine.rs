@@ -69,6 +69,7 @@ impl<W: World> Definition<W> {
             Event::Decided { step, by, verdict } => self.decided(w, step, by, verdict)?,
             Event::Claimed { step, by } => self.claimed(w, step, by.as_ref())?,
             Event::Answered { step, key, outcome } => self.answered(w, step, key, outcome)?,
+            Event::Contradicted { step, reason } => self.contradicted(w, step, reason)?,
             Event::Woken { step } => self.woken(w, step)?,
             Event::ChildEnded { step, key, outcome } => self.child_ended(w, step, key, outcome)?,
             Event::Cancel { reason } => self.cancelled(w, reason)?,
@@ -138,6 +139,7 @@ fn step_of<Reason>(event: &Event<Reason>) -> Option<&str> {
         Event::Decided { step, .. }
         | Event::Claimed { step, .. }
         | Event::Answered { step, .. }
+        | Event::Contradicted { step, .. }
         | Event::Woken { step }
         | Event::ChildEnded { step, .. }
         | Event::Repair { step, .. } => Some(step),

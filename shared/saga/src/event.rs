@@ -36,6 +36,13 @@ pub enum Event<Reason> {
         /// What it said.
         outcome: Outcome<Reason>,
     },
+    /// What a party said of a step excludes what it said before, or what was agreed: a person has to look into it.
+    Contradicted {
+        /// The step.
+        step: String,
+        /// What does not fit.
+        reason: Reason,
+    },
     /// A waiting local step may be tried again, or the pivot's next attempt be made now.
     Woken {
         /// The step.
@@ -79,6 +86,7 @@ impl<Reason: fmt::Display> fmt::Display for Event<Reason> {
             Self::Answered { step, key, outcome } => {
                 write!(f, "`{step}` answered under {key}: {outcome}")
             }
+            Self::Contradicted { step, reason } => write!(f, "`{step}` contradicted ({reason})"),
             Self::Woken { step } => write!(f, "`{step}` woken"),
             Self::ChildEnded { step, key, outcome } => {
                 write!(f, "child of `{step}` under {key}: {outcome}")
@@ -128,8 +136,10 @@ pub enum Outcome<Reason> {
     Done,
     /// It is not done and will not be under this key.
     Refused(Reason),
-    /// The pivot only: it was not done this time; once the key is closed it may be tried again under the next one.
+    /// The pivot only: it was not done this time; once the key is closed it is tried again under the next one, after a while.
     NotDone(Reason),
+    /// The pivot only: it was not done, and would not be the next time; once the key is closed a person is called.
+    Blocked(Reason),
     /// Not now; the same again later.
     Transient,
     /// The asked party does not know whether it was done.
@@ -148,6 +158,7 @@ impl<Reason: fmt::Display> fmt::Display for Outcome<Reason> {
             Self::Done => f.write_str("done"),
             Self::Refused(reason) => write!(f, "refused ({reason})"),
             Self::NotDone(reason) => write!(f, "not done ({reason})"),
+            Self::Blocked(reason) => write!(f, "blocked ({reason})"),
             Self::Transient => f.write_str("not now"),
             Self::Unknown => f.write_str("unknown"),
             Self::Closed => f.write_str("closed"),
@@ -183,10 +194,12 @@ pub enum RepairAction {
     RetryUndo,
     /// The undo that was refused counts as made.
     ResolveUndo,
-    /// Ask again now: under the same key if unanswered, under the next if a retriable step was refused.
+    /// Ask again now: under the same key if unanswered, under the next if a retriable step was refused or the pivot not done.
     RetryAsk,
     /// A retriable step that was refused counts as done.
     Resolve,
+    /// What a party contradicted is cleared up between people; the run stays where it is.
+    Settle,
 }
 
 impl fmt::Display for RepairAction {
@@ -196,6 +209,7 @@ impl fmt::Display for RepairAction {
             Self::ResolveUndo => "undo resolved",
             Self::RetryAsk => "ask again",
             Self::Resolve => "resolved",
+            Self::Settle => "contradiction settled",
         })
     }
 }
@@ -249,6 +263,9 @@ pub enum Refusal {
     /// The run is unwinding already, or a refusal is being made final.
     #[error("the case is already ending")]
     Ending,
+    /// A party contradicts itself, and that is not settled.
+    #[error("what the asked party contradicts has to be settled first")]
+    Contradicted,
     /// The person may not.
     #[error(transparent)]
     Task(#[from] TaskRefusal),

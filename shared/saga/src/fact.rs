@@ -42,8 +42,10 @@ pub enum AfterClosing<Reason> {
     End(Ending<Reason>),
     /// The pivot counts as refused.
     Refuse(Reason),
-    /// The next attempt may be made.
+    /// The next attempt is made after a while, or by a person.
     NextAttempt(Reason),
+    /// A person is called, who may have the next attempt made.
+    Stick(Reason),
 }
 
 /// Whom a remote step's deadline reminds, and when it is due.
@@ -66,6 +68,10 @@ pub enum IncidentKind<Reason> {
     MustRefused(Reason),
     /// A child saga unwound.
     ChildFailed(Reason),
+    /// The pivot was not done, and another attempt is a person's to order.
+    NotDone(Reason),
+    /// What the party said excludes what it said before, or what was agreed. No answer settles it, only people.
+    Contradicted(Reason),
 }
 
 /// A change of a run.
@@ -117,7 +123,7 @@ pub enum Fact<Role, Reason> {
     CancelVoid { ending: Ending<Reason> },
     /// The step was refused and has no effect; `by` if a person decided it.
     StepRefused { step: String, reason: Reason, by: Option<Person>, at: Moment },
-    /// A step that must happen was refused, or its child saga failed; it stays open for a repair.
+    /// A step that must happen was refused, or its child saga failed, or the pivot was not done; it stays open for a repair.
     StepStuck { step: String, reason: Reason, at: Moment },
     /// The step was open and is given up; nothing is to be undone.
     StepAbandoned { step: String, at: Moment },

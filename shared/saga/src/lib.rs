@@ -9,7 +9,7 @@
 //!
 //! # Step classes
 //! * *compensatable* (`decide`, `here`, `ask`, `parallel`): has an undo, or says why it needs none. Forgetting to say
-//!   either does not compile.
+//!   either does not compile. A `check` only looks, and needs none.
 //! * *pivot* (`point_of_no_return`, `point_of_no_return_here`): at most one. Behind it no step can be refused or undone,
 //!   by type.
 //! * *retriable* (`must`, `must_here`, `must_decide`, `start_child`, `must_parallel`): repeated until done.
@@ -32,8 +32,10 @@
 //!
 //! **The point of no return.** While the pivot is asked, a withdrawal or an expiry unwinds nothing: the key is closed first
 //! and the asked party's answer decides. *Closed*: unwind with that ending. *Done*: go forward, the withdrawal is void
-//! ([`Fact::CancelVoid`]). A *refused* pivot is final only once its key is closed. *Not done* closes the key too and then
-//! permits the next attempt under a new key; between attempts nothing is in flight, so a withdrawal unwinds at once.
+//! ([`Fact::CancelVoid`]). A *refused* pivot is final only once its key is closed. *Not done* closes the key too, and the
+//! next attempt follows under a new key, ever less often; from some attempt on ([`AgainPolicy`]), or at once when it is
+//! *blocked*, it is an incident and a person orders the next attempt. Before each further attempt the checks are looked at
+//! again, and one that fails turns the run back. Between attempts nothing is in flight, so a withdrawal unwinds at once.
 //! *Unknown* never leads to a new key. After the pivot, retriable steps repeat for ever; a refusal there is an incident,
 //! the step stays open and a repair retries it.
 //!
@@ -48,7 +50,9 @@
 //! **Versions** live side by side ([`Definitions`]); a run is only ever driven by the version it began under.
 //!
 //! **Nothing twice.** The same answer again is [`Reaction::Nothing`] with the reason; what contradicts an earlier answer is
-//! [`Refusal::Illegal`] naming state and input. Neither records anything.
+//! [`Refusal::Illegal`] naming state and input. Neither records anything. Where a contradiction must not be lost, the core
+//! says [`Event::Contradicted`] instead: an incident until people have settled it, even after the end. Until then nothing is
+//! ordered and nothing withdrawn or expired: a pivot in flight has its key closed, and no other attempt is made.
 
 mod definition;
 mod engine;
@@ -66,7 +70,7 @@ pub use definition::builder::{
 };
 pub use definition::check::{DefinitionError, Rule};
 pub use definition::{
-    Class, Definition, ExpiryDescription, Kind, Retry, Since, StepDescription, UndoKind, UnknownPolicy,
+    AgainPolicy, Class, Definition, ExpiryDescription, Kind, Retry, Since, StepDescription, UndoKind, UnknownPolicy,
 };
 pub use event::{ChildOutcome, Event, IllegalTransition, Outcome, Reaction, Refusal, RepairAction, Verdict, Why};
 pub use fact::{AfterClosing, DeadlineSet, Ending, Fact, IncidentKind};

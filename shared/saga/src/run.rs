@@ -154,7 +154,7 @@ pub enum State<Role, Reason> {
     },
     /// A child saga runs.
     Child,
-    /// A step that must happen was refused; it waits for a repair.
+    /// A step that must happen was refused, or the pivot was not done and its key is closed; it waits for a repair.
     Stuck {
         /// Why.
         reason: Reason,
@@ -283,6 +283,13 @@ pub enum Timer {
     Expiry(String),
 }
 
+impl Timer {
+    /// Whether it ends the run.
+    const fn ends(&self) -> bool {
+        matches!(self, Self::Papers(_) | Self::Expiry(_))
+    }
+}
+
 /// Who has the ball.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting<Role> {
@@ -365,6 +372,12 @@ impl<Role: Copy, Reason> Run<Role, Reason> {
         self.incidents.iter().map(|(id, incident)| (*id, incident))
     }
 
+    /// Whether something that a party contradicted is not settled: nothing is ordered and nothing ends meanwhile.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        self.incidents.values().any(|incident| matches!(incident.kind, IncidentKind::Contradicted(_)))
+    }
+
     /// Who has the ball, by step; empty only when the run has ended or not begun.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<Waiting<Role>> {
@@ -393,11 +406,12 @@ impl<Role: Copy, Reason> Run<Role, Reason> {
         all
     }
 
-    /// All timers with their due times, unordered.
+    /// All timers with their due times, unordered. What would end the run waits while it is contradicted, and is due then.
     fn timers(&self) -> impl Iterator<Item = (Moment, Timer)> + '_ {
         let steps = self.steps.iter().flat_map(|(name, step)| step_timers(name, step));
         let expiries = self.expiries.iter().map(|(name, due)| (*due, Timer::Expiry(name.clone())));
-        steps.chain(expiries)
+        let waits = self.is_contradicted();
+        steps.chain(expiries).filter(move |(_, timer)| !(waits && timer.ends()))
     }
 
     /// The earliest timer that is due at `now`, in the order (due, timer).

@@ -15,6 +15,8 @@ pub enum Fault {
     Refused,
     /// The pivot is not done this time.
     NotDone,
+    /// The pivot is not done, and only a person can have it tried again.
+    Blocked,
     /// Its first answer never comes.
     AnswerLost,
     /// Its answer comes twice.
@@ -33,9 +35,10 @@ pub enum Fault {
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Refused,
         Self::NotDone,
+        Self::Blocked,
         Self::AnswerLost,
         Self::AnswerDoubled,
         Self::AnswerLate,
@@ -116,6 +119,7 @@ fn row<W: World>(
         (Fault::Refused, Class::Compensatable | Class::Pivot) => Some((Vec::new(), Expected::EndsRefused)),
         (Fault::Refused, Class::Retriable) if remote || child => Some((Vec::new(), Expected::WaitsForRepair)),
         (Fault::NotDone, Class::Pivot) if remote => Some((Vec::new(), Expected::Completes)),
+        (Fault::Blocked, Class::Pivot) if remote => Some((Vec::new(), Expected::WaitsForRepair)),
         (Fault::AnswerLost | Fault::AnswerDoubled | Fault::Unknown, _) if remote => {
             Some((Vec::new(), Expected::Completes))
         }

@@ -12,7 +12,7 @@ use contracts::{AskRefusal, AskRefused, DisbursementReport, Message, UndoAnswere
 use domain::{ApplicationId, Party};
 use organisation::OpenTask;
 use saga::{
-    Class, State,
+    Class, State, Who,
     testing::{Fault, Scenario},
 };
 use simulation::{Act, Order, Parcel, World};
@@ -186,7 +186,8 @@ impl Cast {
     fn has_played(&self, world: &World) -> bool {
         match self.row.fault {
             Fault::Refused | Fault::UndoFailed | Fault::ExpiredThere => true,
-            Fault::NotDone => {
+            Fault::Blocked if !self.asked_again => false,
+            Fault::NotDone | Fault::Blocked => {
                 application(world, &self.id).run.step(self.row.step).is_some_and(|step| step.attempt == 2)
             }
             Fault::AnswerLost => self.happened && self.asked_again,
@@ -263,6 +264,14 @@ impl Cast {
                 self.happened = true;
                 world.parcels.remove(place);
             }
+            // The order names another amount than the letter: the bank pays nothing, and another order would not help.
+            Fault::Blocked if here && part == Part::Ask && !self.happened => {
+                self.happened = true;
+                let Message::Disburse(mut order) = world.parcels.remove(place).message else { panic!("no pay-out") };
+                order.amount_fen = domain::Amount::new(domain::Fen::new(10_000)).unwrap();
+                world.send(Message::Disburse(order)).unwrap();
+                self.seen = world.parcels_so_far();
+            }
             Fault::AnswerDoubled if here && part == Part::Answer => {
                 self.happened = true;
                 world.parcels.insert(place, parcel);
@@ -337,6 +346,12 @@ impl Cast {
 
     /// The operator asks again when an answer was lost, or when a partner is silent because it does not know.
     fn must_ask_again(&self, world: &World) -> bool {
+        // Who was called sees to it before the letter's last day ends the wait.
+        let run = &application(world, &self.id).run;
+        let called = |who: Who<union_core::Role>| who == Who::Repairer(union_core::Role::FundManager);
+        if self.is(Fault::Blocked) {
+            return !self.asked_again && run.waiting_for().iter().any(|w| w.step == self.row.step && called(w.who));
+        }
         let silent = self.is(Fault::Unknown) && self.row.step != "disburse";
         let asked = matches!(self.state(world, self.row.step), Some(State::Asked { .. }));
         !self.asked_again && asked && ((self.is(Fault::AnswerLost) && self.happened) || silent)

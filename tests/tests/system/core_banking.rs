@@ -179,14 +179,41 @@ async fn money_that_moved_after_it_was_denied_is_the_truth() {
     house.close().await;
 }
 
-#[tokio::test]
-async fn a_no_about_money_is_final_once_the_key_is_closed_and_everything_is_undone() {
+/// An application whose first pay-out the core-banking system refused and closed.
+async fn refused_once() -> (House, Double, ApplicationId) {
     let (house, books) = house(&[Does::SaysNotPosted, Does::Tells]).await;
     let id = house.file(1, 20_000_000, 0).await.unwrap();
-    house.union.until(&format!("application/{id}"), "CREDIT_DECLINED").await;
+    house.union.until(&format!("application/{id}"), "READY").await;
     moved(&house, &books, 0).await;
-    assert_eq!(books.lock().unwrap().closed.len(), 1);
-    assert_eq!(house.union.balance("U9001").await, 0);
-    assert_eq!(house.union.balance("U9002").await, 0);
+    assert_eq!(books.lock().unwrap().closed, [format!("disb:{id}:1")]);
+    assert_eq!(house.union.balance("U9001").await, 4_000_000, "approved and reserved for as before");
+    (house, books, id)
+}
+
+#[tokio::test]
+async fn a_no_about_money_is_final_once_the_key_is_closed_and_the_next_order_comes_under_the_next_key() {
+    let (house, books, id) = refused_once().await;
+    // After five minutes, not at once.
+    house.drive(Moment::start_of(first_day()).plus_hours(9).plus_minutes(4));
+    moved(&house, &books, 0).await;
+    assert_eq!(house.union.status(&format!("application/{id}")).await, "READY");
+    house.drive(Moment::start_of(first_day()).plus_hours(9).plus_minutes(6));
+    house.union.until(&format!("application/{id}"), "DISBURSED").await;
+    moved(&house, &books, 1).await;
+    assert!(books.lock().unwrap().posted.contains_key(&format!("disb:{id}:2")));
+    assert_eq!(house.union.handle.readers.incidents().await.unwrap(), Vec::<String>::new());
+    house.close().await;
+}
+
+#[tokio::test]
+async fn an_application_that_is_ready_again_can_be_withdrawn_and_everything_is_undone() {
+    let (house, books, id) = refused_once().await;
+    let reason = union_core::vocabulary::Withdrawal::OtherFunds;
+    let withdraw = union_core::Command::Withdraw { application_id: id.clone(), reason };
+    house.union.tell("applicant", &["applicant"], withdraw).await.unwrap();
+    house.union.until(&format!("application/{id}"), "WITHDRAWN").await;
+    house.drive(Moment::start_of(first_day()).plus_hours(12));
+    moved(&house, &books, 0).await;
+    assert_eq!((house.union.balance("U9001").await, house.union.balance("U9002").await), (0, 0));
     house.close().await;
 }

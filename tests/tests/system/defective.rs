@@ -48,7 +48,7 @@ fn present(house: &House, number: u32, seq: u64) -> String {
     spoil(&spoil(&told, "/nuan/guarantor", "/nuan/union"), "guarantor-bank-", "union-bank-")
 }
 
-fn text(message: &Message, seq: u64) -> String {
+pub fn text(message: &Message, seq: u64) -> String {
     let at = Moment::start_of(crate::house::first_day()).plus_hours(9);
     let envelope = Envelope { seq, at, saga_id: "00000000-0000-0000-0000-000000000000", traceparent: None };
     String::from_utf8(encode(message, &envelope).unwrap()).unwrap()

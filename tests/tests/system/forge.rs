@@ -123,12 +123,24 @@ pub async fn at_least(house: &House, party: Party, count: usize, sql: &'static s
 /// outbox. Its service is stopped meanwhile.
 pub async fn union_says(house: &mut House, to: Party, messages: &[Vec<u8>]) {
     house.union.stop().await;
-    let mut heads = heads(house, Party::Union, to).await;
-    let header = header(Party::Union, to, heads.sent, heads.received);
-    let sealed = seal(&header, messages, &key(house, Party::Union)).unwrap();
+    put_into_outbox(house, Party::Union, to, messages).await;
+    house.start_union().await;
+}
+
+/// The same for the bank.
+pub async fn bank_says(house: &mut House, to: Party, messages: &[Vec<u8>]) {
+    house.bank.stop().await;
+    put_into_outbox(house, Party::Bank, to, messages).await;
+    house.start_bank().await;
+}
+
+async fn put_into_outbox(house: &House, from: Party, to: Party, messages: &[Vec<u8>]) {
+    let mut heads = heads(house, from, to).await;
+    let header = header(from, to, heads.sent, heads.received);
+    let sealed = seal(&header, messages, &key(house, from)).unwrap();
     let first = heads.sent.seq + 1;
     heads.sent = sealed.after;
-    let mut database = database(house, Party::Union).await;
+    let mut database = database(house, from).await;
     sqlx::query("INSERT INTO frame_out (partner, last_seq, first_seq, position, bytes) VALUES (?, ?, ?, 0, ?)")
         .bind(to.to_string())
         .bind(i64::try_from(sealed.after.seq).unwrap())
@@ -144,5 +156,4 @@ pub async fn union_says(house: &mut House, to: Party, messages: &[Vec<u8>]) {
         .await
         .unwrap();
     database.close().await.unwrap();
-    house.start_union().await;
 }

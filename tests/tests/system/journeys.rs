@@ -2,7 +2,7 @@
 //! for the fund. Each time nothing of it is left behind in any ledger, and the firm may file again.
 
 use crate::{
-    firms::form,
+    firms::{form, member},
     house::{House, Setup, first_day},
 };
 use bank_core::command::PaymentCheck;
@@ -10,7 +10,7 @@ use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Charter, Date, Fen, Moment};
 use guarantor_core::command::Assessment;
 use serde_json::Value;
-use union_core::vocabulary::Withdrawal;
+use union_core::{command::MemberEntry, vocabulary::Withdrawal};
 
 const ASKED_FEN: i64 = 48_000_000;
 
@@ -247,6 +247,48 @@ async fn withdrawal_that_races_with_the_pay_out_is_decided_by_the_bank() {
     house.union.until(&application(&second), "DISBURSED").await;
     house.idle().await;
     assert_eq!(withdraw(&house, &second).await, Err("ENDED".to_owned()));
+    assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
+    assert_eq!(house.guarantor.balance("G9001").await, ASKED_FEN);
+    assert_eq!((house.union.balance("U9001").await, house.union.balance("U9002").await), (0, ASKED_FEN / 5));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_pay_out_whose_checker_came_too_late_is_ordered_again_on_membership_confirmed_anew() {
+    let mut setup = Setup::default();
+    setup.bank.automatic.remove(&bank_core::Role::PaymentChecker);
+    let house = House::with(setup).await;
+    let release = async |id: &ApplicationId| {
+        let command = bank_core::Command::CheckPayment { application_id: id.clone(), verdict: PaymentCheck::Release };
+        house.bank.tell("checker", &["payment_checker"], command).await.unwrap();
+    };
+    let (stays, leaves) = (house.file(1, ASKED_FEN, 0).await.unwrap(), house.file(2, ASKED_FEN, 0).await.unwrap());
+    for id in [&stays, &leaves] {
+        house.bank.until(&case(id), "DISBURSING").await;
+    }
+    house.idle().await;
+    // One of the two is no member any more when the checker comes, on the sixth working day after 2018-08-01.
+    let member = MemberEntry { member: member(2), from: first_day(), to: Some(Date::constant(2018, 8, 8)) };
+    let members = union_core::Command::LoadMembers { members: vec![member] };
+    house.union.tell("op", &["operator"], members).await.unwrap();
+    let sixth = Moment::start_of(Date::constant(2018, 8, 9)).plus_hours(9);
+    house.drive(sixth);
+    for id in [&stays, &leaves] {
+        release(id).await;
+        house.union.until(&application(id), "READY").await;
+    }
+    house.idle().await;
+    assert_eq!(house.bank.balance("B1301").await, 0);
+    house.drive(sixth.plus_minutes(6));
+    let row = house.union.until(&application(&leaves), "INTAKE_REJECTED").await;
+    assert!(ending(&row).contains("MEMBERSHIP"), "{}", ending(&row));
+    assert_eq!(house.bank.status(&case(&leaves)).await, "CANCELLED");
+    house.bank.until(&case(&stays), "DISBURSING").await;
+    house.idle().await;
+    release(&stays).await;
+    let row = house.union.until(&application(&stays), "DISBURSED").await;
+    assert_eq!(row["application"]["recommendation"]["membership_verified_on"], "2018-08-09");
+    house.idle().await;
     assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
     assert_eq!(house.guarantor.balance("G9001").await, ASKED_FEN);
     assert_eq!((house.union.balance("U9001").await, house.union.balance("U9002").await), (0, ASKED_FEN / 5));

@@ -5,7 +5,6 @@ use crate::{
     case::{Case, DecisionOutcome, Said},
     fact,
     rows::{Loan, LoanState},
-    vocabulary::not_posted_zh,
 };
 use contracts::{AskRefusal, DisbursementReport};
 use organisation::{
@@ -165,9 +164,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         }
         Fact::OutcomeUnknown { .. } => line_of(S::Disburse, "unknown", "结果不明，按同一编号查询".into()),
         Fact::CoreOrdered { .. } => None,
-        Fact::PaymentFailed { why: Some(why), .. } => {
-            line_of(S::Disburse, "noted", format!("未放款：{}", not_posted_zh(*why)))
-        }
+        Fact::PaymentFailed { why: Some(why), .. } => line_of(S::Disburse, "noted", format!("未放款：{}", why.zh())),
         Fact::PaymentFailed { why: None, .. } => None,
         Fact::PaidOut { paid_out, .. } => {
             let receipt = &paid_out.receipt;
@@ -193,7 +190,7 @@ fn line_of_owed(fact: &fact::Owed) -> Option<Line> {
             Request::Done(_) => line_of(*step, "done", "已答复".into()),
             Request::Refused(Said::NotTakenUp(why)) => line_of(*step, "refused", not_taken_up_zh(*why).into()),
             Request::Refused(Said::Reported(DisbursementReport::NotPosted { why })) => {
-                line_of(*step, "refused", format!("未放款（{}）", not_posted_zh(*why)))
+                line_of(*step, "refused", format!("未放款（{}）", why.zh()))
             }
             Request::Refused(_) => line_of(*step, "refused", "不予通过".into()),
             Request::InDoubt { .. } => line_of(*step, "asked", "等待核心系统".into()),

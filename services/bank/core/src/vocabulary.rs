@@ -1,6 +1,5 @@
 //! The bank's words: who acts, what they owe, which step of origination it belongs to, what cannot be settled by rule.
 
-use contracts::NotPosted;
 use organisation::participant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -178,18 +177,5 @@ impl participant::Trouble for IncidentKind {
             IncidentKind::CoreContradicts => "核心系统前后说法矛盾",
             IncidentKind::UnknownTooLong => "放款结果长时间不明，请人工核实",
         }
-    }
-}
-
-/// Why a payment was not made, as people read it.
-pub const fn not_posted_zh(why: NotPosted) -> &'static str {
-    match why {
-        NotPosted::NoContract => "未签订借款合同",
-        NotPosted::LetterNotIssued => "保函未出具或已失效",
-        NotPosted::LetterExpired => "保函已过有效期",
-        NotPosted::AmountDiffers => "金额与合同或保函不符",
-        NotPosted::MembershipStale => "会员身份核验已过期",
-        NotPosted::RateAboveCap => "合同利率高于当日上限",
-        NotPosted::RefusedByCore => "核心系统未入账",
     }
 }

@@ -4,9 +4,10 @@
 
 use crate::{
     Fact, Reason,
-    application::{Approval, Opinion},
+    application::{Application, Approval, Disputed, Opinion},
     fund,
-    origination::{Origination, membership_holds},
+    origination::Origination,
+    vocabulary::Contradiction,
 };
 use contracts::{
     AskRefused, CreditDecided, CreditDecision, DisbursementReport, DisbursementReported, GuaranteeAssessed,
@@ -24,7 +25,7 @@ pub(crate) fn event(w: &mut Origination, message: &Message) -> Result<Event<Reas
         Message::ContractsSigned(_) => ("sign contracts", Outcome::Done),
         Message::LetterIssued(answer) => ("issue letter", issued(w, answer)?),
         Message::LoanContractSigned(answer) => ("sign loan contract", signed(w, answer)?),
-        Message::DisbursementReported(answer) => ("disburse", reported(w, answer)?),
+        Message::DisbursementReported(answer) => return reported(w, answer),
         Message::LetterActivated(_) => ("make letter effective", Outcome::Done),
         Message::OpinionWithdrawn(answer) => ("assess guarantee", undone(answer)),
         Message::ApprovalCancelled(answer) => ("approve credit", undone(answer)),
@@ -97,29 +98,66 @@ fn signed(w: &mut Origination, answer: &LoanContractSigned) -> Result<Outcome<Re
     Ok(Outcome::Done)
 }
 
-fn reported(w: &mut Origination, answer: &DisbursementReported) -> Result<Outcome<Reason>, Stop> {
-    Ok(match &answer.report {
+/// What the bank says of a pay-out. What excludes that it said before, or that was agreed, changes nothing: the statement is
+/// kept, and a person is called.
+fn reported(w: &mut Origination, answer: &DisbursementReported) -> Result<Event<Reason>, Stop> {
+    let DisbursementReported { about, report } = answer;
+    let (step, key) = (DISBURSE.to_owned(), about.key.clone());
+    if let Some(contradiction) = contradiction(w.application()?, &key, report) {
+        let disputed = Disputed { key, report: report.clone() };
+        if !w.application()?.disputed.contains(&disputed) {
+            w.desk.record(Fact::ReportDisputed { id: w.id.clone(), disputed })?;
+        }
+        return Ok(Event::Contradicted { step, reason: Reason::Contradiction(contradiction) });
+    }
+    let outcome = match report {
         DisbursementReport::Posted { receipt } => {
-            let application = w.application()?;
-            if Some(receipt.amount_fen) != application.reservation.as_ref().map(|reservation| reservation.exposure_fen)
-            {
-                let why = "the receipt is not for the reserved amount";
-                return Err(refused("RECEIPT_AMOUNT", "放款金额不符", &w.id, why));
-            }
-            // Money that left is recorded once, whatever the saga makes of the answer.
-            if application.receipt.is_none() {
+            if w.application()?.receipt.is_none() {
                 w.desk.record(Fact::Disbursed { id: w.id.clone(), receipt: receipt.clone() })?;
             }
             Outcome::Done
         }
-        // The union's own evidence grew too old while the payment waited: it looks again and orders anew.
-        DisbursementReport::NotPosted { why: NotPosted::MembershipStale } if membership_holds(w)? => {
-            Outcome::NotDone(Reason::NotPosted(NotPosted::MembershipStale))
-        }
-        DisbursementReport::NotPosted { why } => Outcome::Refused(Reason::NotPosted(*why)),
+        DisbursementReport::NotPosted { why } => not_made(*why),
         DisbursementReport::Unknown => Outcome::Unknown,
         DisbursementReport::Closed => Outcome::Closed,
-    })
+    };
+    Ok(Event::Answered { step, key, outcome })
+}
+
+const DISBURSE: &str = "disburse";
+
+/// Whether the report excludes what is known: of the receipt, of the key, of the amount.
+fn contradiction(application: &Application, key: &str, report: &DisbursementReport) -> Option<Contradiction> {
+    use DisbursementReport as R;
+    let current = application.run.step(DISBURSE).filter(|step| step.key.as_deref() == Some(key));
+    let state = current.map(|step| &step.state);
+    match (report, &application.receipt) {
+        (R::Posted { receipt }, Some(known)) if receipt == known && current.is_some() => None,
+        (R::Posted { .. }, Some(_)) => Some(Contradiction::PostedTwice),
+        (R::Posted { receipt }, None) => match state {
+            Some(State::Asked { .. } | State::Closing { .. }) => {
+                let agreed = application.reservation.as_ref().map(|reservation| reservation.exposure_fen);
+                (agreed != Some(receipt.amount_fen)).then_some(Contradiction::AmountDiffers)
+            }
+            _ => Some(Contradiction::PostedUnasked),
+        },
+        (R::NotPosted { .. } | R::Closed, Some(_)) if current.is_some() => Some(Contradiction::PostedDenied),
+        (R::Closed, None) if matches!(state, Some(State::Asked { .. })) => Some(Contradiction::ClosedUnasked),
+        _ => None,
+    }
+}
+
+/// A pay-out that was not made leaves the application READY (S4). It is ordered again by itself where that can help: the
+/// register is looked at anew, or the bank's system may have come to its senses. All else is a person's to mend first.
+const fn not_made(why: NotPosted) -> Outcome<Reason> {
+    match why {
+        NotPosted::MembershipStale | NotPosted::RefusedByCore => Outcome::NotDone(Reason::NotPosted(why)),
+        NotPosted::NoContract
+        | NotPosted::LetterNotIssued
+        | NotPosted::LetterExpired
+        | NotPosted::AmountDiffers
+        | NotPosted::RateAboveCap => Outcome::Blocked(Reason::NotPosted(why)),
+    }
 }
 
 fn undone(answer: &UndoAnswered) -> Outcome<Reason> {
@@ -129,7 +167,7 @@ fn undone(answer: &UndoAnswered) -> Outcome<Reason> {
     }
 }
 
-/// A partner does not take up an ask: the step that sent the key is refused.
+/// A partner does not take up an ask: the step that sent the key is refused. A pay-out is not: that waits for a person.
 fn not_taken_up(w: &Origination, answer: &AskRefused) -> Result<(&'static str, Outcome<Reason>), Stop> {
     let run = &w.application()?.run;
     let step = crate::origination::definitions()?
@@ -140,7 +178,11 @@ fn not_taken_up(w: &Origination, answer: &AskRefused) -> Result<(&'static str, O
         .map(|step| step.name)
         .find(|name| run.step(name).is_some_and(|step| step.key.as_ref() == Some(&answer.about.key)));
     match step {
-        Some(step) => Ok((step, Outcome::Refused(Reason::Partner(format!("{:?}", answer.why))))),
+        Some(step) => {
+            let reason = Reason::Partner(format!("{:?}", answer.why));
+            let outcome = if step == DISBURSE { Outcome::Blocked(reason) } else { Outcome::Refused(reason) };
+            Ok((step, outcome))
+        }
         None => Err(refused("UNKNOWN_KEY", "无此请求", &w.id, "no step of this application asked under this key")),
     }
 }

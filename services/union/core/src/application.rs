@@ -1,7 +1,7 @@
 //! An application as the union keeps it: what was filed, what the partners answered, and the saga's run.
 
 use crate::{Reason, Role};
-use contracts::{DisbursementReceipt, Firm, Letter, Wish};
+use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
 use saga::Run;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,18 @@ pub struct Application {
     /// Proof of the pay-out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<DisbursementReceipt>,
+    /// What the bank signed about the pay-out and contradicts the rest; it counts for nothing until people have settled it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputed: Vec<Disputed>,
+}
+
+/// A report that excludes what was known when it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disputed {
+    /// The key that it is about.
+    pub key: String,
+    /// What the bank said.
+    pub report: DisbursementReport,
 }
 
 /// The union's recommendation, with its dated evidence of membership.

@@ -36,7 +36,7 @@ pub enum Command {
         /// Why.
         reason: Withdrawal,
     },
-    /// An operator repairs a stuck step.
+    /// An operator, or the owner of its incident, repairs a stuck step.
     Repair {
         /// The application.
         application_id: ApplicationId,

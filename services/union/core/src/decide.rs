@@ -117,10 +117,6 @@ fn drive(union: &Union, w: &mut Origination, event: Event<Reason>) -> Result<Rea
     if let Reaction::Refused(refusal) = reaction {
         return Err(saga_refused(&refusal));
     }
-    // What was wrong with an attempt to pay out is mended by the next order itself, so nothing is waited for.
-    if matches!(w.run()?.state(PAY_OUT), Some(saga::State::Between { .. })) {
-        let _ = definition.on(w, Event::Woken { step: PAY_OUT.into() })?;
-    }
     automatically(union, w, |w, by, verdict| {
         let event = Event::Decided { step: ELIGIBILITY.into(), by, verdict };
         match definition.on(w, event)? {
@@ -132,7 +128,6 @@ fn drive(union: &Union, w: &mut Origination, event: Event<Reason>) -> Result<Rea
 }
 
 const ELIGIBILITY: &str = "check eligibility";
-const PAY_OUT: &str = "disburse";
 
 /// Straight-through processing: the intake officer's decision by rule, under a service identity of its own.
 fn automatically(
@@ -178,9 +173,10 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             answer(desk, application_id, false)
         }
         Command::Repair { application_id, step, action } => {
-            actor.must_hold(&[Role::Operator])?;
+            actor.must_hold(&[Role::Operator, Role::FundManager])?;
             let Repair { action, because } = action.clone();
             on_application(union, desk, application_id, |w| {
+                may_repair(w, actor, step)?;
                 organisation::participant::must_say_why(&because)?;
                 let event = Event::Repair { step: step.clone(), by: actor.person.clone(), action, because };
                 drive(union, w, event).map(drop)
@@ -254,6 +250,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         letter: None,
         contract_no: None,
         receipt: None,
+        disputed: Vec::new(),
     }
 }
 
@@ -294,6 +291,12 @@ fn answer(desk: &mut Desk<Union>, id: &ApplicationId, created: bool) -> Result<(
     Ok(())
 }
 
+/// The operator repairs every step; who owns an open incident of a step, that one.
+fn may_repair(w: &Origination, actor: &Actor, step: &str) -> Result<(), Stop> {
+    let owns = w.run()?.incidents().any(|(_, incident)| incident.step == step && actor.has(incident.owner.code()));
+    if owns { Ok(()) } else { Ok(actor.must_hold(&[Role::Operator])?) }
+}
+
 fn conflict(code: &str, title: &str, detail: &str) -> Stop {
     Refusal::new(RefusalKind::Conflict, code, title, detail).into()
 }
@@ -305,6 +308,7 @@ fn saga_refused(refusal: &saga::Refusal) -> Stop {
         saga::Refusal::Ended => ("ENDED", "申请已结束"),
         saga::Refusal::PointOfNoReturnPassed => ("DISBURSED", "款项已发放，不能撤回"),
         saga::Refusal::Ending => ("ENDING", "申请正在终止"),
+        saga::Refusal::Contradicted => ("CONTRADICTED", "须先查明银行的矛盾说法"),
         saga::Refusal::Task(_) => ("TASK", "不能办理此任务"),
         saga::Refusal::OtherDefinition { .. } | saga::Refusal::Illegal(_) => {
             ("ILLEGAL_TRANSITION", "当前状态不允许此操作")
@@ -330,7 +334,11 @@ pub(crate) fn state(application: &Application) -> ApplicationState {
         },
         Phase::NotStarted | Phase::Forward => match () {
             () if run.pivot_passed => ApplicationState::Disbursed,
-            () if at(PAY_OUT).is_some() => ApplicationState::Disbursing,
+            // Not posted: nothing is in flight, and the next order follows.
+            () if matches!(at("disburse"), Some(State::Between { .. } | State::Stuck { .. })) => {
+                ApplicationState::Ready
+            }
+            () if at("disburse").is_some() => ApplicationState::Disbursing,
             () if run.is_done("sign loan contract") => ApplicationState::Ready,
             () if run.is_done("approve credit") => ApplicationState::Contracting,
             () if run.is_done("assess guarantee") => ApplicationState::CreditReview,

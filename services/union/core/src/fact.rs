@@ -2,7 +2,7 @@
 
 use crate::{
     Reason, Role, Row,
-    application::{Application, Approval, Opinion, Recommendation, Reservation, ReservationState},
+    application::{Application, Approval, Disputed, Opinion, Recommendation, Reservation, ReservationState},
     rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
 };
 use contracts::{DisbursementReceipt, Letter};
@@ -132,6 +132,13 @@ pub enum Fact {
         /// The receipt.
         receipt: DisbursementReceipt,
     },
+    /// The bank said of the pay-out what excludes the rest; it changes nothing.
+    ReportDisputed {
+        /// The application.
+        id: ApplicationId,
+        /// What it said.
+        disputed: Disputed,
+    },
 }
 
 /// Applies one fact.
@@ -200,6 +207,9 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::LetterNoted { id, letter } => with(rows, id, |application| application.letter = Some(letter.clone())),
         Fact::ContractNoted { id, contract_no } => {
             with(rows, id, |application| application.contract_no = Some(contract_no.clone()))
+        }
+        Fact::ReportDisputed { id, disputed } => {
+            with(rows, id, |application| application.disputed.push(disputed.clone()))
         }
         Fact::Disbursed { id, receipt } => {
             let mut uscc = String::new();

@@ -15,7 +15,7 @@ use contracts::{
 };
 use domain::{Amount, ApplicationId, Calendar, Charter, Moment, Party, Term};
 use organisation::{Desk, Key, Stop};
-use saga::{Ask, Definition, DefinitionError, Definitions, FactOf, Here, Retry, RunOf, Since, World, saga};
+use saga::{Ask, Definition, DefinitionError, Definitions, FactOf, Retry, RunOf, Since, World, saga};
 use std::sync::{Arc, LazyLock};
 
 /// Origination, version 1.
@@ -42,12 +42,12 @@ pub fn definition() -> Result<Definition<Origination>, DefinitionError> {
         .undo(revoke_letter)
         .ask("sign loan contract", Party::Bank, sign_loan_contract)
         .undo(terminate_loan_contract)
-        .here("confirm membership", confirm_membership)
-        .no_undo("it reads the register and changes nothing")
+        .check("confirm membership", confirm_membership)
         .point_of_no_return("disburse", Party::Bank, disburse)
         .if_unknown(query_disbursement)
         .close_with(close_disbursement)
         .key(|w| Ok(format!("disb:{}", w.id)))
+        .owner(Role::FundManager)
         .must("make letter effective", Party::Guarantor, activate_letter)
         .must_here("commit reservation", fund::commit)
         .expire("QUEUE", Since::Waiting("reserve fund"), "reserve fund", |w| w.term(|c| c.queue_expiry))
@@ -259,25 +259,18 @@ fn terminate_loan_contract(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
     w.say_plain(ask, Message::TerminateLoanContract)
 }
 
-/// The last look at the register before the money leaves (membership is verified at filing and at disbursement).
-fn confirm_membership(w: &mut Origination) -> Result<Here<Reason>, Stop> {
+/// The last look at the register before the money leaves (membership is verified at filing and at disbursement), and again
+/// before each further order: what the union vouches for is old after some days.
+fn confirm_membership(w: &mut Origination) -> Result<Result<(), Reason>, Stop> {
     if !membership_holds(w)? {
-        return Ok(Here::Refused(Reason::Intake(IntakeRejection::Membership)));
+        return Ok(Err(Reason::Intake(IntakeRejection::Membership)));
     }
-    confirmed(w)?;
-    Ok(Here::Done)
-}
-
-fn confirmed(w: &mut Origination) -> Result<(), Stop> {
     let on = w.now().date();
-    Ok(w.desk.record(Fact::MembershipConfirmed { id: w.id.clone(), on })?)
+    w.desk.record(Fact::MembershipConfirmed { id: w.id.clone(), on })?;
+    Ok(Ok(()))
 }
 
 fn disburse(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
-    // Another attempt takes another look at the register; what is sent again under one key stays what it was.
-    if ask.attempt > 1 && ask.sending == 1 && membership_holds(w)? {
-        confirmed(w)?;
-    }
     let about = w.about(ask)?;
     let application = w.application()?;
     let (Some(recommendation), Some(reservation)) = (&application.recommendation, &application.reservation) else {

@@ -1,6 +1,11 @@
 //! What readers see of the union's rows and facts: index, summary, timeline. It decides nothing.
 
-use crate::{Fact, Reason, Role, Row, application::Application, decide::state};
+use crate::{
+    Fact, Reason, Role, Row,
+    application::{Application, Disputed},
+    decide::state,
+};
+use contracts::DisbursementReport;
 use organisation::{Incident, Index, Line, OpenTask};
 use saga::{Ending, IncidentKind, Who};
 use serde_json::{Value, json};
@@ -42,6 +47,8 @@ fn incident_zh(kind: &IncidentKind<Reason>) -> String {
         IncidentKind::UndoRefused(reason) => format!("对方无法撤销：{}", reason.zh()),
         IncidentKind::UnknownTooLong => "放款结果长时间不明，请人工核实".into(),
         IncidentKind::MustRefused(reason) => format!("必须完成的步骤被拒绝：{}", reason.zh()),
+        IncidentKind::NotDone(reason) => format!("放款未成，待人工处理：{}", reason.zh()),
+        IncidentKind::Contradicted(reason) => format!("说法矛盾，待查明：{}", reason.zh()),
         IncidentKind::ChildFailed(reason) => format!("子流程失败：{}", reason.zh()),
     }
 }
@@ -80,6 +87,7 @@ pub fn summary(application: &Application) -> Value {
         "letter": application.letter,
         "contract_no": application.contract_no,
         "receipt": application.receipt,
+        "disputed": application.disputed,
         "waiting_for": waiting,
     })
 }
@@ -144,6 +152,17 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             "noted",
             format!("银行已放款 {} 元，起息日 {}", receipt.amount_fen.fen(), receipt.value_date),
         ),
+        Fact::ReportDisputed { disputed: Disputed { key, report }, .. } => {
+            let said = match report {
+                DisbursementReport::Posted { receipt } => {
+                    format!("已放款 {} 元（{}）", receipt.amount_fen.fen(), receipt.posting_no)
+                }
+                DisbursementReport::NotPosted { why } => format!("未放款（{}）", why.zh()),
+                DisbursementReport::Closed => "编号已关闭".into(),
+                DisbursementReport::Unknown => "结果不明".into(),
+            };
+            plain("disburse", "disputed", format!("银行就编号 {key} 称{said}，存疑，未予采信"))
+        }
         Fact::Queued { .. } => plain("reserve fund", "queued", "担保金不足，进入排队".into()),
         _ => None,
     }
@@ -167,7 +186,13 @@ fn saga_line(fact: &saga::Fact<Role, Reason>) -> Option<Line> {
             line(step, "done", &by.as_ref().map_or("完成".into(), |by| format!("完成（{by}）")))
         }
         F::StepRefused { step, reason, .. } => line(step, "refused", &format!("不予通过（{}）", reason.zh())),
-        F::StepStuck { step, .. } => line(step, "stuck", "停滞，待人工处理"),
+        F::AttemptEnded { step, reason, next_at, .. } => {
+            line(step, "not done", &format!("未办成（{}），{next_at} 再次请求", reason.zh()))
+        }
+        F::IncidentOpened {
+            step, kind: kind @ (IncidentKind::UnknownTooLong | IncidentKind::Contradicted(_)), ..
+        } => line(step, "incident", &incident_zh(kind)),
+        F::StepStuck { step, reason, .. } => line(step, "stuck", &format!("停滞，待人工处理（{}）", reason.zh())),
         F::UndoAsked { step, party, .. } => line(step, "undo asked", &format!("已请求 {party} 撤销")),
         F::Undone { step, .. } => line(step, "undone", "已撤销"),
         F::UndoFailed { step, .. } => line(step, "undo failed", "撤销失败"),

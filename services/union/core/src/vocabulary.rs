@@ -11,7 +11,7 @@ use std::fmt;
 pub enum Role {
     /// Checks eligibility and membership (受理岗).
     IntakeOfficer,
-    /// Keeps the guarantee fund (资金管理岗).
+    /// Keeps the guarantee fund, and answers for what a pay-out leaves open (资金管理岗).
     FundManager,
     /// Repairs what is stuck, decides nothing of business (运维).
     Operator,
@@ -65,7 +65,36 @@ pub enum Withdrawal {
     Terms,
 }
 
-/// Why a step of origination was refused, or the whole withdrawn.
+/// What a bank said of a pay-out that excludes what it said before, or what was agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Contradiction {
+    /// Money left under a key that was not ordered, or that the bank had closed.
+    PostedUnasked,
+    /// Money left a second time, or by another receipt.
+    PostedTwice,
+    /// Another amount left than was agreed.
+    AmountDiffers,
+    /// The money that left did not leave.
+    PostedDenied,
+    /// The key of an order that stands is closed, and nobody asked for it.
+    ClosedUnasked,
+}
+
+impl Contradiction {
+    /// For a reader, in Chinese.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Contradiction::PostedUnasked => "银行称已放款，但该编号未下达或已关闭",
+            Contradiction::PostedTwice => "银行称再次放款，或凭证前后不同",
+            Contradiction::AmountDiffers => "银行称已放款，但金额与约定不符",
+            Contradiction::PostedDenied => "银行先称已放款，后又否认",
+            Contradiction::ClosedUnasked => "银行称编号已关闭，但未曾要求关闭",
+        }
+    }
+}
+
+/// Why a step of origination was refused, or the whole withdrawn, or a person called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", content = "code", rename_all = "snake_case")]
 pub enum Reason {
@@ -79,6 +108,8 @@ pub enum Reason {
     NotPosted(NotPosted),
     /// The applicant.
     Applicant(Withdrawal),
+    /// The bank contradicts itself or what was agreed.
+    Contradiction(Contradiction),
     /// A partner that cannot undo, in its words.
     Partner(String),
 }
@@ -92,6 +123,7 @@ impl Reason {
             Reason::Bank(reason) => serde_json::to_value(reason),
             Reason::NotPosted(reason) => serde_json::to_value(reason),
             Reason::Applicant(reason) => serde_json::to_value(reason),
+            Reason::Contradiction(reason) => serde_json::to_value(reason),
             Reason::Partner(words) => return words.clone(),
         };
         match coded {
@@ -110,10 +142,11 @@ impl Reason {
             Reason::Intake(IntakeRejection::DocumentsInconsistent) => "申请材料不一致".into(),
             Reason::Guarantor(reason) => reason.zh().into(),
             Reason::Bank(reason) => reason.zh().into(),
-            Reason::NotPosted(reason) => format!("银行未放款（{reason:?}）"),
+            Reason::NotPosted(reason) => reason.zh().into(),
             Reason::Applicant(Withdrawal::OtherFunds) => "已有其他资金来源".into(),
             Reason::Applicant(Withdrawal::NoNeed) => "不再需要资金".into(),
             Reason::Applicant(Withdrawal::Terms) => "不接受贷款条件".into(),
+            Reason::Contradiction(reason) => reason.zh().into(),
             Reason::Partner(words) => words.clone(),
         }
     }

@@ -9,11 +9,13 @@
 
 mod all {
     mod answers;
+    mod contradictions;
     mod definition;
     mod eligibility;
     mod filing;
     mod fund;
     mod golden;
+    mod not_posted;
     mod office;
     mod repairs;
 }

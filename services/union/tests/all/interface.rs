@@ -31,7 +31,7 @@ async fn own_routes_let_in_exactly_their_roles() {
     let rows: &[(&str, &[&str])] = &[
         ("/api/v1/applications", &["applicant", "intake_officer"]),
         ("/api/v1/applications/NCD-2018-0001/withdrawal", &["applicant", "intake_officer"]),
-        ("/api/v1/applications/NCD-2018-0001/repair", &["operator"]),
+        ("/api/v1/applications/NCD-2018-0001/repair", &["fund_manager", "operator"]),
         ("/api/v1/members", &["operator"]),
         ("/api/v1/books", &["operator"]),
     ];

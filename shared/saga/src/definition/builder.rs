@@ -66,8 +66,8 @@ use domain::Party;
 
 use crate::definition::check::{DefinitionError, Rule, check};
 use crate::definition::{
-    AskFn, Class, Definition, Expiry, HereFn, KeyFn, MustFn, Retry, Since, Step, TermFn, Undo, UndoFn, UnknownPolicy,
-    Work,
+    AgainPolicy, AskFn, CheckFn, Class, Definition, Expiry, HereFn, KeyFn, MustFn, Retry, Since, Step, TermFn, Undo,
+    UndoFn, UnknownPolicy, Work,
 };
 use crate::world::World;
 
@@ -104,6 +104,7 @@ pub(crate) struct Sketch<W: World> {
     pub owner: Option<W::Role>,
     pub retry: Retry,
     pub unknown: UnknownPolicy,
+    pub again: AgainPolicy,
     pub steps: Vec<Step<W>>,
     pub expiries: Vec<Expiry<W>>,
     /// The steps that the next one follows.
@@ -146,6 +147,7 @@ pub fn saga<W: World>(name: &'static str, version: u32) -> Flow<W, Before> {
         owner: None,
         retry: Retry::DEFAULT,
         unknown: UnknownPolicy::default(),
+        again: AgainPolicy::default(),
         steps: Vec::new(),
         expiries: Vec::new(),
         frontier: Vec::new(),
@@ -206,6 +208,13 @@ impl<W: World, P: Compensatable> Flow<W, P> {
     /// This organisation does it within the decision, or waits. Wants an undo, which must also leave the queue.
     pub fn here(self, name: &'static str, step: HereFn<W>) -> Local<W, P> {
         Local(self.with(|s| s.push(name, Class::Compensatable, Work::Here(step), Undo::Unsaid)))
+    }
+
+    /// This organisation looks at something that may cease to hold, and goes on or turns back. It is looked at again before
+    /// every further attempt of the pivot. It changes nothing that would have to be undone.
+    pub fn check(self, name: &'static str, check: CheckFn<W>) -> Self {
+        const WHY: &str = "a check changes nothing";
+        self.with(|s| s.push(name, Class::Compensatable, Work::Check(check), Undo::NotNeeded(WHY)))
     }
 
     /// Another party is asked; `ask` emits the message, again under the same key when no answer comes. Wants an undo.
@@ -283,6 +292,11 @@ impl<W: World, P: Main> Flow<W, P> {
     /// How a party that does not know is asked, and when a person is called.
     pub fn unknown(self, policy: UnknownPolicy) -> Self {
         self.with(|sketch| sketch.unknown = policy)
+    }
+
+    /// When a pivot that was not done is tried again, and from which attempt on by a person only.
+    pub fn again(self, policy: AgainPolicy) -> Self {
+        self.with(|sketch| sketch.again = policy)
     }
 
     /// An expiry: `name` ends the run `term` after `since` unless `until` is done by then.

@@ -68,6 +68,9 @@ pub enum Rule {
     /// The unknown policy has waits, and they are positive.
     #[error("the policy for unknown outcomes has at least one wait, each of at least a second")]
     BadUnknownPolicy,
+    /// The policy for further attempts waits, and gives up at some time.
+    #[error("the policy for further attempts waits at least a second and allows at least one attempt")]
+    BadAgainPolicy,
     /// Four eyes are between two people's steps, in order.
     #[error("four eyes need an earlier step that a person decides, and `{0}` is not one")]
     BadOtherThan(String),
@@ -112,6 +115,9 @@ pub(crate) fn check<W: World>(mut sketch: Sketch<W>) -> Result<Definition<W>, De
     if waits.is_empty() || waits.iter().any(|ms| *ms < SHORTEST_WAIT_MS) || sketch.unknown.person_after_ms < 0 {
         return breach("", Rule::BadUnknownPolicy);
     }
+    if !sane(sketch.again.wait) || sketch.again.attempts == 0 {
+        return breach("", Rule::BadAgainPolicy);
+    }
     let mut names = BTreeSet::new();
     for (index, step) in sketch.steps.iter().enumerate() {
         if !names.insert(step.name) {
@@ -138,6 +144,7 @@ pub(crate) fn check<W: World>(mut sketch: Sketch<W>) -> Result<Definition<W>, De
         owner,
         retry: sketch.retry,
         unknown: sketch.unknown,
+        again: sketch.again,
         steps: sketch.steps,
         expiries: sketch.expiries,
         pivot,

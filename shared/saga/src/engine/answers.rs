@@ -32,13 +32,21 @@ impl<W: World> Definition<W> {
         let pivot = step.class == Class::Pivot;
         Ok(match (state, outcome) {
             // The question is open.
-            (S::Asked { .. } | S::Stuck { .. }, O::Done) => {
+            (S::Asked { .. }, O::Done) => {
+                self.complete(w, step, None)?;
+                Handled::Moved
+            }
+            (S::Stuck { .. }, O::Done) if !pivot => {
                 self.complete(w, step, None)?;
                 Handled::Moved
             }
             (S::Asked { .. }, O::Refused(reason)) => self.refused(w, step, reason)?,
             (S::Asked { .. }, O::NotDone(reason)) if pivot => {
                 self.close_key(w, step, AfterClosing::NextAttempt(reason.clone()))?;
+                Handled::Moved
+            }
+            (S::Asked { .. }, O::Blocked(reason)) if pivot => {
+                self.close_key(w, step, AfterClosing::Stick(reason.clone()))?;
                 Handled::Moved
             }
             (S::Asked { call, .. } | S::Closing { call, .. } | S::Undoing { call }, O::Transient) => {
@@ -58,15 +66,19 @@ impl<W: World> Definition<W> {
             (S::Closing { then, .. }, O::Closed) => self.closed(w, step, then)?,
             (S::Closing { then: AfterClosing::Refuse(known), .. }, O::Refused(reason))
             | (S::Closing { then: AfterClosing::NextAttempt(known), .. }, O::NotDone(reason))
+            | (S::Closing { then: AfterClosing::Stick(known), .. }, O::Blocked(reason))
                 if known == *reason =>
             {
                 Handled::Nothing(Why::Duplicate)
             }
-            (S::Closing { .. }, O::Refused(_) | O::NotDone(_)) => Self::late(w, step, heard.as_ref(), outcome)?,
-            (S::Between { .. }, O::Closed) => Handled::Nothing(Why::Duplicate),
-            (S::Between { .. }, O::Refused(_) | O::NotDone(_) | O::Transient | O::Unknown) => {
-                Handled::Nothing(Why::Late)
+            (S::Closing { .. }, O::Refused(_) | O::NotDone(_) | O::Blocked(_)) => {
+                Self::late(w, step, heard.as_ref(), outcome)?
             }
+            (S::Between { .. } | S::Stuck { .. }, O::Closed) if pivot => Handled::Nothing(Why::Duplicate),
+            (
+                S::Between { .. } | S::Stuck { .. },
+                O::Refused(_) | O::NotDone(_) | O::Blocked(_) | O::Transient | O::Unknown,
+            ) if pivot => Handled::Nothing(Why::Late),
             // A retriable step that was refused.
             (S::Stuck { reason: known }, O::Refused(reason)) if known == *reason => Handled::Nothing(Why::Duplicate),
             (S::Stuck { .. }, O::Refused(_) | O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
@@ -101,10 +113,12 @@ impl<W: World> Definition<W> {
             (S::Refused { reason: known }, O::Refused(reason)) if known == *reason => Handled::Nothing(Why::Duplicate),
             (S::Refused { .. } | S::Abandoned, O::Closed) if pivot => Handled::Nothing(Why::Duplicate),
             (S::Refused { .. }, O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
-            (S::Refused { .. }, O::NotDone(_)) if pivot => Handled::Nothing(Why::Late),
+            (S::Refused { .. }, O::NotDone(_) | O::Blocked(_)) if pivot => Handled::Nothing(Why::Late),
             // An ask without an undo was given up: whatever it says has no bearing.
             (S::Abandoned, O::Done) if !pivot => Handled::Nothing(Why::Late),
-            (S::Abandoned, O::Refused(_) | O::NotDone(_) | O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
+            (S::Abandoned, O::Refused(_) | O::NotDone(_) | O::Blocked(_) | O::Transient | O::Unknown) => {
+                Handled::Nothing(Why::Late)
+            }
             _ => Handled::Illegal,
         })
     }
@@ -119,7 +133,7 @@ impl<W: World> Definition<W> {
         Ok(Handled::Moved)
     }
 
-    /// A retriable step was refused: it stays open and a person is called.
+    /// A retriable step was refused, or the pivot not done: it stays open and a person is called.
     pub(crate) fn stick(
         &self,
         w: &mut W,
@@ -186,10 +200,23 @@ impl<W: World> Definition<W> {
             AfterClosing::NextAttempt(reason) => {
                 self.answer_resolves(w, step)?;
                 let attempt = w.run()?.step(step.name).map_or(0, |run| run.attempt);
-                let next_at = later(at, self.retry_of(step).wait_ms(attempt));
+                if attempt >= self.again.attempts || w.run()?.is_contradicted() {
+                    return self.not_done(w, step, &reason);
+                }
+                let next_at = later(at, self.again.wait.wait_ms(attempt));
                 w.record(Fact::AttemptEnded { step: name, attempt, reason, next_at })?;
             }
+            AfterClosing::Stick(reason) => {
+                self.answer_resolves(w, step)?;
+                return self.not_done(w, step, &reason);
+            }
         }
+        Ok(Handled::Moved)
+    }
+
+    /// The pivot was not done, and a person has to see to it before it is tried again.
+    pub(crate) fn not_done(&self, w: &mut W, step: &Step<W>, reason: &W::Reason) -> Result<Handled, W::Fault> {
+        self.stick(w, step, reason, IncidentKind::NotDone(reason.clone()))?;
         Ok(Handled::Moved)
     }
 

@@ -19,7 +19,10 @@ impl<W: World> Definition<W> {
         let pivot = self.pivot.and_then(|index| self.steps.get(index));
         if let Some(pivot) = pivot {
             match w.run()?.state(pivot.name) {
-                Some(State::Asked { .. } | State::Closing { then: AfterClosing::NextAttempt(_), .. }) => {
+                Some(
+                    State::Asked { .. }
+                    | State::Closing { then: AfterClosing::NextAttempt(_) | AfterClosing::Stick(_), .. },
+                ) => {
                     return self.close_key(w, pivot, AfterClosing::End(ending));
                 }
                 Some(State::Closing { .. }) => return Ok(()),
@@ -55,6 +58,11 @@ impl<W: World> Definition<W> {
             (State::Deciding { .. } | State::Between { .. } | State::Child, _)
             | (State::Waiting, Undo::NotNeeded(_) | Undo::Never | Undo::Unsaid | Undo::Ask(_))
             | (State::Asked { .. }, Undo::NotNeeded(_)) => w.record(Fact::StepAbandoned { step: name, at }),
+            // Only the pivot, its key closed: who was called need not act any more.
+            (State::Stuck { .. }, _) => {
+                self.resolve_incidents(w, step, "the run turned back", None)?;
+                w.record(Fact::StepAbandoned { step: name, at })
+            }
             // The undo may overtake its original: the asked party then makes the original a no-op.
             (State::Asked { .. }, Undo::Ask(_)) => self.ask_undo(w, step),
             (State::Waiting, Undo::Here(undo)) => {

@@ -21,7 +21,8 @@ impl<W: World> Definition<W> {
                 return Ok(());
             }
             let ready = step.after.iter().filter_map(|i| self.steps.get(*i)).all(|before| run.is_done(before.name));
-            if run.step(step.name).is_none() && ready {
+            let waits = step.class == Class::Pivot && run.is_contradicted();
+            if run.step(step.name).is_none() && ready && !waits {
                 self.open(w, step)?;
             }
         }
@@ -42,7 +43,7 @@ impl<W: World> Definition<W> {
                 let excluded: BTreeSet<Person> = decided.collect();
                 w.record(Fact::TaskOpened { step: step.name.to_owned(), role, due_at, excluded, at })
             }
-            Work::Here(_) | Work::MustHere(_) => self.try_here(w, step, true).map(|_| ()),
+            Work::Here(_) | Work::Check(_) | Work::MustHere(_) => self.try_here(w, step, true).map(|_| ()),
             Work::Ask(..) | Work::Pivot(..) | Work::Child(_) => self.attempt(w, step, 1),
         }
     }
@@ -51,6 +52,10 @@ impl<W: World> Definition<W> {
     pub(crate) fn try_here(&self, w: &mut W, step: &Step<W>, first: bool) -> Result<Handled, W::Fault> {
         let outcome = match step.work {
             Work::Here(f) => f(w)?,
+            Work::Check(f) => match f(w)? {
+                Ok(()) => Here::Done,
+                Err(reason) => Here::Refused(reason),
+            },
             Work::MustHere(f) => match f(w)? {
                 Must::Done => Here::Done,
                 Must::Wait => Here::Wait,
@@ -91,14 +96,32 @@ impl<W: World> Definition<W> {
                 w.record(Fact::ChildStarted { step: name, key, attempt, at })?;
                 start(w, &message)
             }
-            Work::Decide(_) | Work::Here(_) | Work::MustHere(_) => Ok(()),
+            Work::Decide(_) | Work::Here(_) | Work::Check(_) | Work::MustHere(_) => Ok(()),
         }
     }
 
-    /// The next attempt after a closed key or a refused retriable step.
+    /// The next attempt after a closed key or a refused retriable step. Before the pivot's, every check is looked at again:
+    /// what held for the last attempt may have ceased to, and then the run turns back instead.
     pub(crate) fn next_attempt(&self, w: &mut W, step: &Step<W>) -> Result<(), W::Fault> {
+        if step.class == Class::Pivot && !self.checks_hold(w)? {
+            return Ok(());
+        }
         let attempt = w.run()?.step(step.name).map_or(0, |run| run.attempt).saturating_add(1);
         self.attempt(w, step, attempt)
+    }
+
+    fn checks_hold(&self, w: &mut W) -> Result<bool, W::Fault> {
+        for step in &self.steps {
+            let Work::Check(check) = step.work else { continue };
+            if let Err(reason) = check(w)? {
+                self.refuse(w, step, reason, None)?;
+                return Ok(false);
+            }
+            // Not `complete`: its clocks run from the first time that it was done.
+            let at = w.now();
+            w.record(Fact::StepDone { step: step.name.to_owned(), by: None, at })?;
+        }
+        Ok(true)
     }
 
     /// Makes a step done, with what that implies for the point of no return, incidents and expiries.
@@ -168,7 +191,7 @@ impl<W: World> Definition<W> {
         w.record(Fact::IncidentOpened { id, step: step.name.to_owned(), kind, owner: self.owner_of(step), at })
     }
 
-    /// Resolves the step's open incidents; `by` none when the answer itself did.
+    /// Resolves the step's open incidents but contradictions; `by` none when the answer itself did.
     pub(crate) fn resolve_incidents(
         &self,
         w: &mut W,
@@ -176,7 +199,19 @@ impl<W: World> Definition<W> {
         because: &str,
         by: Option<&Person>,
     ) -> Result<(), W::Fault> {
-        let open: Vec<u32> = w.run()?.incidents().filter(|(_, i)| i.step == step.name).map(|(id, _)| id).collect();
+        self.resolve_those(w, step, because, by, |kind| !matches!(kind, IncidentKind::Contradicted(_)))
+    }
+
+    pub(crate) fn resolve_those(
+        &self,
+        w: &mut W,
+        step: &Step<W>,
+        because: &str,
+        by: Option<&Person>,
+        which: impl Fn(&IncidentKind<W::Reason>) -> bool,
+    ) -> Result<(), W::Fault> {
+        let of_step = w.run()?.incidents().filter(|(_, i)| i.step == step.name && which(&i.kind));
+        let open: Vec<u32> = of_step.map(|(id, _)| id).collect();
         let at = w.now();
         for id in open {
             w.record(Fact::IncidentResolved { id, because: because.to_owned(), by: by.cloned(), at })?;

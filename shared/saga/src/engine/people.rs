@@ -96,6 +96,7 @@ impl<W: World> Definition<W> {
             Phase::Forward if run.pivot_passed => {
                 return Ok(Handled::Refused(Refusal::PointOfNoReturnPassed));
             }
+            Phase::Forward if run.is_contradicted() => return Ok(Handled::Refused(Refusal::Contradicted)),
             Phase::Forward => {}
         }
         let pivot = self.pivot.and_then(|index| self.steps.get(index)).and_then(|pivot| run.state(pivot.name));
@@ -151,10 +152,17 @@ impl<W: World> Definition<W> {
         action: RepairAction,
         because: &str,
     ) -> Result<Handled, W::Fault> {
+        if action == RepairAction::Settle {
+            return self.settled(w, name, by, because);
+        }
         let Some(Found { step, state }) = self.find(w, name)? else {
             return Ok(Handled::Illegal);
         };
+        let contradicted = step.class == Class::Pivot && w.run()?.is_contradicted();
         match (&state, action) {
+            (State::Stuck { .. }, RepairAction::RetryAsk) if contradicted => {
+                return Ok(Handled::Refused(Refusal::Contradicted));
+            }
             // The incident stays open until the answer comes.
             (State::UndoFailed { .. }, RepairAction::RetryUndo) => {
                 Self::retried(w, name, by, because)?;
@@ -164,12 +172,13 @@ impl<W: World> Definition<W> {
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.undone(w, step)?;
             }
-            // The old key was refused for good, so the next attempt needs a new one.
+            // The old key was refused for good (the pivot's is closed), so the next attempt needs a new one.
             (State::Stuck { .. } | State::Between { .. }, RepairAction::RetryAsk) => {
                 Self::retried(w, name, by, because)?;
                 self.next_attempt(w, step)?;
             }
-            (State::Stuck { .. }, RepairAction::Resolve) => {
+            // Nobody makes up an answer of the pivot's.
+            (State::Stuck { .. }, RepairAction::Resolve) if step.class != Class::Pivot => {
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.complete(w, step, Some(by))?;
             }
@@ -180,6 +189,43 @@ impl<W: World> Definition<W> {
             }
             _ => return Ok(Handled::Illegal),
         }
+        Ok(Handled::Moved)
+    }
+
+    /// A party contradicted itself or what was agreed: a person is called, whatever the state of the step. A pivot in flight is
+    /// called back, so that what may have been done under one key is not done under another too.
+    pub(crate) fn contradicted(&self, w: &mut W, name: &str, reason: &W::Reason) -> Result<Handled, W::Fault> {
+        let run = w.run()?;
+        let Some(step) = self.steps.iter().find(|step| step.name == name) else {
+            return Ok(Handled::Illegal);
+        };
+        if matches!(run.phase, Phase::NotStarted) {
+            return Ok(Handled::Illegal);
+        }
+        let kind = IncidentKind::Contradicted(reason.clone());
+        if run.incidents().any(|(_, incident)| incident.step == name && incident.kind == kind) {
+            return Ok(Handled::Nothing(Why::Duplicate));
+        }
+        self.open_incident(w, step, kind)?;
+        match w.run()?.state(name) {
+            Some(State::Asked { .. }) if step.class == Class::Pivot => {
+                self.close_key(w, step, AfterClosing::Stick(reason.clone()))?;
+                Ok(Handled::Moved)
+            }
+            Some(State::Between { .. }) => self.not_done(w, step, reason),
+            _ => Ok(Handled::Moved),
+        }
+    }
+
+    fn settled(&self, w: &mut W, name: &str, by: &Person, because: &str) -> Result<Handled, W::Fault> {
+        let contradiction = |kind: &_| matches!(kind, IncidentKind::Contradicted(_));
+        let open = w.run()?.incidents().any(|(_, incident)| incident.step == name && contradiction(&incident.kind));
+        let Some(step) = self.steps.iter().find(|step| step.name == name && open) else {
+            return Ok(Handled::Illegal);
+        };
+        self.resolve_those(w, step, because, Some(by), contradiction)?;
+        // What fell due meanwhile comes before what it would have stopped.
+        let _ = self.ticked(w)?;
         Ok(Handled::Moved)
     }
 

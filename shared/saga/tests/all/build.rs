@@ -2,7 +2,7 @@
 //! builder's documentation.)
 
 use domain::Party;
-use saga::{After, Before, Definitions, Flow, Retry, Rule, Since, UnknownDefinition, UnknownPolicy, saga};
+use saga::{After, AgainPolicy, Before, Definitions, Flow, Retry, Rule, Since, UnknownDefinition, UnknownPolicy, saga};
 
 use crate::all::toy::{Role, Toy, ask, close, days_3, order, post, query, release, reserve, undo};
 
@@ -50,6 +50,9 @@ fn a_definition_that_breaks_a_rule_does_not_build() {
     check(pivot(begin()).retry_all(Retry { first_ms: 0, longest_ms: 1_000 }), "", &Rule::BadRetry);
     let never = UnknownPolicy { waits_ms: vec![], person_after_ms: 1 };
     check(pivot(begin()).unknown(never), "", &Rule::BadUnknownPolicy);
+    let at_once = AgainPolicy { wait: Retry { first_ms: 0, longest_ms: 0 }, attempts: 1 };
+    check(pivot(begin()).again(at_once), "", &Rule::BadAgainPolicy);
+    check(pivot(begin()).again(AgainPolicy { attempts: 0, ..AgainPolicy::default() }), "", &Rule::BadAgainPolicy);
     let decide_after = |other| begin().decide("d", Role::Clerk).within(days_3).other_than(other).no_undo("why");
     check(decide_after("nobody"), "d", &Rule::BadOtherThan(s("nobody")));
     check(decide_after("d"), "d", &Rule::BadOtherThan(s("d")));

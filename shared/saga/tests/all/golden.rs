@@ -94,6 +94,21 @@ fn story() -> Vec<F> {
         F::CancelVoid { ending: Ending::Withdrawn { reason: Reason::ChangedMind } },
         F::PivotPassed { step: s("charge"), at: at(905) },
         F::StepStuck { step: s("ship"), reason: Reason::No, at: at(906) },
+        F::IncidentOpened {
+            id: 3,
+            step: s("pay"),
+            kind: IncidentKind::NotDone(Reason::Hopeless),
+            owner: Role::Operator,
+            at: at(906),
+        },
+        F::KeyClosing { step: s("pay"), then: AfterClosing::Stick(Reason::Hopeless), retry_at: at(911), at: at(906) },
+        F::IncidentOpened {
+            id: 4,
+            step: s("pay"),
+            kind: IncidentKind::Contradicted(Reason::No),
+            owner: Role::Operator,
+            at: at(906),
+        },
         F::ChildStarted { step: s("look after"), key: s("look-after:case-7:1"), attempt: 1, at: at(907) },
         F::Ended { ending: Ending::Refused { step: s("other"), reason: Reason::No }, at: at(908) },
     ]

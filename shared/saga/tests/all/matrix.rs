@@ -56,7 +56,7 @@ fn the_matrix_names_every_step_and_every_fault() {
     for fault in Fault::ALL {
         assert!(rows.iter().any(|row| row.fault == fault), "{fault:?}");
     }
-    assert_eq!(rows.len(), 47);
+    assert_eq!(rows.len(), 49);
 }
 
 #[test]

@@ -150,6 +150,120 @@ fn only_a_closed_key_permits_the_next_attempt() {
     assert!(toy.run.pivot_passed);
 }
 
+/// The pivot is not done under its current key, and that key is closed.
+fn not_done(toy: &mut Toy, definition: &Definition<Toy>, outcome: Outcome<Reason>) {
+    assert_eq!(say(toy, definition, "charge", outcome), Reaction::Moved);
+    assert_eq!(say(toy, definition, "charge", Outcome::Closed), Reaction::Moved);
+}
+
+#[test]
+fn attempts_follow_each_other_ever_less_often_and_the_fifth_calls_a_person() {
+    let (mut toy, definition) = charging();
+    let mut waits = Vec::new();
+    loop {
+        not_done(&mut toy, &definition, Outcome::NotDone(Reason::Later));
+        if toy.state_name("charge") == "stuck" {
+            break;
+        }
+        let next = toy.run.next_wake().unwrap();
+        waits.push((next.millis() - toy.now.millis()) / MINUTE);
+        toy.now = next;
+        assert_eq!(toy.on(&definition, Event::Tick), Reaction::Moved);
+    }
+    assert_eq!(waits, [5, 10, 20, 40]);
+    sent(&mut toy);
+    let incidents: Vec<_> = toy.run.incidents().map(|(_, i)| (i.step.as_str(), &i.kind, i.owner)).collect();
+    assert_eq!(incidents, [("charge", &IncidentKind::NotDone(Reason::Later), Role::Operator)]);
+    // It waits as long as the offer stands, and is asked once more by the person alone.
+    assert_eq!(toy.after(&definition, DAY), Reaction::Nothing(Why::NothingDue));
+    assert_eq!(toy.on(&definition, repair("charge", RepairAction::RetryAsk)), Reaction::Moved);
+    assert_eq!(sent(&mut toy), [(Purpose::Ask, "charge:order-9:6".to_owned())]);
+    not_done(&mut toy, &definition, Outcome::NotDone(Reason::Later));
+    assert_eq!(toy.state_name("charge"), "stuck");
+    assert_eq!(toy.run.incidents().count(), 1, "of the last attempt");
+    assert_eq!(toy.on(&definition, repair("charge", RepairAction::RetryAsk)), Reaction::Moved);
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Done), Reaction::Moved);
+    assert!(toy.run.pivot_passed && toy.run.incidents().next().is_none());
+}
+
+#[test]
+fn a_blocked_pivot_waits_for_a_person_who_cannot_make_up_its_answer() {
+    let (mut toy, definition) = charging();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Blocked(Reason::Hopeless)), Reaction::Moved);
+    assert_eq!(sent(&mut toy), [(Purpose::Close, KEY.to_owned())]);
+    assert!(toy.run.incidents().next().is_none(), "what closing the key says comes first");
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "stuck");
+    assert_eq!(toy.run.waiting_for().iter().map(|w| w.who).collect::<Vec<_>>(), [Who::Repairer(Role::Operator)]);
+    for action in [RepairAction::Resolve, RepairAction::ResolveUndo, RepairAction::RetryUndo] {
+        let reaction = toy.on(&definition, repair("charge", action));
+        assert!(matches!(reaction, Reaction::Refused(Refusal::Illegal(_))), "{reaction:?}");
+    }
+    let done = say(&mut toy, &definition, "charge", Outcome::Done);
+    assert!(matches!(done, Reaction::Refused(Refusal::Illegal(_))), "its key is closed: {done:?}");
+}
+
+#[test]
+fn a_blocked_pivot_still_ends_by_a_withdrawal_or_an_expiry_and_nobody_need_act_then() {
+    for expire in [false, true] {
+        let (mut toy, definition) = charging();
+        not_done(&mut toy, &definition, Outcome::Blocked(Reason::Hopeless));
+        sent(&mut toy);
+        if expire {
+            toy.now = toy.run.expiries["OFFER"];
+            assert_eq!(toy.on(&definition, Event::Tick), Reaction::Moved);
+        } else {
+            assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+        }
+        assert_eq!(toy.state_name("charge"), "abandoned");
+        assert!(matches!(toy.run.phase, saga::Phase::Unwinding { .. }));
+        assert!(toy.run.incidents().next().is_none());
+        assert!(sent(&mut toy).iter().all(|(purpose, _)| *purpose == Purpose::Undo));
+    }
+}
+
+#[test]
+fn a_withdrawal_while_the_key_of_a_blocked_pivot_closes_takes_the_person_s_place() {
+    let (mut toy, definition) = charging();
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Blocked(Reason::Hopeless)), Reaction::Moved);
+    assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "abandoned");
+    assert!(toy.run.incidents().next().is_none());
+}
+
+#[test]
+fn checks_are_looked_at_again_before_every_further_attempt_and_one_that_fails_turns_back() {
+    for by_a_person in [false, true] {
+        let (mut toy, definition) = charging();
+        let looks = |toy: &Toy| toy.local.iter().filter(|done| **done == "check price").count();
+        let again = |toy: &mut Toy| match by_a_person {
+            true => toy.on(&definition, repair("charge", RepairAction::RetryAsk)),
+            false => toy.after(&definition, DAY),
+        };
+        let outcome = || match by_a_person {
+            true => Outcome::Blocked(Reason::Hopeless),
+            false => Outcome::NotDone(Reason::Later),
+        };
+        assert_eq!(looks(&toy), 1);
+        not_done(&mut toy, &definition, outcome());
+        assert_eq!(again(&mut toy), Reaction::Moved);
+        assert_eq!((looks(&toy), toy.state_name("charge")), (2, "asked"));
+        not_done(&mut toy, &definition, outcome());
+        toy.refusing = Some("check price");
+        sent(&mut toy);
+        assert_eq!(again(&mut toy), Reaction::Moved);
+        assert_eq!((toy.state_name("check price"), toy.state_name("charge")), ("refused", "abandoned"));
+        let unwinding = matches!(
+            &toy.run.phase,
+            saga::Phase::Unwinding { ending: Ending::Refused { step, reason: Reason::No } } if step == "check price"
+        );
+        assert!(unwinding, "{:?}", toy.run.phase);
+        assert!(toy.run.incidents().next().is_none());
+        assert!(sent(&mut toy).iter().all(|(purpose, _)| *purpose == Purpose::Undo), "nothing is charged any more");
+    }
+}
+
 #[test]
 fn between_attempts_a_withdrawal_unwinds_at_once() {
     let (mut toy, definition) = charging();
@@ -207,5 +321,143 @@ fn an_operator_cannot_make_up_the_pivot_s_answer() {
         toy.outbox.clear();
         assert_eq!(toy.on(&definition, repair("charge", RepairAction::RetryAsk)), Reaction::Moved);
         assert_eq!(sent(&mut toy).into_iter().map(|(_, key)| key).collect::<Vec<_>>(), [KEY]);
+    }
+}
+
+fn contradict(toy: &mut Toy, definition: &Definition<Toy>) -> Reaction {
+    toy.on(definition, Event::Contradicted { step: "charge".to_owned(), reason: Reason::No })
+}
+
+fn settle(toy: &mut Toy, definition: &Definition<Toy>) -> Reaction {
+    toy.on(definition, repair("charge", RepairAction::Settle))
+}
+
+fn kinds(toy: &Toy) -> Vec<IncidentKind<Reason>> {
+    toy.run.incidents().map(|(_, incident)| incident.kind.clone()).collect()
+}
+
+#[test]
+fn a_contradiction_calls_a_person_moves_nothing_else_and_only_people_settle_it() {
+    let done = |toy: &mut Toy, definition: &Definition<Toy>| {
+        assert_eq!(say(toy, definition, "charge", Outcome::Done), Reaction::Moved);
+    };
+    let withdrawn = |toy: &mut Toy, definition: &Definition<Toy>| {
+        assert_eq!(cancel(toy, definition), Reaction::Moved);
+        assert_eq!(say(toy, definition, "charge", Outcome::Closed), Reaction::Moved);
+        for step in ["insure", "book carrier"] {
+            assert_eq!(say(toy, definition, step, Outcome::Undone), Reaction::Moved);
+        }
+        assert!(toy.run.ending().is_some());
+    };
+    let stuck = |toy: &mut Toy, definition: &Definition<Toy>| {
+        not_done(toy, definition, Outcome::Blocked(Reason::Hopeless));
+    };
+    type Bring<'a> = &'a dyn Fn(&mut Toy, &Definition<Toy>);
+    let rows: [Bring<'_>; 3] = [&done, &withdrawn, &stuck];
+    for (row, bring) in rows.into_iter().enumerate() {
+        let (mut toy, definition) = charging();
+        bring(&mut toy, &definition);
+        sent(&mut toy);
+        let (before, others, state) = (toy.facts.len(), kinds(&toy), toy.run.step("charge").cloned());
+        assert_eq!(contradict(&mut toy, &definition), Reaction::Moved);
+        assert_eq!(contradict(&mut toy, &definition), Reaction::Nothing(Why::Duplicate));
+        assert_eq!(toy.facts.len(), before + 1, "row {row}: the incident and nothing else");
+        assert_eq!((toy.run.step("charge").cloned(), sent(&mut toy)), (state, vec![]), "row {row}");
+        assert!(toy.run.is_contradicted(), "row {row}");
+        let waits = toy.run.waiting_for().iter().any(|w| w.who == Who::Repairer(Role::Operator));
+        assert!(waits, "row {row}");
+        for action in [RepairAction::Resolve, RepairAction::ResolveUndo] {
+            assert!(matches!(toy.on(&definition, repair("charge", action)), Reaction::Refused(Refusal::Illegal(_))));
+        }
+        assert_eq!(settle(&mut toy, &definition), Reaction::Moved);
+        assert_eq!(kinds(&toy), others, "row {row}");
+        let settled = settle(&mut toy, &definition);
+        assert!(matches!(settled, Reaction::Refused(Refusal::Illegal(_))), "row {row}: {settled:?}");
+        assert_eq!(toy.replayed(), toy.run);
+    }
+    let (mut toy, definition) = charging();
+    let unknown = Event::Contradicted { step: "no such step".to_owned(), reason: Reason::No };
+    assert!(matches!(toy.on(&definition, unknown), Reaction::Refused(Refusal::Illegal(_))));
+}
+
+#[test]
+fn a_contradicted_pivot_in_flight_is_called_back_and_its_answer_counts_but_settles_nothing() {
+    for answer in [Outcome::Done, Outcome::Closed] {
+        let (mut toy, definition) = charging();
+        assert_eq!(contradict(&mut toy, &definition), Reaction::Moved);
+        assert_eq!(sent(&mut toy), [(Purpose::Close, KEY.to_owned())]);
+        assert_eq!(say(&mut toy, &definition, "charge", answer.clone()), Reaction::Moved);
+        assert!(toy.run.is_contradicted(), "{answer}");
+        assert_eq!(toy.run.pivot_passed, answer == Outcome::Done);
+        if answer == Outcome::Closed {
+            // Two to settle: what was contradicted, and whether to charge at all.
+            let retry = || repair("charge", RepairAction::RetryAsk);
+            assert_eq!(toy.on(&definition, retry()), Reaction::Refused(Refusal::Contradicted));
+            assert_eq!(settle(&mut toy, &definition), Reaction::Moved);
+            assert_eq!(kinds(&toy), [IncidentKind::NotDone(Reason::No)]);
+            assert_eq!(toy.on(&definition, retry()), Reaction::Moved);
+            assert_eq!(sent(&mut toy), [(Purpose::Ask, "charge:order-9:2".to_owned())]);
+        }
+    }
+}
+
+#[test]
+fn while_it_is_contradicted_no_other_attempt_is_made() {
+    // Before the closing is answered, and between attempts.
+    for closed_first in [false, true] {
+        let (mut toy, definition) = charging();
+        assert_eq!(say(&mut toy, &definition, "charge", Outcome::NotDone(Reason::Later)), Reaction::Moved);
+        if closed_first {
+            assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+        }
+        assert_eq!(contradict(&mut toy, &definition), Reaction::Moved);
+        if !closed_first {
+            assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+        }
+        sent(&mut toy);
+        assert_eq!(toy.state_name("charge"), "stuck");
+        assert_eq!(toy.after(&definition, DAY), Reaction::Nothing(Why::NothingDue));
+        assert_eq!(sent(&mut toy), []);
+        assert_eq!(kinds(&toy).len(), 2, "what was contradicted, and whether to charge at all");
+    }
+}
+
+#[test]
+fn while_it_is_contradicted_nothing_is_withdrawn_or_expires_and_nothing_is_charged_for_the_first_time() {
+    let definition = order().unwrap();
+    let mut toy = Toy::default();
+    assert_eq!(definition.start(&mut toy).unwrap(), Reaction::Moved);
+    approve(&mut toy, &definition, "check order", clerk());
+    assert_eq!(contradict(&mut toy, &definition), Reaction::Moved, "of a charge that nobody ordered");
+    for step in ["insure", "book carrier", "quote rate"] {
+        assert_eq!(say(&mut toy, &definition, step, Outcome::Done), Reaction::Moved);
+    }
+    approve(&mut toy, &definition, "approve order", approver());
+    assert_eq!(toy.state_name("charge"), "not opened");
+    assert_eq!(cancel(&mut toy, &definition), Reaction::Refused(Refusal::Contradicted));
+    let due = toy.run.expiries["OFFER"];
+    toy.now = due;
+    let _ = toy.on(&definition, Event::Tick);
+    assert!(matches!(toy.run.phase, saga::Phase::Forward));
+    assert!(toy.run.next_wake().is_none_or(|wake| wake > due), "nothing wakes it for nothing");
+    toy.outbox.clear();
+    // Settled, what waited follows: what fell due meanwhile, before what it would have stopped.
+    let late = toy.run.clone();
+    assert_eq!(settle(&mut toy, &definition), Reaction::Moved);
+    assert!(matches!(&toy.run.phase, saga::Phase::Unwinding { ending: Ending::Expired { name } } if name == "OFFER"));
+    assert_eq!(toy.state_name("charge"), "not opened");
+    // In time, the charge; or a withdrawal.
+    for withdraw in [false, true] {
+        toy.run = late.clone();
+        toy.now = domain::Moment::from_millis(due.millis() - 1);
+        toy.outbox.clear();
+        if withdraw {
+            assert_eq!(cancel(&mut toy, &definition), Reaction::Refused(Refusal::Contradicted));
+        }
+        assert_eq!(settle(&mut toy, &definition), Reaction::Moved);
+        assert_eq!(sent(&mut toy), [(Purpose::Ask, KEY.to_owned())]);
+        if withdraw {
+            assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+        }
     }
 }

@@ -3,12 +3,13 @@
 
 use proptest::prelude::*;
 use saga::{
-    ChildOutcome, Definition, Ending, Event, Fact, Outcome, Person, Phase, Reaction, RepairAction, State, Verdict,
+    ChildOutcome, Definition, Ending, Event, Fact, IncidentKind, Outcome, Person, Phase, Reaction, RepairAction, State,
+    Verdict,
 };
 
 use crate::all::toy::{BECAUSE, MINUTE, Reason, Toy, approver, clerk, operator, order, repair};
 
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     "check order",
     "reserve stock",
     "insure",
@@ -16,6 +17,7 @@ const STEPS: [&str; 12] = [
     "book carrier",
     "quote rate",
     "approve order",
+    "check price",
     "charge",
     "ship",
     "file papers",
@@ -34,6 +36,8 @@ enum Act {
     /// Whatever the run waits for happens.
     Cooperate,
     Stock(bool),
+    /// Whether the check holds.
+    Price(bool),
 }
 
 fn outcome() -> impl Strategy<Value = Outcome<Reason>> {
@@ -41,6 +45,7 @@ fn outcome() -> impl Strategy<Value = Outcome<Reason>> {
         4 => Just(Outcome::Done),
         1 => Just(Outcome::Refused(Reason::No)),
         1 => Just(Outcome::NotDone(Reason::Later)),
+        1 => Just(Outcome::Blocked(Reason::Hopeless)),
         1 => Just(Outcome::Transient),
         1 => Just(Outcome::Unknown),
         2 => Just(Outcome::Closed),
@@ -70,6 +75,7 @@ fn act() -> impl Strategy<Value = Act> {
         Just(RepairAction::ResolveUndo),
         Just(RepairAction::RetryAsk),
         Just(RepairAction::Resolve),
+        Just(RepairAction::Settle),
     ];
     prop_oneof![
         8 => Just(Act::Cooperate),
@@ -79,6 +85,7 @@ fn act() -> impl Strategy<Value = Act> {
         }),
         1 => (named(), prop::option::of(person())).prop_map(|(step, by)| Act::Event(Event::Claimed { step, by })),
         1 => named().prop_map(|step| Act::Event(Event::Woken { step })),
+        1 => named().prop_map(|step| Act::Event(Event::Contradicted { step, reason: Reason::No })),
         1 => Just(Act::Event(Event::Cancel { reason: Reason::ChangedMind })),
         2 => (named(), person(), action).prop_map(|(step, by, action)| {
             Act::Event(Event::Repair { step, by, action, because: BECAUSE.to_owned() })
@@ -88,11 +95,16 @@ fn act() -> impl Strategy<Value = Act> {
         3 => prop_oneof![Just(MINUTE), Just(60 * MINUTE), Just(24 * 60 * MINUTE), 0..40 * 24 * 60 * MINUTE]
             .prop_map(Act::Pass),
         1 => any::<bool>().prop_map(Act::Stock),
+        1 => any::<bool>().prop_map(Act::Price),
     ]
 }
 
 /// The next event that everybody's good will would bring; none when the run rests for good.
 fn cooperation(toy: &Toy) -> Option<Event<Reason>> {
+    let contradicted = toy.run.incidents().find(|(_, i)| matches!(i.kind, IncidentKind::Contradicted(_)));
+    if let Some((_, incident)) = contradicted {
+        return Some(repair(&incident.step, RepairAction::Settle));
+    }
     toy.run.steps.iter().find_map(|(name, step)| {
         let answer = |outcome| {
             let key = step.key.clone().unwrap_or_default();
@@ -193,10 +205,15 @@ fn play(acts: Vec<Act>) {
                 toy.stock = stock;
                 continue;
             }
+            Act::Price(holds) => {
+                toy.refusing = (!holds).then_some("check price");
+                continue;
+            }
         };
         put(&mut toy, &definition, event);
     }
     toy.stock = true;
+    toy.refusing = None;
     let mut left = 100;
     while let Some(event) = cooperation(&toy) {
         put(&mut toy, &definition, event);

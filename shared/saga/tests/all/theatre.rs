@@ -66,6 +66,10 @@ impl Theatre {
             if self.release_held() {
                 continue;
             }
+            // A pivot that waits for a person would wait until an expiry; the repairer comes before that.
+            if self.toy.run.steps.values().any(|step| matches!(step.state, State::Stuck { .. })) {
+                return;
+            }
             match self.toy.run.next_wake() {
                 Some(at) => {
                     self.toy.now = self.toy.now.max(at);
@@ -215,6 +219,7 @@ impl Theatre {
         reply.map(|reply| match reply {
             Reply::Done(_) => Outcome::Done,
             Reply::Refused(Reason::Later) => Outcome::NotDone(Reason::Later),
+            Reply::Refused(Reason::Hopeless) => Outcome::Blocked(Reason::Hopeless),
             Reply::Refused(reason) => Outcome::Refused(reason),
             Reply::Unknown => Outcome::Unknown,
             Reply::NeverAsked => Outcome::NotDone(Reason::Later),
@@ -231,6 +236,8 @@ impl Theatre {
             Input::Declined(Reason::No)
         } else if self.is(Fault::NotDone, step) && attempt == 1 {
             Input::Declined(Reason::Later)
+        } else if self.is(Fault::Blocked, step) && attempt == 1 {
+            Input::Declined(Reason::Hopeless)
         } else if self.is(Fault::Unknown, step) && !self.happened {
             self.happened = true;
             Input::HandedOver

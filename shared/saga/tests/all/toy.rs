@@ -28,6 +28,7 @@ pub enum Reason {
     Fine,
     No,
     Later,
+    Hopeless,
     CannotUndo,
     ChangedMind,
 }
@@ -190,6 +191,13 @@ pub fn release(w: &mut Toy) -> Result<(), Fault> {
     w.local.push("release stock");
     Ok(())
 }
+fn price(w: &mut Toy) -> Result<Result<(), Reason>, Fault> {
+    if w.refusing == Some("check price") {
+        return Ok(Err(Reason::No));
+    }
+    w.local.push("check price");
+    Ok(Ok(()))
+}
 fn premium(w: &mut Toy) -> Result<Here<Reason>, Fault> {
     w.here("note premium")
 }
@@ -236,6 +244,7 @@ pub fn order() -> Result<Definition<Toy>, DefinitionError> {
         .within(days_3)
         .other_than("check order")
         .undo(void)
+        .check("check price", price)
         .point_of_no_return("charge", Party::Bank, ask)
         .if_unknown(query)
         .close_with(close)

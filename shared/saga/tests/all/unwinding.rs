@@ -28,11 +28,11 @@ fn branches_unwind_in_parallel_and_what_came_before_waits_for_both() {
     assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
     assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
     assert_eq!(undos(&mut toy), ["book carrier", "insure"]);
-    assert_eq!(toy.local, ["reserve stock", "note premium", "void", "drop premium"]);
+    assert_eq!(toy.local, ["reserve stock", "note premium", "check price", "void", "drop premium"]);
     assert_eq!(say(&mut toy, &definition, "insure", Outcome::Undone), Reaction::Moved);
     assert!(!toy.local.contains(&"release stock"), "the carrier still depends on it");
     assert_eq!(say(&mut toy, &definition, "book carrier", Outcome::Undone), Reaction::Moved);
-    assert_eq!(toy.local[4..], ["release stock", "void"]);
+    assert_eq!(toy.local[5..], ["release stock", "void"]);
     assert_eq!(toy.run.ending(), Some(&Ending::Withdrawn { reason: Reason::ChangedMind }));
 }
 

@@ -1,8 +1,8 @@
 //! What the partners answer: taken in when it fits what was asked, else refused, or heard without effect.
 
 use super::office::*;
-use contracts::{AskRefusal, AskRefused, DisbursementReport, DisbursementReported, Letter, Message, NotPosted};
-use domain::{CharterHash, Date};
+use contracts::{AskRefusal, AskRefused, DisbursementReport, DisbursementReported, Letter, Message};
+use domain::CharterHash;
 use organisation::RefusalKind;
 
 type Says = fn(&Office) -> Message;
@@ -59,8 +59,6 @@ fn what_goes_beyond_what_was_asked_is_refused() {
         ("period", "issue letter", |o| o.issued(1, forged(|l| l.period_months += 1)), "LETTER_HASH"),
         ("letter below", "issue letter", |o| o.issued(1, letter(1, AMOUNT - 1)), "LETTER_AMOUNT"),
         ("letter above", "issue letter", |o| o.issued(1, letter(1, AMOUNT + 1)), "LETTER_AMOUNT"),
-        ("paid less", "disburse", |o| o.posted(1, AMOUNT - 1), "RECEIPT_AMOUNT"),
-        ("paid more", "disburse", |o| o.posted(1, AMOUNT + 1), "RECEIPT_AMOUNT"),
     ];
     for (what, step, says, code) in rows {
         let mut office = asked(step);
@@ -88,6 +86,10 @@ fn the_bank_may_not_approve_more_than_the_guarantor_agreed_to() {
 fn an_answer_before_its_question_is_refused() {
     for (place, (step, _)) in STEPS.iter().enumerate() {
         for (later, says) in STEPS.iter().skip(place + 1) {
+            // Money that left unasked is for a person: contradictions.rs.
+            if *later == "disburse" {
+                continue;
+            }
             let mut office = asked(step);
             let message = says(&office);
             let refusal = refusal(office.hear(message));
@@ -113,7 +115,7 @@ fn an_answer_under_another_charter_or_to_nobody_is_refused() {
 
 #[test]
 fn an_answer_under_a_key_that_was_never_used_is_refused() {
-    for (step, says) in STEPS {
+    for (step, says) in STEPS.iter().filter(|(step, _)| *step != "disburse") {
         let mut office = asked(step);
         let message = rekeyed(says(&office), "never:1");
         check(&mut office, step, message, "ILLEGAL_TRANSITION");
@@ -178,48 +180,13 @@ fn an_ask_that_is_not_taken_up_refuses_its_step() {
 }
 
 #[test]
-fn a_pay_out_that_is_not_made_turns_back_and_one_that_is_unknown_waits() {
+fn a_pay_out_that_is_unknown_waits() {
     let mut office = asked("disburse");
     let message = report(&office, DisbursementReport::Unknown);
     assert!(office.tell(message).is_empty(), "asked about later, by the same key");
     assert_eq!(office.status(1), "DISBURSING");
     office.pass(1);
-    let message = report(&office, DisbursementReport::NotPosted { why: NotPosted::AmountDiffers });
-    office.tell(message);
-    assert_ne!(office.status(1), "DISBURSED");
-    assert_eq!(office.application(1).receipt, None);
-    assert_eq!(office.firm_row(1).live_loan, None);
-}
-
-#[test]
-fn a_pay_out_on_evidence_grown_old_is_ordered_again_under_the_next_key_once_the_first_is_closed() {
-    let mut office = asked("disburse");
-    office.at = office.at.plus_hours(9 * 24);
-    let stale = report(&office, DisbursementReport::NotPosted { why: NotPosted::MembershipStale });
-    assert!(matches!(office.tell(stale.clone())[..], [Message::CloseDisbursement(_)]));
-    let closed = report(&office, DisbursementReport::Closed);
-    let said = office.tell(closed.clone());
-    let [Message::Disburse(again)] = &said[..] else { panic!("{said:?}") };
-    assert_eq!(again.about.key, format!("disb:{}:2", id(1)));
-    assert_eq!(again.membership_verified_on, office.at.date());
-    // Old answers about the first key change nothing.
-    for old in [stale, closed] {
-        assert_eq!(office.tell(old), []);
-    }
-    let late = office.hear(office.posted(1, AMOUNT));
-    assert_eq!(refusal(late).code, "ILLEGAL_TRANSITION", "money under a closed key is nobody's answer");
-}
-
-#[test]
-fn a_pay_out_on_evidence_grown_old_is_not_ordered_again_for_who_is_no_member_any_more() {
-    let mut office = asked("disburse");
-    office.load("m-1", Date::constant(2019, 1, 1), Some(office.at.date()));
-    office.at = office.at.plus_hours(9 * 24);
-    let stale = report(&office, DisbursementReport::NotPosted { why: NotPosted::MembershipStale });
-    assert!(matches!(office.tell(stale)[..], [Message::CloseDisbursement(_)]));
-    let closed = report(&office, DisbursementReport::Closed);
-    assert!(matches!(office.tell(closed)[..], [Message::TerminateLoanContract(_)]));
-    assert_eq!(office.status(1), "COMPENSATING");
+    assert_eq!(office.status(1), "DISBURSING");
 }
 
 #[test]

@@ -368,12 +368,12 @@ impl Office {
     }
 }
 
-/// Why something is refused.
 /// An operator asks once more.
 pub fn retry_ask(because: &str) -> Repair {
     Repair { action: RepairAction::RetryAsk, because: because.into() }
 }
 
+/// Why something is refused.
 pub fn refusal(decided: Result<Outcome<Fact>, Stop>) -> Refusal {
     match decided {
         Err(Stop::Refused(refusal)) => refusal,
