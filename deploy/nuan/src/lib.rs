@@ -1,5 +1,5 @@
 //! The command `nuan`, one file per subcommand, and what its longer-running parts share with the integration tests: the
-//! [`broker`] and [`child`] processes.
+//! [`broker`] and [`child`] processes, and the [`tool`]s of others that they run.
 //!
 //! It holds no rule of the programme: those are in `domain` and in the cores.
 //!
@@ -18,6 +18,7 @@ mod keys;
 mod schedule;
 mod serve;
 mod timeline;
+pub mod tool;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

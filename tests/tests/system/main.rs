@@ -11,4 +11,5 @@ mod hostile;
 mod house;
 mod journey;
 mod journeys;
+mod rotel;
 mod traces;

@@ -1,6 +1,9 @@
 //! One saga as an operator sees it in a trace viewer: every step, every organisation, and nothing that hangs in the air.
 
-use crate::house::{House, Setup};
+use crate::{
+    house::{House, Setup},
+    rotel::{PrintedSpan, Rotel},
+};
 use std::{collections::BTreeSet, time::Duration};
 use telemetry::{
     SpanKind, names,
@@ -16,6 +19,11 @@ fn done(spans: &[ReceivedSpan], saga_id: &str) -> BTreeSet<String> {
     spans.filter_map(|span| span.text(names::SAGA_STEP).map(str::to_owned)).collect()
 }
 
+/// The steps of an origination.
+fn steps() -> BTreeSet<String> {
+    union_core::origination::definition().unwrap().steps().iter().map(|step| step.name.to_owned()).collect()
+}
+
 #[tokio::test]
 async fn the_spans_of_one_saga_name_every_step_and_hang_together_over_three_services() {
     let receiver = Receiver::start().await.unwrap();
@@ -25,8 +33,7 @@ async fn the_spans_of_one_saga_name_every_step_and_hang_together_over_three_serv
     house.idle().await;
     let saga_id = organisation::saga_id(&id);
 
-    let steps: BTreeSet<String> =
-        union_core::origination::definition().unwrap().steps().iter().map(|step| step.name.to_owned()).collect();
+    let steps = steps();
     let whole = |spans: &[ReceivedSpan]| done(spans, &saga_id).is_superset(&steps) && dangling(spans).is_empty();
     let spans = match receiver.until(PATIENCE, whole).await {
         Ok(spans) => spans,
@@ -48,6 +55,43 @@ async fn the_spans_of_one_saga_name_every_step_and_hang_together_over_three_serv
         let parent = consumer.parent.unwrap();
         let producer = of_saga.iter().find(|span| span.context.span_id == parent).unwrap();
         assert_eq!(producer.kind, Some(SpanKind::Producer), "{} under {}", consumer.name, producer.name);
+        assert_ne!(producer.service, consumer.service);
+    }
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_collector_that_is_not_ours_is_sent_every_step_of_three_services_in_one_trace() {
+    let rotel = Rotel::start();
+    let house = House::with(Setup { otlp_endpoint: Some(rotel.endpoint()), ..Setup::default() }).await;
+    let id = house.file(1, 20_000_000, 0).await.unwrap();
+    house.union.until(&format!("application/{id}"), "DISBURSED").await;
+    house.idle().await;
+    let saga_id = organisation::saga_id(&id);
+    let of_saga = |spans: &[PrintedSpan]| -> Vec<PrintedSpan> {
+        spans.iter().filter(|span| span.attributes.get(names::SAGA_ID) == Some(&saga_id)).cloned().collect()
+    };
+    // Once no span waits for its parent and every step is done, nothing is missing.
+    let whole = |spans: &[PrintedSpan]| {
+        let spans = of_saga(spans);
+        let ids: BTreeSet<&str> = spans.iter().map(|span| span.span_id.as_str()).collect();
+        let done = |span: &&PrintedSpan| span.attributes.get(names::SAGA_EVENT).is_some_and(|event| event == "done");
+        let done: BTreeSet<_> =
+            spans.iter().filter(done).map(|span| span.attributes[names::SAGA_STEP].clone()).collect();
+        done.is_superset(&steps()) && spans.iter().all(|span| span.parent.is_empty() || ids.contains(&*span.parent))
+    };
+    let spans = of_saga(&rotel.until(PATIENCE, whole).await);
+
+    let services: BTreeSet<&str> = spans.iter().map(|span| span.service.as_str()).collect();
+    assert_eq!(services, BTreeSet::from(["nuan-bank", "nuan-guarantor", "nuan-union"]));
+    let traces: BTreeSet<&str> = spans.iter().map(|span| span.trace_id.as_str()).collect();
+    assert_eq!(traces.len(), 1, "{traces:?}");
+    assert!(traces.iter().all(|trace| trace.len() == 32), "{traces:?}");
+    let consumers: Vec<_> = spans.iter().filter(|span| span.kind == "SPAN_KIND_CONSUMER").collect();
+    assert!(!consumers.is_empty());
+    for consumer in consumers {
+        let producer = spans.iter().find(|span| span.span_id == consumer.parent).unwrap();
+        assert_eq!(producer.kind, "SPAN_KIND_PRODUCER", "{} under {}", consumer.name, producer.name);
         assert_ne!(producer.service, consumer.service);
     }
     house.close().await;

