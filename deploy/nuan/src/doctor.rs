@@ -14,8 +14,7 @@ use domain::{Calendar, Moment, time::Date};
 use party::config::{ConfigError, read_secret};
 
 use crate::Failure;
-use crate::broker::NATS_SERVER;
-use crate::tool::wheel;
+use tools::tool::{NATS_SERVER, wheel};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
