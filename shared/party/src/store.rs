@@ -9,6 +9,10 @@ pub mod read;
 mod sql;
 mod sqlite;
 pub mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use postgres::{create_database, drop_database};
 
 use domain::Party;
 use rand::RngCore;
@@ -188,6 +192,30 @@ enum Backend {
     Postgres(postgres::Writing),
 }
 
+impl Backend {
+    async fn connect(location: &Location) -> Result<(Self, read::Readers), StoreError> {
+        Ok(match location {
+            Location::File(path) => {
+                let writing = sqlite::Writing::connect(path).await?;
+                let readers = read::Readers::sqlite(writing.readers());
+                (Backend::Sqlite(writing), readers)
+            }
+            Location::Server(url) => {
+                let writing = postgres::Writing::connect(url).await?;
+                let readers = read::Readers::postgres(writing.readers());
+                (Backend::Postgres(writing), readers)
+            }
+        })
+    }
+
+    async fn migrate(&mut self, history: &[&[Change]], to: usize) -> Result<(), StoreError> {
+        match self {
+            Backend::Sqlite(writing) => writing.migrate(history, to).await,
+            Backend::Postgres(writing) => writing.migrate(history, to).await,
+        }
+    }
+}
+
 /// What the first statement of a commit checks and writes.
 struct Fence<'a> {
     epoch: i64,
@@ -267,18 +295,8 @@ impl Store {
     /// # Errors
     /// It cannot be opened, or was written by another schema.
     pub async fn open(location: impl Into<Location>) -> Result<(Store, Tip), StoreError> {
-        let (backend, readers) = match location.into() {
-            Location::File(path) => {
-                let writing = sqlite::Writing::open(&path).await?;
-                let readers = read::Readers::sqlite(writing.readers());
-                (Backend::Sqlite(writing), readers)
-            }
-            Location::Server(url) => {
-                let writing = postgres::Writing::open(&url).await?;
-                let readers = read::Readers::postgres(writing.readers());
-                (Backend::Postgres(writing), readers)
-            }
-        };
+        let (mut backend, readers) = Backend::connect(&location.into()).await?;
+        backend.migrate(HISTORY, HISTORY.len()).await?;
         let mut holder = [0_u8; 16];
         rand::rng().fill_bytes(&mut holder);
         let mut store = Store { backend, readers, epoch: 0, holder: hex::encode(holder) };
@@ -508,10 +526,10 @@ pub(crate) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The versions of this history that a database of version `found` has not seen.
-fn versions_after(found: i64, history: &[&[Change]]) -> Result<RangeInclusive<usize>, StoreError> {
+/// The versions up to this one that a database of version `found` has not seen.
+fn versions_after(found: i64, to: usize) -> Result<RangeInclusive<usize>, StoreError> {
     match usize::try_from(found) {
-        Ok(seen) if seen <= history.len() => Ok(seen + 1..=history.len()),
+        Ok(seen) if seen <= to => Ok(seen + 1..=to),
         _ => Err(StoreError::Schema { found }),
     }
 }
