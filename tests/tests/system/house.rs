@@ -1,7 +1,7 @@
 //! The house that the tests live in: broker, three organisations, and hands to operate them.
 
 use domain::{Amount, ApplicationId, Charters, Date, Fen, Moment, Party, Uscc, schedule::Method};
-use nuan::{broker::Broker, cluster};
+use nuan::{broker::Broker, cluster, databases::Databases};
 use organisation::{Actor, Organisation, Person};
 use party::{
     config::Config,
@@ -16,6 +16,7 @@ use std::{
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use tools::postgres::Server;
 use union_core::command::{Form, MemberEntry};
 
 /// How long anything may take that has no reason to wait.
@@ -128,6 +129,8 @@ pub struct House {
     pub broker: Broker,
     pub files: BTreeMap<Party, PathBuf>,
     pub setup: Setup,
+    /// The three databases' server; none: SQLite.
+    pub postgres: Option<Server>,
     _folder: tempfile::TempDir,
 }
 
@@ -143,6 +146,8 @@ pub struct Setup {
     pub otlp_endpoint: Option<String>,
     /// The bank's core-banking system; none: its own ledger.
     pub core_banking_url: Option<String>,
+    /// The three databases are on a PostgreSQL server of this house's own.
+    pub on_postgres: bool,
 }
 
 impl Default for Setup {
@@ -175,7 +180,13 @@ impl Setup {
             deposit_fen: 900_000_000,
             otlp_endpoint: None,
             core_banking_url: None,
+            on_postgres: false,
         }
+    }
+
+    /// On a PostgreSQL server of its own.
+    pub fn on_postgres(self) -> Self {
+        Setup { on_postgres: true, ..self }
     }
 
     /// A person decides what this role of the guarantor owes.
@@ -199,7 +210,13 @@ impl House {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let broker = Broker::start(&folder.path().join("broker")).unwrap();
+        let postgres = setup.on_postgres.then(|| Server::start().unwrap());
+        let databases = match &postgres {
+            Some(server) => Databases::create(&server.url("postgres").into()).await.unwrap().urls(),
+            None => BTreeMap::new(),
+        };
         let options = cluster::Options {
+            databases,
             driven_from: Some(Moment::start_of(first_day()).plus_hours(9)),
             otlp_endpoint: setup.otlp_endpoint.clone(),
             core_banking_url: setup.core_banking_url.clone(),
@@ -212,7 +229,7 @@ impl House {
             Running::start(setup.bank.clone(), &files[&Party::Bank]),
         );
         let deposit_fen = Fen::new(setup.deposit_fen);
-        let house = House { union, guarantor, bank, broker, files, setup, _folder: folder };
+        let house = House { union, guarantor, bank, broker, files, setup, postgres, _folder: folder };
         let operator = ["operator"];
         house.union.tell("op", &operator, union_core::Command::OpenBooks { deposit_fen }).await.unwrap();
         house.bank.tell("op", &operator, bank_core::Command::OpenBooks { deposit_fen }).await.unwrap();

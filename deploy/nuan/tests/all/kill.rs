@@ -11,9 +11,12 @@ use domain::{CardNumber, Date, Moment, Party, ResidentId, Uscc};
 use nuan::api::Api;
 use nuan::broker::Broker;
 use nuan::cluster::{self, Options, Service};
+use nuan::databases::Databases;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tools::postgres::Server;
 
 const FIRMS: u32 = 36;
 const CLIENTS: u32 = 3;
@@ -28,7 +31,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn start(folder: &Path, broker: &Broker) -> Self {
+    fn start(folder: &Path, broker: &Broker, databases: BTreeMap<Party, SecretString>) -> Self {
         let decided_by_rule = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect();
         let options = Options {
             driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
@@ -49,6 +52,7 @@ impl Cluster {
                     ]),
                 ),
             ]),
+            databases,
             ..Options::default()
         };
         let files = cluster::prepare(folder, broker, &options).unwrap();
@@ -129,9 +133,20 @@ async fn file(client: &reqwest::Client, home: &Path, token: &str, n: u32) -> Str
 
 /// Kills the party's service three times while applications are under way.
 async fn survives(victim: Party) {
+    survives_with(victim, BTreeMap::new()).await;
+}
+
+/// The same on PostgreSQL.
+async fn survives_on_postgres(victim: Party) {
+    let server = Server::shared().unwrap();
+    let databases = Databases::create(&server.url("postgres").into()).await.unwrap();
+    survives_with(victim, databases.urls()).await;
+}
+
+async fn survives_with(victim: Party, databases: BTreeMap<Party, SecretString>) {
     let folder = tempfile::tempdir().unwrap();
     let broker = Broker::start(&folder.path().join("broker")).unwrap();
-    let mut cluster = Cluster::start(folder.path(), &broker);
+    let mut cluster = Cluster::start(folder.path(), &broker, databases);
     let token = cluster.set_up().await;
     let next = Arc::new(AtomicU32::new(0));
     let filed = Arc::new(AtomicU32::new(0));
@@ -215,6 +230,21 @@ async fn guarantor_killed_in_mid_run_guarantees_each_loan_once() {
 #[tokio::test]
 async fn bank_killed_in_mid_run_pays_each_loan_out_once() {
     survives(Party::Bank).await;
+}
+
+#[tokio::test]
+async fn union_on_postgres_killed_in_mid_run_loses_no_application_and_takes_none_twice() {
+    survives_on_postgres(Party::Union).await;
+}
+
+#[tokio::test]
+async fn guarantor_on_postgres_killed_in_mid_run_guarantees_each_loan_once() {
+    survives_on_postgres(Party::Guarantor).await;
+}
+
+#[tokio::test]
+async fn bank_on_postgres_killed_in_mid_run_pays_each_loan_out_once() {
+    survives_on_postgres(Party::Bank).await;
 }
 
 fn member(n: u32) -> Value {
