@@ -1,11 +1,12 @@
 //! The house that the tests live in: broker, three organisations, and hands to operate them.
 
-use domain::{Amount, ApplicationId, Charters, Date, Fen, Moment, Party, Uscc, schedule::Method};
-use nuan::{broker::Broker, cluster};
+use channel::{Resolution, TwoPersons};
+use domain::{Amount, ApplicationId, Charters, Date, Fen, Moment, Party, schedule::Method};
+use nuan::{broker::Broker, cluster, firms};
 use organisation::{Actor, Organisation, Person};
 use party::{
     config::Config,
-    handle::{CommandWork, Handle, Idempotency, Reply, Until},
+    handle::{CommandWork, Handle, Idempotency, Maintenance, Reply, Retried, Until},
 };
 use serde_json::Value;
 use std::{
@@ -120,6 +121,31 @@ impl<O: Organisation> Running<O> {
     pub async fn balance(&self, code: &str) -> i64 {
         let all = self.handle.readers.balances(code).await.unwrap();
         all.iter().map(|balance| balance.balance_fen).sum()
+    }
+
+    /// Waits until so many channels are frozen here.
+    pub async fn until_frozen(&self, channels: usize) {
+        let mut backlog = self.handle.backlog.clone();
+        let frozen = backlog.wait_for(|backlog| backlog.frozen == channels);
+        tokio::time::timeout(PATIENCE, frozen).await.unwrap().unwrap();
+    }
+
+    /// Two persons end the freeze of the channel to `partner` so.
+    pub async fn unfreeze(&self, partner: Party, resolution: Resolution) {
+        let (reply, answer) = oneshot::channel();
+        let persons = TwoPersons::new("person:a", "person:b").unwrap();
+        let because = "电话核对一致".into();
+        let order = Maintenance::Unfreeze { partner, resolution, persons, because, reply };
+        self.handle.maintenance.send(order).await.unwrap();
+        assert_eq!(tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap(), Ok(()));
+    }
+
+    /// An operator has the input decided again that was parked at this position.
+    pub async fn retry(&self, position: u64) -> Retried {
+        let (reply, answer) = oneshot::channel();
+        let order = Maintenance::Retry { position, because: "通道已恢复".into(), reply };
+        self.handle.maintenance.send(order).await.unwrap();
+        tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap()
     }
 
     /// Waits until nothing is under way here.
@@ -297,25 +323,12 @@ pub fn member(n: u32) -> String {
     format!("member-{n}")
 }
 
-/// The code of the `n`-th firm of the tests, with its check characters.
-pub fn uscc(n: u32) -> Uscc {
-    for organisation_check in "0123456789X".chars() {
-        for check in "0123456789ABCDEFGHJKLMNPQRTUWXY".chars() {
-            let text = format!("91119900X{n:07}{organisation_check}{check}");
-            if let Ok(uscc) = Uscc::parse(&text) {
-                return uscc;
-            }
-        }
-    }
-    panic!("no check characters fit")
-}
-
 pub fn form(n: u32, amount_fen: i64, debt_fen: i64) -> Form {
     Form {
         intake_channel: "APP".into(),
         firm: contracts::Firm {
             enterprise_name: format!("北京样例{n:04}号有限公司"),
-            uscc: uscc(n),
+            uscc: firms::uscc(n).unwrap(),
             industry_code: "I65".into(),
             district: "海淀".into(),
             registered_on: Date::constant(2015, 1, 28),
