@@ -98,6 +98,16 @@ fn signed(w: &mut Origination, answer: &LoanContractSigned) -> Result<Outcome<Re
 }
 
 fn reported(w: &mut Origination, answer: &DisbursementReported) -> Result<Outcome<Reason>, Stop> {
+    if let Some(receipt) = &w.application()?.receipt
+        && matches!(answer.report, DisbursementReport::NotPosted { .. } | DisbursementReport::Closed)
+    {
+        // Both are signed, and money is between them: a person has to ask the bank.
+        let key = &answer.about.key;
+        return Err(Stop::Illegal(format!(
+            "the bank reported posting {} and now none under {key}",
+            receipt.posting_no
+        )));
+    }
     Ok(match &answer.report {
         DisbursementReport::Posted { receipt } => {
             let application = w.application()?;

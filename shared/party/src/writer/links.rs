@@ -50,6 +50,8 @@ struct Link {
 pub(super) struct Taken {
     /// Messages by sequence number, read or not readable.
     pub messages: Vec<(u64, Result<Received, Unreadable>)>,
+    /// Messages up to here were in custody before the database was set back to an older copy.
+    pub known_before: u64,
     /// Evidence or a freeze has to be committed.
     pub must_commit: bool,
     /// It brings messages, and a partner has not shown its heads yet: to be taken later. What it causes could not be said.
@@ -185,6 +187,7 @@ impl Links {
         if frame.preamble().is_numbered() && !open_for_all {
             return Ok(Taken { too_early: true, ..Taken::default() });
         }
+        let known_before = link.channel.heads().excused_seq;
         let needs = link.channel.needs(&frame);
         let known = Known {
             inbound: hash_at(store, Direction::In, from, needs.inbound_seq, &link.ring, (from, self.own)).await?,
@@ -199,7 +202,7 @@ impl Links {
                 let messages: Vec<_> =
                     frame.messages().skip(skip).map(|(seq, message, _)| (seq, self.read(from, seq, message))).collect();
                 self.metrics.messages_taken.inc_by(u64::try_from(messages.len()).unwrap_or_default());
-                Ok(Taken { messages, must_commit: true, ..Taken::default() })
+                Ok(Taken { messages, known_before, must_commit: true, ..Taken::default() })
             }
             Verdict::Froze(freeze) => {
                 tracing::error!(partner = %from, %freeze, "the channel is frozen: two persons have to decide");

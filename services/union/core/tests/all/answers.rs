@@ -3,7 +3,7 @@
 use super::office::*;
 use contracts::{AskRefusal, AskRefused, DisbursementReport, DisbursementReported, Letter, Message, NotPosted};
 use domain::CharterHash;
-use organisation::RefusalKind;
+use organisation::{RefusalKind, Stop};
 
 type Says = fn(&Office) -> Message;
 
@@ -189,6 +189,19 @@ fn a_pay_out_that_is_not_made_turns_back_and_one_that_is_unknown_waits() {
     assert_ne!(office.status(1), "DISBURSED");
     assert_eq!(office.application(1).receipt, None);
     assert_eq!(office.firm_row(1).live_loan, None);
+}
+
+#[test]
+fn a_pay_out_that_was_reported_and_is_denied_stands_still_for_a_person() {
+    for denied in [DisbursementReport::NotPosted { why: NotPosted::NoContract }, DisbursementReport::Closed] {
+        let mut office = asked("disburse");
+        office.tell(office.posted(1, AMOUNT));
+        let rows = rows_of(&office);
+        let message = report(&office, denied);
+        let stop = office.hear(message).unwrap_err();
+        assert!(matches!(&stop, Stop::Illegal(why) if why.contains("reported posting")), "{stop:?}");
+        assert_eq!(rows_of(&office), rows);
+    }
 }
 
 #[test]
