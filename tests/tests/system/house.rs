@@ -153,6 +153,8 @@ pub struct Setup {
     pub otlp_endpoint: Option<String>,
     /// The bank's core-banking system; none: its own ledger.
     pub core_banking_url: Option<String>,
+    /// How long the bank waits for its answers, ms; none: as long as it does by default.
+    pub core_banking_timeout_ms: Option<u32>,
 }
 
 impl Default for Setup {
@@ -185,6 +187,7 @@ impl Setup {
             deposit_fen: 900_000_000,
             otlp_endpoint: None,
             core_banking_url: None,
+            core_banking_timeout_ms: None,
         }
     }
 
@@ -213,6 +216,7 @@ impl House {
             driven_from: Some(Moment::start_of(first_day()).plus_hours(9)),
             otlp_endpoint: setup.otlp_endpoint.clone(),
             core_banking_url: setup.core_banking_url.clone(),
+            core_banking_timeout_ms: setup.core_banking_timeout_ms,
             ..cluster::Options::default()
         };
         let files = cluster::prepare(folder.path(), &broker, &options).unwrap();
@@ -332,10 +336,10 @@ pub fn form(n: u32, amount_fen: i64, debt_fen: i64) -> Form {
         },
         licence_valid_to: None,
         legal_rep_age: 40,
+        legal_rep_age_at_maturity: 41,
         in_beijing: true,
         member: member(n),
         vault_token: format!("token-{n}"),
         credit_query_consent: "2018-1".into(),
-        legal_rep_age_at_maturity: 41,
     }
 }
