@@ -5,3 +5,5 @@
 mod broker;
 #[path = "all/kill.rs"]
 mod kill;
+#[path = "all/replicas.rs"]
+mod replicas;

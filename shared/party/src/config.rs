@@ -29,6 +29,9 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// Where HTTP listens.
     pub http_listen: SocketAddr,
+    /// Where other replicas reach this one, `http://host:port`; none: the address that HTTP listens on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_advertise: Option<String>,
     /// URL of the organisation's NATS server.
     pub nats_url: String,
     /// Seed of the application's NATS user.

@@ -154,6 +154,20 @@ pub struct Handle<O: Organisation> {
     pub ready: watch::Receiver<bool>,
     /// How many inputs wait and how many messages are not receipted: zero when idle.
     pub backlog: watch::Receiver<Backlog>,
+    /// Whether this process writes.
+    pub role: watch::Receiver<Role>,
+}
+
+/// What a process of an organisation does among its replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It decides and commits.
+    Writer,
+    /// It reads, forwards what it is told, and takes over when the writer is gone.
+    StandBy {
+        /// Where the writer answers, as far as that is known.
+        writer: Option<String>,
+    },
 }
 
 /// What is still under way in this organisation.
@@ -183,6 +197,7 @@ impl<O: Organisation> Clone for Handle<O> {
             metrics: self.metrics.clone(),
             ready: self.ready.clone(),
             backlog: self.backlog.clone(),
+            role: self.role.clone(),
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Metrics {
     pub unreceipted: Gauge,
     /// Spans dropped because their queue was full.
     pub spans_dropped: Gauge,
+    /// 1: it writes; 0: it stands by.
+    pub is_writer: Gauge,
 }
 
 impl Default for Metrics {
@@ -80,6 +82,7 @@ impl Default for Metrics {
         let channels_frozen = gauge("channels_frozen", "Channels that are frozen");
         let unreceipted = gauge("messages_unreceipted", "Messages that were sent and not receipted");
         let spans_dropped = gauge("spans_dropped", "Spans dropped because their queue was full");
+        let is_writer = gauge("role_writer", "1: this process writes; 0: it stands by");
         Metrics {
             registry: Mutex::new(registry),
             inputs,
@@ -100,6 +103,7 @@ impl Default for Metrics {
             channels_frozen,
             unreceipted,
             spans_dropped,
+            is_writer,
         }
     }
 }

@@ -6,25 +6,30 @@
 use crate::{
     clock::BusinessClock,
     config::{BusinessTime, Config, ConfigError, read_vault_key},
-    handle::{Changes, Handle},
+    handle::{Backlog, Changes, Handle, Role},
     keys::{KeyFileError, read_signing_key},
     metrics::Metrics,
-    nats::{self, ConnectFailed},
+    nats::{self, ConnectFailed, Incoming},
     pairing::{Pairing, PairingError},
     ports,
+    replica::{Replica, is_passing},
+    spans::Exporter,
     store::{
-        Batch, Store, StoreError,
+        Batch, Store, StoreError, Tip,
         tables::{TOKEN, Value},
     },
     vault::Vault,
-    writer::{Queues, Writer, WriterError},
+    writer::{Queues, Signals, Writer, WriterError},
 };
-use domain::{Charter, CharterError, Charters, Moment};
-use organisation::Organisation;
+use domain::{ApplicationId, Charter, CharterError, Charters, Moment};
+use organisation::{Organisation, PortAnswer};
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 use std::{io::Write as _, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Frames that may wait for the writer.
@@ -122,77 +127,65 @@ pub async fn run<O: Organisation>(
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| RunError::Write { path: config.data_dir.clone(), source })?;
 
-    let (mut store, tip) = Store::open(config.database()).await?;
-    ensure_operator(&mut store, &tip, config).await?;
-    let clock = match config.business_time {
-        BusinessTime::System => BusinessClock::system(),
-        // A driven clock goes on where the journal stopped.
-        BusinessTime::Driven(start) => BusinessClock::driven(start.max(Moment::from_millis(tip.at))),
+    let metrics = Arc::new(Metrics::default());
+    let mut store = Store::connect(config.database()).await?;
+    let readers = store.readers();
+    let listen = |source| RunError::Listen { address: config.http_listen, source };
+    let listener = TcpListener::bind(config.http_listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let replica = Replica {
+        location: config.database(),
+        address: config.http_advertise.clone().unwrap_or_else(|| format!("http://{address}")),
+        role: watch::channel(Role::StandBy { writer: None }).0,
+        metrics: &metrics,
     };
+    let mut seat = replica.try_to_write(&mut store).await?;
+    if let Some(tip) = &seat {
+        ensure_operator(&mut store, tip, config).await?;
+    }
 
     let (app_seed, admin_seed) = config.nats_seeds();
     let inbox = format!("_INBOX_{}", O::PARTY);
     let client = nats::connect(&config.nats_url, app_seed, &format!("{} app", O::PARTY), &inbox).await?;
     let admin = nats::connect(&config.nats_url, admin_seed, &format!("{} provisioner", O::PARTY), &inbox).await?;
 
-    let metrics = Arc::new(Metrics::default());
     let (spans, spans_guard) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_deref());
     let stop = shutdown.child_token();
-    let mut tasks = tokio::task::JoinSet::new();
-
     let (frames_in, frames) = mpsc::channel(FRAME_QUEUE);
-    let mut publishers = std::collections::BTreeMap::new();
-    for partner in pairing.partners(O::PARTY) {
-        let (out, queue) = mpsc::channel(PUBLISH_QUEUE);
-        publishers.insert(partner, out);
-        tasks.spawn(nats::publish(client.clone(), O::PARTY, partner, queue, Arc::clone(&metrics)));
-        tasks.spawn(nats::take(client.clone(), admin.clone(), O::PARTY, partner, frames_in.clone(), stop.clone()));
-    }
-    drop(frames_in);
-
     let (commands, command_queue) = mpsc::channel(config.command_queue);
     let (port_answers, port_queue) = mpsc::channel(FRAME_QUEUE);
     let (maintenance, maintenance_queue) = mpsc::channel(16);
-    let orders = config.core_banking_url.clone().map(|url| {
-        let (out, queue) = mpsc::channel(FRAME_QUEUE);
-        tasks.spawn(ports::carry_out(url, queue, port_answers.clone(), stop.clone()));
-        out
-    });
-    let changes = Arc::new(Changes::default());
-    let queues = Queues { frames, commands: command_queue, ports: port_queue, maintenance: maintenance_queue };
-    let readers = store.readers();
-    let writer = Writer::start(
-        organisation,
-        store,
-        tip,
-        queues,
-        publishers,
-        orders,
+    let mut queues = Queues { frames, commands: command_queue, ports: port_queue, maintenance: maintenance_queue };
+    let turn = Turn {
+        organisation: Arc::new(organisation),
         config,
-        &pairing,
-        key,
-        clock.clone(),
-        Arc::clone(&changes),
-        Arc::clone(&metrics),
+        pairing,
+        client,
+        admin,
+        frames: frames_in,
+        ports: port_answers.clone(),
+        clock: match config.business_time {
+            BusinessTime::System => BusinessClock::system(),
+            BusinessTime::Driven(start) => BusinessClock::driven(start),
+        },
+        changes: Arc::new(Changes::default()),
+        metrics: Arc::clone(&metrics),
         spans,
-    )
-    .await?;
+        ready: watch::channel(false).0,
+        backlog: watch::channel(Backlog::default()).0,
+    };
     let handle = Handle {
         commands,
         ports: port_answers,
         maintenance,
-        readers,
-        changes,
-        clock,
-        metrics,
-        ready: writer.ready(),
-        backlog: writer.backlog(),
+        readers: readers.clone(),
+        changes: Arc::clone(&turn.changes),
+        clock: turn.clock.clone(),
+        metrics: Arc::clone(&metrics),
+        ready: turn.ready.subscribe(),
+        backlog: turn.backlog.subscribe(),
+        role: replica.role.subscribe(),
     };
-
-    let listener = TcpListener::bind(config.http_listen)
-        .await
-        .map_err(|source| RunError::Listen { address: config.http_listen, source })?;
-    let address = listener.local_addr().map_err(|source| RunError::Listen { address: config.http_listen, source })?;
     let app = app(handle, vault);
     let serving = stop.clone();
     let http = tokio::spawn(async move {
@@ -204,23 +197,120 @@ pub async fn run<O: Organisation>(
     write_file(&file, address.to_string().as_bytes(), false)?;
     tracing::info!(party = %O::PARTY, %address, "serving");
 
-    // The writer outlives HTTP: what was accepted is decided, committed and answered before it stops.
-    let result = writer.run(stop.clone()).await;
+    let result = loop {
+        let tip = match seat.take() {
+            Some(tip) => tip,
+            None => match replica.stand_by(&mut store, &mut queues, &stop).await {
+                Ok(Some(tip)) => tip,
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error.into()),
+            },
+        };
+        let ended = turn.write(&mut store, tip, &mut queues, &stop).await;
+        turn.ready.send_replace(false);
+        match ended {
+            Err(RunError::Writer(WriterError::Store(error)) | RunError::Store(error))
+                if replica.takes_turns() && is_passing(&error) =>
+            {
+                tracing::warn!(%error, "writes no more, and stands by");
+                replica.is(Role::StandBy { writer: None });
+            }
+            ended => break ended,
+        }
+    };
     stop.cancel();
     // Long polls end with their connections; nobody waits for them longer than this.
     let _ = tokio::time::timeout(Duration::from_secs(5), http).await;
-    tasks.abort_all();
-    while tasks.join_next().await.is_some() {}
+    readers.close().await;
+    store.close().await;
     if let Some(guard) = spans_guard {
         // Blocking is right here: nothing else runs any more, and it is bounded.
         guard.shutdown(Duration::from_secs(2));
     }
     let _ = std::fs::remove_file(&file);
-    Ok(result?)
+    result
+}
+
+/// What a process needs for a turn as the writer.
+struct Turn<'a, O: Organisation> {
+    organisation: Arc<O>,
+    config: &'a Config,
+    pairing: Pairing,
+    client: async_nats::Client,
+    admin: async_nats::Client,
+    frames: mpsc::Sender<Incoming>,
+    ports: mpsc::Sender<(ApplicationId, PortAnswer)>,
+    clock: BusinessClock,
+    changes: Arc<Changes>,
+    metrics: Arc<Metrics>,
+    spans: Exporter,
+    ready: watch::Sender<bool>,
+    backlog: watch::Sender<Backlog>,
+}
+
+impl<O: Organisation> Turn<'_, O> {
+    /// Writes until it is asked to stop, or until another process has taken over.
+    async fn write(
+        &self,
+        store: &mut Store,
+        tip: Tip,
+        queues: &mut Queues<O>,
+        stop: &CancellationToken,
+    ) -> Result<(), RunError> {
+        ensure_operator(store, &tip, self.config).await?;
+        if self.clock.is_driven() {
+            // It goes on where the journal stopped; one that stands later already goes on there.
+            let _ = self.clock.drive(Moment::from_millis(tip.at));
+        }
+        // They end with this turn, however it ends.
+        let mut tasks = tokio::task::JoinSet::new();
+        let lost = CancellationToken::new();
+        if let Some(lease) = store.lease() {
+            let lost = lost.clone();
+            tasks.spawn(async move {
+                lease.keep().await;
+                lost.cancel();
+            });
+        }
+        let mut publishers = std::collections::BTreeMap::new();
+        for partner in self.pairing.partners(O::PARTY) {
+            let (out, queue) = mpsc::channel(PUBLISH_QUEUE);
+            publishers.insert(partner, out);
+            let (client, admin) = (self.client.clone(), self.admin.clone());
+            tasks.spawn(nats::publish(client.clone(), O::PARTY, partner, queue, Arc::clone(&self.metrics)));
+            tasks.spawn(nats::take(client, admin, O::PARTY, partner, self.frames.clone(), stop.clone()));
+        }
+        let orders = self.config.core_banking_url.clone().map(|url| {
+            let (out, queue) = mpsc::channel(FRAME_QUEUE);
+            tasks.spawn(ports::carry_out(url, queue, self.ports.clone(), stop.clone()));
+            out
+        });
+        let writer = Writer::start(
+            Arc::clone(&self.organisation),
+            store,
+            tip,
+            queues,
+            publishers,
+            orders,
+            self.config,
+            &self.pairing,
+            read_signing_key(&self.config.signing_key_file, O::PARTY)?,
+            self.clock.clone(),
+            Arc::clone(&self.changes),
+            Arc::clone(&self.metrics),
+            self.spans.clone(),
+            Signals { ready: self.ready.clone(), backlog: self.backlog.clone(), lost },
+        )
+        .await?;
+        // The writer outlives HTTP: what was accepted is decided, committed and answered before it stops.
+        let ended = writer.run(stop.clone()).await;
+        tasks.shutdown().await;
+        Ok(ended?)
+    }
 }
 
 /// At the first start: an account for the first operator, its token in a file that nobody else may read.
-async fn ensure_operator(store: &mut Store, tip: &crate::store::Tip, config: &Config) -> Result<(), RunError> {
+async fn ensure_operator(store: &mut Store, tip: &Tip, config: &Config) -> Result<(), RunError> {
     if config.operator_token_file.exists() {
         // The file may have been given, or the database replaced: either way this token is the operator's.
         let token = crate::config::read_secret(&config.operator_token_file)?;
@@ -233,7 +323,7 @@ async fn ensure_operator(store: &mut Store, tip: &crate::store::Tip, config: &Co
     put_operator(store, tip, &token).await
 }
 
-async fn put_operator(store: &mut Store, tip: &crate::store::Tip, token: &str) -> Result<(), RunError> {
+async fn put_operator(store: &mut Store, tip: &Tip, token: &str) -> Result<(), RunError> {
     let mut batch = Batch::default();
     let hash = Sha256::digest(token.as_bytes()).to_vec();
     batch.put(&TOKEN, [Value::Blob(hash), "operator".into(), "person:operator".into(), "operator auditor".into()]);

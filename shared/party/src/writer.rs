@@ -72,12 +72,23 @@ pub enum WriterError {
     Defect(String),
 }
 
+/// What the writer tells those around it, and what they tell it.
+#[derive(Clone, Debug)]
+pub struct Signals {
+    /// Whether people may be let in.
+    pub ready: watch::Sender<bool>,
+    /// What is under way.
+    pub backlog: watch::Sender<Backlog>,
+    /// Another writer has taken over.
+    pub lost: CancellationToken,
+}
+
 /// The one writer of an organisation.
-pub struct Writer<O: Organisation> {
-    organisation: O,
-    store: Store,
+pub struct Writer<'q, O: Organisation> {
+    organisation: Arc<O>,
+    store: &'q mut Store,
     tip: Tip,
-    queues: Queues<O>,
+    queues: &'q mut Queues<O>,
     /// Frames that came before every partner had shown its heads.
     early: VecDeque<Incoming>,
     links: Links,
@@ -92,8 +103,7 @@ pub struct Writer<O: Organisation> {
     spans: Exporter,
     batch_inputs: usize,
     started: Instant,
-    ready: watch::Sender<bool>,
-    backlog: watch::Sender<Backlog>,
+    signals: Signals,
 }
 
 /// What one round took from the queues.
@@ -111,17 +121,17 @@ struct Round<O: Organisation> {
     unfrozen: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
-impl<O: Organisation> Writer<O> {
+impl<'q, O: Organisation> Writer<'q, O> {
     /// Brings the writer up: reads what stands still, greets the partners, journals the start.
     ///
     /// # Errors
     /// The database cannot be read or written.
     #[allow(clippy::too_many_arguments, reason = "the parts of one service, put together in one place")]
     pub async fn start(
-        organisation: O,
-        mut store: Store,
+        organisation: Arc<O>,
+        store: &'q mut Store,
         tip: Tip,
-        queues: Queues<O>,
+        queues: &'q mut Queues<O>,
         publishers: BTreeMap<Party, mpsc::Sender<Bytes>>,
         orders: Option<mpsc::Sender<PortOrder>>,
         config: &Config,
@@ -131,8 +141,9 @@ impl<O: Organisation> Writer<O> {
         changes: Arc<Changes>,
         metrics: Arc<Metrics>,
         spans: Exporter,
+        signals: Signals,
     ) -> Result<Self, WriterError> {
-        let links = Links::start(O::PARTY, &mut store, pairing, key, publishers, config, Arc::clone(&metrics)).await?;
+        let links = Links::start(O::PARTY, store, pairing, key, publishers, config, Arc::clone(&metrics)).await?;
         let parked = store.standing_still().await?;
         let (_, next_wake) = store.due(i64::MIN, 1).await?;
         let mut writer = Writer {
@@ -152,22 +163,11 @@ impl<O: Organisation> Writer<O> {
             spans,
             batch_inputs: config.batch_inputs,
             started: Instant::now(),
-            ready: watch::channel(false).0,
-            backlog: watch::channel(Backlog::default()).0,
+            signals,
         };
         writer.journal_start(config).await?;
         writer.repeat_orders().await?;
         Ok(writer)
-    }
-
-    /// Whether people may be let in.
-    pub fn ready(&self) -> watch::Receiver<bool> {
-        self.ready.subscribe()
-    }
-
-    /// What is under way.
-    pub fn backlog(&self) -> watch::Receiver<Backlog> {
-        self.backlog.subscribe()
     }
 
     /// Build, roles that decide by themselves, accepted charters: what a replay needs to be the same.
@@ -237,17 +237,18 @@ impl<O: Organisation> Writer<O> {
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), WriterError> {
         let actions = self.links.begin();
         let now_ms = self.elapsed_ms();
-        self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
+        self.links.act(actions, self.store, self.tip.position, now_ms).await?;
         loop {
-            if !*self.ready.borrow() && self.links.are_open() {
-                self.ready.send_replace(true);
+            if !*self.signals.ready.borrow() && self.links.are_open() {
+                self.signals.ready.send_replace(true);
             }
             let early = if self.links.are_open() { self.early.pop_front() } else { None };
             let first = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                () = self.signals.lost.cancelled() => return Err(StoreError::Fenced.into()),
                 Some(early) = std::future::ready(early) => First::Frame(Box::new(early)),
-                first = Self::wait(&mut self.queues, &self.clock, self.next_wake, self.links.next_wake(), self.started, self.links.are_open()) => first,
+                first = Self::wait(self.queues, &self.clock, self.next_wake, self.links.next_wake(), self.started, self.links.are_open()) => first,
             };
             match self.round(first).await {
                 Ok(()) => {}
@@ -258,7 +259,6 @@ impl<O: Organisation> Writer<O> {
                 Err(error) => return Err(error),
             }
         }
-        self.store.close().await;
         Ok(())
     }
 
@@ -295,7 +295,7 @@ impl<O: Organisation> Writer<O> {
         let now_ms = self.elapsed_ms();
         if let First::LinkTimer = first {
             let actions = self.links.tick(now_ms);
-            self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
+            self.links.act(actions, self.store, self.tip.position, now_ms).await?;
             self.report();
             return Ok(());
         }
@@ -304,7 +304,7 @@ impl<O: Organisation> Writer<O> {
             // Receipts, duplicates, greetings: nothing to decide. Receipts become durable with the next commit.
             self.links = round.links;
             let actions = self.links.committed(&BTreeMap::new(), now_ms);
-            self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
+            self.links.act(actions, self.store, self.tip.position, now_ms).await?;
             acknowledge(round.acks).await;
             self.report();
             return Ok(());
@@ -392,7 +392,7 @@ impl<O: Organisation> Writer<O> {
         let Incoming { from, bytes, ack } = incoming;
         let at = self.now().millis();
         let position = self.tip.position + 1;
-        let taken = round.links.take(from, &bytes, now_ms, at, position, &mut self.store, &mut round.batch).await?;
+        let taken = round.links.take(from, &bytes, now_ms, at, position, self.store, &mut round.batch).await?;
         if taken.too_early {
             if self.early.len() < MAX_EARLY {
                 self.early.push_back(Incoming { from, bytes, ack });
@@ -442,9 +442,7 @@ impl<O: Organisation> Writer<O> {
                     let input: ParkedInput =
                         serde_json::from_str(&row.input).map_err(|error| WriterError::Defect(error.to_string()))?;
                     let received = match &input {
-                        ParkedInput::Message { from, seq } => {
-                            self.links.read_again(*from, *seq, &mut self.store).await?
-                        }
+                        ParkedInput::Message { from, seq } => self.links.read_again(*from, *seq, self.store).await?,
                         _ => None,
                     };
                     let because = because.clone();
@@ -544,7 +542,7 @@ impl<O: Organisation> Writer<O> {
     ) -> Result<(Decided, BTreeMap<String, usize>, Built, Option<i64>), Failed> {
         let mut deciding = Deciding {
             organisation: &self.organisation,
-            store: &mut self.store,
+            store: self.store,
             working: Working::new(&mut self.cache),
             at,
             position: self.tip.position,
@@ -612,7 +610,7 @@ impl<O: Organisation> Writer<O> {
             }
         }
         let actions = self.links.committed(&built.frames, now_ms);
-        self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
+        self.links.act(actions, self.store, self.tip.position, now_ms).await?;
         acknowledge(round.acks).await;
         for order in decided.orders {
             self.send_order(order);
@@ -649,7 +647,7 @@ impl<O: Organisation> Writer<O> {
         self.metrics.unreceipted.set(i64::try_from(backlog.unreceipted).unwrap_or(i64::MAX));
         self.metrics.channels_frozen.set(i64::try_from(backlog.frozen).unwrap_or(i64::MAX));
         self.metrics.spans_dropped.set(i64::try_from(self.spans.dropped()).unwrap_or(i64::MAX));
-        self.backlog.send_replace(backlog);
+        self.signals.backlog.send_replace(backlog);
     }
 
     /// After a commit whose outcome is unknown: memory is dropped, a new epoch taken, everything loaded anew.
@@ -661,13 +659,14 @@ impl<O: Organisation> Writer<O> {
                     self.tip = tip;
                     self.cache.clear();
                     let now_ms = self.elapsed_ms();
-                    self.links.reload(&mut self.store, now_ms).await?;
+                    self.links.reload(self.store, now_ms).await?;
                     let actions = self.links.begin();
-                    self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
+                    self.links.act(actions, self.store, self.tip.position, now_ms).await?;
                     self.parked = self.store.standing_still().await?;
                     self.next_wake = self.store.due(i64::MIN, 1).await?.1;
                     return Ok(());
                 }
+                Err(StoreError::Fenced) => return Err(StoreError::Fenced.into()),
                 Err(error) => tracing::error!(%error, "the database is not available"),
             }
             let again = tokio::time::Instant::now() + wait;

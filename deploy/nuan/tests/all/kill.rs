@@ -22,16 +22,16 @@ const FIRMS: u32 = 36;
 const CLIENTS: u32 = 3;
 const ASKED_FEN: i64 = 5_000_000;
 const DAY: Date = Date::constant(2019, 6, 3);
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The three services, killed and started again under their clients.
-struct Cluster {
-    services: BTreeMap<Party, Service>,
+pub struct Cluster {
+    pub services: BTreeMap<Party, Service>,
     folder: PathBuf,
 }
 
 impl Cluster {
-    fn start(folder: &Path, broker: &Broker, databases: BTreeMap<Party, SecretString>) -> Self {
+    pub fn start(folder: &Path, broker: &Broker, databases: BTreeMap<Party, SecretString>) -> Self {
         let decided_by_rule = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect();
         let options = Options {
             driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
@@ -68,7 +68,7 @@ impl Cluster {
     }
 
     /// Opens the books, loads the register, and makes the applicants' account; returns its token.
-    async fn set_up(&self) -> String {
+    pub async fn set_up(&self) -> String {
         let deposit = json!({ "deposit_fen": 900_000_000 });
         post_when_ready(&self.operator(Party::Union), "books", &deposit).await;
         post_when_ready(&self.operator(Party::Bank), "books", &deposit).await;
@@ -275,7 +275,7 @@ fn uscc(n: u32) -> String {
         .unwrap()
 }
 
-fn form(n: u32) -> Value {
+pub fn form(n: u32) -> Value {
     let member = member(n);
     let consents = ["PERSONAL_DATA_UNION", "PERSONAL_DATA_GUARANTOR", "PERSONAL_DATA_BANK", "CREDIT_QUERY"]
         .into_iter()

@@ -350,6 +350,9 @@ pub(super) async fn livez() -> &'static str {
 
 /// `GET /readyz`.
 pub(super) async fn readyz<O: Organisation>(State(app): State<Arc<App<O>>>) -> Result<&'static str, Problem> {
+    if let Role::StandBy { writer: Some(_) } = &*app.handle.role.borrow() {
+        return Ok("standing by\n");
+    }
     if *app.handle.ready.borrow() {
         Ok("ready\n")
     } else {

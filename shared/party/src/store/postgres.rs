@@ -7,7 +7,7 @@
 use super::{
     Batch, Fence, From, LoadedRow, StoreError, failed, integer, server,
     sql::{Record, bind_postgres},
-    tables::{Change, Dialect, Table, Type, Value, Write, step},
+    tables::{Change, Dialect, Table, Type, Value, Write, first_row, step},
     versions_after,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -46,8 +46,8 @@ impl Writing {
     pub async fn connect(url: &SecretString) -> Result<Self, StoreError> {
         let options = options(url)?
             .statement_cache_capacity(STATEMENTS)
-            // Nobody waits for long behind one who holds the writer's row and does not move.
-            .options([("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "2s"), ("jit", "off")]);
+            // Nobody waits longer than a lease behind one who holds the writer's row and does not move.
+            .options([("lock_timeout", "1s"), ("idle_in_transaction_session_timeout", "1s"), ("jit", "off")]);
         let connection = connect_to_write(&options).await?;
         Ok(Writing { connection: Some(connection), options })
     }
@@ -68,11 +68,8 @@ impl Writing {
         for version in versions_after(found, to)? {
             let mut sql = step(history, version, Dialect::Postgres);
             if version == 1 {
-                sql.push_str(
-                    "INSERT INTO schema_version (version) VALUES (1);\n\
-                     INSERT INTO writer (id, epoch, holder, position, link, at, channels) \
-                     VALUES (1, 0, '', 0, decode(repeat('00', 32), 'hex'), 0, '{}');\n",
-                );
+                sql.push_str("INSERT INTO schema_version (version) VALUES (1);\n");
+                sql.push_str(&first_row(Dialect::Postgres));
             }
             let _ = write!(sql, "UPDATE schema_version SET version = {version};");
             transaction.execute(AssertSqlSafe(sql)).await.map_err(wrong)?;
@@ -90,6 +87,11 @@ impl Writing {
     /// Connections for reading. Nothing is opened yet.
     pub fn readers(&self) -> PgPool {
         PgPoolOptions::new().max_connections(4).acquire_timeout(READ_PATIENCE).connect_lazy_with(self.options.clone())
+    }
+
+    /// What says that this writer is alive.
+    pub fn lease(&self, holder: &str) -> Lease {
+        Lease { options: self.options.clone(), connection: None, holder: holder.to_owned() }
     }
 
     pub async fn ask(
@@ -167,6 +169,69 @@ impl Writing {
 pub(super) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
     let options: PgConnectOptions = url.expose_secret().parse().map_err(failed("read the database's URL"))?;
     Ok(options.application_name("nuan").disable_statement_logging())
+}
+
+/// How old the writer's last word may be before somebody else takes over, ms. Longer than any lock is waited for.
+pub(super) const LEASE_MS: i64 = 2_000;
+/// How often the writer says that it is alive.
+const RENEW_EVERY: Duration = Duration::from_millis(400);
+/// The database's clock, ms: the machines' clocks need not agree.
+macro_rules! now {
+    () => {
+        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    };
+}
+/// Takes a new epoch (holder, address, lease) if nobody holds one or its lease has run out.
+pub(super) const SEIZE: &str = concat!(
+    "UPDATE writer SET epoch = epoch + 1, holder = $1, address = $2, renewed_at = ",
+    now!(),
+    " WHERE id = 1 AND (holder = $1 OR renewed_at < ",
+    now!(),
+    " - $3) RETURNING epoch, position, link, at"
+);
+const RENEW: &str = concat!("UPDATE writer SET renewed_at = ", now!(), " WHERE id = 1 AND holder = $1");
+/// Ends a lease: whoever stands by takes over at once.
+pub(super) const RELEASE: &str = "UPDATE writer SET renewed_at = 0 WHERE id = 1 AND holder = $1";
+
+/// Says on a connection of its own that the writer is alive, so that its commits never wait for that.
+pub struct Lease {
+    options: PgConnectOptions,
+    connection: Option<PgConnection>,
+    holder: String,
+}
+
+impl Lease {
+    /// Returns when somebody else has taken over. While the server does not answer it tries again: a writer that cannot say
+    /// that it is alive cannot commit either.
+    pub async fn keep(mut self) {
+        loop {
+            match self.renew().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "the lease cannot be renewed");
+                    self.connection = None;
+                }
+            }
+            tokio::time::sleep(RENEW_EVERY).await;
+        }
+    }
+
+    async fn renew(&mut self) -> Result<bool, StoreError> {
+        let operation = "renew the lease";
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => {
+                let mut connection = connect(&self.options).await?;
+                // A lease that a crash of the server forgets has run out anyway.
+                connection.execute("SET synchronous_commit = off").await.map_err(failed(operation))?;
+                none.insert(connection)
+            }
+        };
+        let renewing = sqlx::query(RENEW).bind(self.holder.as_str()).execute(connection);
+        let renewed = tokio::time::timeout(PATIENCE, renewing).await.unwrap_or_else(|_| Err(silent()));
+        Ok(renewed.map_err(failed(operation))?.rows_affected() == 1)
+    }
 }
 
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {

@@ -6,7 +6,7 @@
 use super::{
     Batch, Fence, From, LoadedRow, StoreError, failed, integer,
     sql::{Record, bind_sqlite},
-    tables::{Change, Dialect, Value, step},
+    tables::{Change, Dialect, Value, first_row, step},
     versions_after,
 };
 use sqlx::{
@@ -60,7 +60,7 @@ impl Writing {
         for version in versions_after(found.first().map_or(0, |row| row.get(0)), to)? {
             let mut sql = format!("BEGIN IMMEDIATE;\n{}", step(history, version, Dialect::Sqlite));
             if version == 1 {
-                sql.push_str("INSERT INTO writer (id, epoch, holder, position, link, at, channels) VALUES (1, 0, '', 0, zeroblob(32), 0, '{}');\n");
+                sql.push_str(&first_row(Dialect::Sqlite));
             }
             sql.push_str(&format!("PRAGMA user_version = {version};\nCOMMIT;"));
             let done = self.connection.execute(AssertSqlSafe(sql)).await.map_err(failed(operation));

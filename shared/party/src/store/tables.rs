@@ -113,7 +113,8 @@ pub struct Table {
     checks: &'static [&'static str],
 }
 
-/// The one row that fences every commit: who writes, how far, and per partner the heads of both directions.
+/// The one row that fences every commit: who writes, how far, and per partner the heads of both directions. Where several
+/// processes may write, also where the one that does answers, and when it last said so by the database's clock, ms.
 pub static WRITER: Table = Table {
     name: "writer",
     // A writer that lost its epoch writes position -1 and so fails the whole transaction.
@@ -121,6 +122,8 @@ pub static WRITER: Table = Table {
         int("id").check("id = 1"),
         int("epoch"),
         text("holder"),
+        text("address"),
+        int("renewed_at"),
         int("position").check("position >= 0"),
         blob("link"),
         int("at"),
@@ -328,6 +331,18 @@ pub enum Change {
     Table(&'static Table),
     /// A new column of a table, and what the rows have there that are there already, as SQL.
     Column(&'static Table, &'static str, &'static str),
+}
+
+/// What the writer's row holds at first.
+pub fn first_row(dialect: Dialect) -> String {
+    let zeros = match dialect {
+        Dialect::Sqlite => "zeroblob(32)",
+        Dialect::Postgres => "decode(repeat('00', 32), 'hex')",
+    };
+    format!(
+        "INSERT INTO writer (id, epoch, holder, address, renewed_at, position, link, at, channels) \
+         VALUES (1, 0, '', '', 0, 0, {zeros}, 0, '{{}}');\n"
+    )
 }
 
 /// The schema's history: what each version changes in the one before it. A version that was released stays as it is.
