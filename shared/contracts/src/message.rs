@@ -123,6 +123,31 @@ pub struct ApproveCredit {
     pub conditions: Vec<String>,
     /// Version of the consent to a credit-registry query that the applicant gave.
     pub credit_query_consent: String,
+    /// The union's reservation behind it, which its order to pay out has to name; none in what version 1 said.
+    pub reservation_id: Option<String>,
+}
+
+/// Version 1 of [`ApproveCredit`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveCreditV1 {
+    /// Application, charter and key.
+    pub about: About,
+    /// The firm.
+    pub firm: Firm,
+    /// The loan, its amount already lowered to what the guarantor agreed.
+    pub wish: Wish,
+    /// Conditions of the guarantor, in words.
+    pub conditions: Vec<String>,
+    /// Version of the consent to a credit-registry query that the applicant gave.
+    pub credit_query_consent: String,
+}
+
+impl From<ApproveCreditV1> for ApproveCredit {
+    fn from(before: ApproveCreditV1) -> Self {
+        let ApproveCreditV1 { about, firm, wish, conditions, credit_query_consent } = before;
+        ApproveCredit { about, firm, wish, conditions, credit_query_consent, reservation_id: None }
+    }
 }
 
 /// Bank → union: the decision on [`ApproveCredit`].
@@ -273,7 +298,7 @@ pub struct Disburse {
     pub amount_fen: Amount,
     /// Number of the letter; the bank checks it against the one the guarantor presented.
     pub letter_no: String,
-    /// The reservation that is HELD.
+    /// The reservation that is HELD; the bank checks it against the one under which it approved the credit.
     pub reservation_id: String,
     /// Day on which membership was last verified.
     #[schemars(with = "String")]
@@ -497,7 +522,7 @@ messages! {
     OpinionWithdrawn(UndoAnswered) = "guarantee.opinion_withdrawn" v 1, Guarantor => Union;
 
     /// Decide on the credit.
-    ApproveCredit(ApproveCredit) = "credit.approve" v 1, Union => Bank;
+    ApproveCredit(ApproveCredit) = "credit.approve" v 2 after ApproveCreditV1, Union => Bank;
     /// The bank's credit decision.
     CreditDecided(CreditDecided) = "credit.decided" v 1, Bank => Union;
     /// Cancel your approval, or do not give one.
@@ -546,8 +571,9 @@ messages! {
     QueryDisbursement(QueryDisbursement) = "disbursement.query" v 1, Union => Bank;
     /// Close this disbursement key for ever, and say what became of it.
     CloseDisbursement(CloseDisbursement) = "disbursement.close" v 1, Union => Bank;
+    // Version 2 may give one reason more (RESERVATION_DIFFERS); what version 1 said reads the same.
     /// What became of a disbursement.
-    DisbursementReported(DisbursementReported) = "disbursement.reported" v 1, Bank => Union;
+    DisbursementReported(DisbursementReported) = "disbursement.reported" v 2 after DisbursementReported, Bank => Union;
     /// The loan under your letter is paid out.
     LoanDisbursed(LoanDisbursed) = "disbursement.loan_disbursed" v 1, Bank => Guarantor;
 

@@ -72,6 +72,8 @@ codes! {
         LetterNotIssued = "LETTER_NOT_ISSUED" "保函未出具或已失效",
         /// The letter's last day has passed.
         LetterExpired = "LETTER_EXPIRED" "保函已过有效期",
+        /// It names another reservation than the ask under which the credit was approved.
+        ReservationDiffers = "RESERVATION_DIFFERS" "担保金预留编号与审批时不符",
         /// The amount differs from the contract's or exceeds the letter's.
         AmountDiffers = "AMOUNT_DIFFERS" "金额与合同或保函不符",
         /// The membership evidence is too old.

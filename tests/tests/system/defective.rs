@@ -30,6 +30,7 @@ pub fn approve(house: &House, number: u32, seq: u64) -> String {
         wish: form.wish,
         conditions: Vec::new(),
         credit_query_consent: form.credit_query_consent,
+        reservation_id: None,
     });
     text(&message, seq)
 }
@@ -93,9 +94,9 @@ async fn bad_messages_signed_by_the_union_are_refused_or_parked_and_the_channel_
         ),
         (spoil(&approve(&house, 915, seq(16)), "\"specversion\":\"1.0\"", "\"specversion\":\"2.0\""), "specversion"),
         // A version that this build does not read: its application stands still, and what follows of it waits behind.
-        (spoil(&approve(&house, 916, seq(17)), ".v1\"", ".v99\""), "unknown message type"),
+        (spoil(&approve(&house, 916, seq(17)), ".v2\"", ".v99\""), "unknown message type"),
         (approve(&house, 916, seq(18)), "waits behind a parked input"),
-        (spoil(&approve(&house, 917, seq(19)), ".v1\"", ".v0\""), "unknown message type"),
+        (spoil(&approve(&house, 917, seq(19)), ".v2\"", ".v0\""), "unknown message type"),
     ];
     let before = state_of(&house, Party::Bank).await;
     let messages: Vec<Vec<u8>> = cases.iter().map(|(text, _)| text.clone().into_bytes()).collect();
@@ -130,7 +131,7 @@ async fn what_waits_behind_a_parked_message_goes_on_once_an_operator_drops_it_an
     house.union.until(&format!("application/{first}"), "DISBURSED").await;
     house.idle().await;
     let start = heads(&house, Party::Union, Party::Bank).await.sent.seq;
-    let unknown = |number, seq| spoil(&approve(&house, number, seq), ".v1\"", ".v99\"").into_bytes();
+    let unknown = |number, seq| spoil(&approve(&house, number, seq), ".v2\"", ".v99\"").into_bytes();
     let known = |number, seq| approve(&house, number, seq).into_bytes();
     let messages = [
         unknown(901, start + 1),

@@ -117,6 +117,9 @@ pub struct File {
     pub conditions: Vec<String>,
     /// Version of the consent to a credit-registry query.
     pub credit_query_consent: String,
+    /// The union's reservation behind it; none if the ask did not name it yet (version 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation_id: Option<String>,
     /// When it was taken up.
     pub taken_up_at: Moment,
 }
@@ -225,7 +228,7 @@ pub struct Payment {
     pub amount_fen: Amount,
     /// The letter named by the union.
     pub letter_no: String,
-    /// The union's reservation.
+    /// The reservation named by the union.
     pub reservation_id: String,
     /// Day on which the union last verified the membership.
     pub membership_verified_on: Date,

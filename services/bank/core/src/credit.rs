@@ -37,6 +37,7 @@ fn begin(w: &mut World<'_>, ask: &ApproveCredit) -> Result<Taken, Stop> {
         wish: ask.wish.clone(),
         conditions: ask.conditions.clone(),
         credit_query_consent: ask.credit_query_consent.clone(),
+        reservation_id: ask.reservation_id.clone(),
         taken_up_at: w.desk.at(),
     };
     w.record(Fact::TakenUp { id: w.id.clone(), file: Box::new(file) })?;

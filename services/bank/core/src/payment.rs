@@ -72,6 +72,11 @@ pub(crate) fn precondition(w: &World<'_>) -> Result<Result<(), NotPosted>, Stop>
     if today > letter.valid_until {
         return Ok(Err(NotPosted::LetterExpired));
     }
+    // Whether it is HELD the union alone knows; that it is the one the credit was approved under is the bank's to check.
+    let reserved = case.file.as_ref().and_then(|file| file.reservation_id.as_ref());
+    if reserved.is_some_and(|reserved| *reserved != payment.reservation_id) {
+        return Ok(Err(NotPosted::ReservationDiffers));
+    }
     if payment.amount_fen != contract.terms.amount_fen || payment.amount_fen > letter.amount_fen {
         return Ok(Err(NotPosted::AmountDiffers));
     }

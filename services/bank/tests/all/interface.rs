@@ -115,8 +115,14 @@ async fn a_case_is_read_and_listed_as_a_decision_on_it_was_answered() {
     let application_id = ApplicationId::new(2018, 1).unwrap();
     let charter = Charters::default().accept(Charter::programme_2017()).unwrap();
     let about = About { application_id, charter, key: "approve credit:NCD-2018-0001:1".into() };
-    let ask =
-        ApproveCredit { about, firm: firm(), wish: wish(), conditions: Vec::new(), credit_query_consent: "1".into() };
+    let ask = ApproveCredit {
+        about,
+        firm: firm(),
+        wish: wish(),
+        conditions: Vec::new(),
+        credit_query_consent: "1".into(),
+        reservation_id: Some("YL-NCD-2018-0001".into()),
+    };
     service.hear(Message::ApproveCredit(ask)).await;
     let path = "/api/v1/applications/NCD-2018-0001";
     let asked = service.get("auditor", path).await;

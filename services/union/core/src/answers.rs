@@ -98,7 +98,7 @@ fn signed(w: &mut Origination, answer: &LoanContractSigned) -> Result<Outcome<Re
     Ok(Outcome::Done)
 }
 
-/// What the bank says of a pay-out. What excludes that it said before, or that was agreed, changes nothing: the statement is
+/// What the bank says of a pay-out. What contradicts its earlier word or the agreement changes nothing: the statement is
 /// kept, and a person is called.
 fn reported(w: &mut Origination, answer: &DisbursementReported) -> Result<Event<Reason>, Stop> {
     let DisbursementReported { about, report } = answer;
@@ -155,6 +155,7 @@ const fn not_made(why: NotPosted) -> Outcome<Reason> {
         NotPosted::NoContract
         | NotPosted::LetterNotIssued
         | NotPosted::LetterExpired
+        | NotPosted::ReservationDiffers
         | NotPosted::AmountDiffers
         | NotPosted::RateAboveCap => Outcome::Blocked(Reason::NotPosted(why)),
     }

@@ -214,6 +214,7 @@ fn approve_credit(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
         wish: Wish { amount_fen, ..application.wish.clone() },
         conditions: application.opinion.as_ref().map(|opinion| opinion.conditions.clone()).unwrap_or_default(),
         credit_query_consent: application.credit_query_consent.clone(),
+        reservation_id: application.reservation.as_ref().map(|reservation| reservation.id.clone()),
     };
     w.desk.say(Message::ApproveCredit(message));
     Ok(())

@@ -85,6 +85,7 @@ pub fn sample(kind: Kind) -> Message {
         }
         Kind::OpinionWithdrawn => Message::OpinionWithdrawn(undone("assess")),
         Kind::ApproveCredit => Message::ApproveCredit(ApproveCredit {
+            reservation_id: Some("YL-NCD-2018-0052".into()),
             about: about("approve"),
             firm: firm(),
             wish: wish(),

@@ -189,6 +189,7 @@ impl House {
                 },
                 conditions: vec!["按季报送财务报表".into()],
                 credit_query_consent: "CREDIT_QUERY/1".into(),
+                reservation_id: Some(format!("YL-{}", id())),
             }),
             "cancel" => Message::CancelApproval(Plain { about: about("approve-credit") }),
             "letter" => {

@@ -90,6 +90,7 @@ const EXPIRED: Wrong = |house, ask| {
     house.at = Moment::end_of(day("2018-10-05")).plus_millis(1);
     ask.membership_verified_on = day("2018-10-05");
 };
+const OTHER_RESERVATION: Wrong = |_, ask| ask.reservation_id.push('9');
 const TOO_LITTLE: Wrong = |_, ask| ask.amount_fen = amount(ASKED - 1);
 const TOO_MUCH: Wrong = |_, ask| ask.amount_fen = amount(ASKED + 1);
 const STALE: Wrong = |_, ask| ask.membership_verified_on = day("2018-08-28");
@@ -98,17 +99,20 @@ const FROM_TOMORROW: Wrong = |_, ask| ask.membership_verified_on = day("2018-09-
 #[test]
 fn the_first_precondition_that_fails_is_named() {
     use NotPosted as N;
-    let rows: [(&[Wrong], NotPosted); 12] = [
+    let rows: [(&[Wrong], NotPosted); 15] = [
         (&[NO_CONTRACT], N::NoContract),
         (&[NO_LETTER], N::LetterNotIssued),
         (&[OTHER_LETTER], N::LetterNotIssued),
         (&[EXPIRED], N::LetterExpired),
+        (&[OTHER_RESERVATION], N::ReservationDiffers),
         (&[TOO_LITTLE], N::AmountDiffers),
         (&[TOO_MUCH], N::AmountDiffers),
         (&[STALE], N::MembershipStale),
         (&[FROM_TOMORROW], N::MembershipStale),
         (&[NO_CONTRACT, NO_LETTER], N::NoContract),
         (&[NO_LETTER, EXPIRED], N::LetterNotIssued),
+        (&[EXPIRED, OTHER_RESERVATION], N::LetterExpired),
+        (&[OTHER_RESERVATION, TOO_LITTLE], N::ReservationDiffers),
         (&[EXPIRED, TOO_LITTLE], N::LetterExpired),
         (&[TOO_LITTLE, STALE], N::AmountDiffers),
     ];
@@ -133,6 +137,16 @@ fn the_first_precondition_that_fails_is_named() {
         );
         assert_eq!(house.booked, 0, "row {row}");
     }
+}
+
+#[test]
+fn an_ask_of_version_1_named_no_reservation_and_its_pay_out_is_not_held_to_one() {
+    let mut house = manual();
+    let Ok(Message::ApproveCredit(mut ask)) = house.input("credit 1") else { panic!() };
+    ask.reservation_id = None;
+    house.hear(Message::ApproveCredit(ask)).unwrap();
+    let mut house = house.after(&RELEASED[1..8]);
+    assert!(house.says("cleo: release").starts_with("union 1: posted"));
 }
 
 #[test]

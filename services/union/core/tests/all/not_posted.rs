@@ -146,6 +146,7 @@ fn what_another_order_cannot_cure_waits_for_the_fund_manager() {
         NotPosted::NoContract,
         NotPosted::LetterNotIssued,
         NotPosted::LetterExpired,
+        NotPosted::ReservationDiffers,
         NotPosted::AmountDiffers,
         NotPosted::RateAboveCap,
     ] {
