@@ -8,7 +8,7 @@ use crate::{
     members::pseudonym,
 };
 use contracts::{Firm, Wish};
-use domain::{Amount, CardNumber, Date, Fen, Method, Mobile, Moment, ResidentId, Uscc};
+use domain::{Amount, CardNumber, Date, Fen, Method, Mobile, Moment, ResidentId, Uscc, schedule::add_months};
 use party::vault::{Sealed, Vault};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -295,12 +295,14 @@ fn derive(form: Validated, vault: &Vault, today: Date) -> Result<(Form, Sealed),
     let credit_query_consent = credit_query.map(|consent| consent.text_version.clone()).unwrap_or_default();
     let data = serde_json::to_vec(&private).map_err(|error| Problem::internal(&error))?;
     let sealed = vault.seal(&data).map_err(|error| Problem::internal(&error))?;
+    let maturity = add_months(today, wish.term_months);
     let form = Form {
         intake_channel: intake_channel.to_owned(),
         firm,
         wish,
         licence_valid_to,
         legal_rep_age: legal_rep_id.age_on(today).unwrap_or_default(),
+        legal_rep_age_at_maturity: maturity.ok().and_then(|last| legal_rep_id.age_on(last)).unwrap_or(u16::MAX),
         in_beijing: private.address.starts_with("北京"),
         member,
         vault_token: sealed.token.clone(),

@@ -45,6 +45,7 @@ pub fn form(n: u32, amount_fen: i64, debt_fen: i64) -> Form {
         },
         licence_valid_to: None,
         legal_rep_age: 40,
+        legal_rep_age_at_maturity: 41,
         in_beijing: true,
         member: member(n),
         vault_token: format!("token-{n}"),

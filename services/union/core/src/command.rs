@@ -83,6 +83,10 @@ pub struct Form {
     pub licence_valid_to: Option<Date>,
     /// Age of the legal representative on the day, full years.
     pub legal_rep_age: u16,
+    /// The same on the last day of the loan, if it were paid out on the day of filing. Builds that did not look at it left it
+    /// out of their journals.
+    #[serde(default)]
+    pub legal_rep_age_at_maturity: u16,
     /// Whether the business address is in Beijing.
     pub in_beijing: bool,
     /// Pseudonym of the member, as in [`MemberEntry`].

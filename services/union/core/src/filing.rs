@@ -17,7 +17,10 @@ pub fn check(form: &Form, firm: &FirmRow, charter: &Charter, on: Date) -> Result
     if form.wish.purpose.trim().is_empty() || !charter.purpose_allowed(&form.wish.purpose) {
         return Err(FilingRefusal::Purpose);
     }
-    if form.legal_rep_age < charter.age_min || form.legal_rep_age > charter.age_max {
+    if form.legal_rep_age < charter.age_min
+        || form.legal_rep_age > charter.age_max
+        || form.legal_rep_age_at_maturity > charter.age_max_at_maturity
+    {
         return Err(FilingRefusal::Age);
     }
     if form.firm.registered_on > on || form.licence_valid_to.is_some_and(|last| last < on) {

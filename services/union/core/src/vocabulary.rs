@@ -167,7 +167,7 @@ pub enum FilingRefusal {
     Term,
     /// A purpose that the programme does not serve.
     Purpose,
-    /// The legal representative is too young or too old.
+    /// The legal representative is too young or too old, today or at the loan's maturity.
     Age,
     /// The licence is not valid on the day.
     Licence,
@@ -188,7 +188,11 @@ impl FilingRefusal {
             FilingRefusal::Amount => ("AMOUNT", "申请金额不符合规定", "请按规定的最低、最高金额和步长填写申请金额。"),
             FilingRefusal::Term => ("TERM", "申请期限不符合规定", "请按规定的最长期限填写贷款月数。"),
             FilingRefusal::Purpose => ("PURPOSE", "资金用途不符合规定", "资金不得用于购房、证券投资或转贷。"),
-            FilingRefusal::Age => ("AGE", "法定代表人年龄不符合规定", "请由符合年龄条件的法定代表人申请。"),
+            FilingRefusal::Age => (
+                "AGE",
+                "法定代表人年龄不符合规定",
+                "请由申请时和贷款到期时均符合年龄条件的法定代表人申请，或缩短期限。",
+            ),
             FilingRefusal::Licence => ("LICENCE", "营业执照无效", "请更新营业执照后再申请。"),
             FilingRefusal::Area => ("AREA", "经营地址不在本市", "本项目仅面向在北京经营的企业。"),
             FilingRefusal::OpenApplication => {

@@ -72,7 +72,7 @@ async fn a_form_is_filed_and_its_personal_data_leave_only_sealed() {
 
     let work = work.unwrap();
     let Command::Submit(filed) = &work.command else { panic!("{:?}", work.command) };
-    assert_eq!((filed.legal_rep_age, filed.in_beijing), (36, true));
+    assert_eq!((filed.legal_rep_age, filed.legal_rep_age_at_maturity, filed.in_beijing), (36, 37, true));
     assert_eq!(filed.credit_query_consent, "1");
     let sealed = work.sealed.unwrap();
     assert_eq!(filed.vault_token, sealed.token);

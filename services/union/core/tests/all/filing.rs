@@ -76,6 +76,21 @@ fn limits_themselves_are_allowed() {
         let on = Date::constant(2020, 6, 1);
         assert_eq!(filing::check(&form, &FirmRow::default(), &charter, on), expected, "age {age}");
     }
+    let last = charter.age_max_at_maturity;
+    for (age, expected) in [(last, Ok(())), (last + 1, Err(Age))] {
+        let mut form = form(1, AMOUNT);
+        (form.legal_rep_age, form.legal_rep_age_at_maturity) = (old, age);
+        let on = Date::constant(2020, 6, 1);
+        assert_eq!(filing::check(&form, &FirmRow::default(), &charter, on), expected, "{age} at maturity");
+    }
+}
+
+#[test]
+fn a_form_that_was_journaled_before_the_age_at_maturity_was_looked_at_still_reads() {
+    let mut written = serde_json::to_value(form(1, AMOUNT)).unwrap();
+    written.as_object_mut().unwrap().remove("legal_rep_age_at_maturity").unwrap();
+    let read: Form = serde_json::from_value(written).unwrap();
+    assert_eq!(Form { legal_rep_age_at_maturity: 41, ..read }, form(1, AMOUNT));
 }
 
 #[test]

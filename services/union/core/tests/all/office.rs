@@ -84,6 +84,7 @@ pub fn form(number: u32, fen: i64) -> Form {
         },
         licence_valid_to: None,
         legal_rep_age: 40,
+        legal_rep_age_at_maturity: 41,
         in_beijing: true,
         member: "m-1".into(),
         vault_token: "tok-1".into(),
