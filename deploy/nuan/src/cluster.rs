@@ -42,6 +42,8 @@ pub struct Options {
     pub otlp_endpoint: Option<String>,
     /// The bank's core-banking system; none: its own ledger.
     pub core_banking_url: Option<String>,
+    /// How long the bank waits for its answers, ms; none: as long as it does by default.
+    pub core_banking_timeout_ms: Option<u32>,
 }
 
 /// Writes keys, pairing and configuration of the three under `folder` and returns the configuration files. What is there
@@ -121,6 +123,9 @@ fn configuration(
     }
     if let Some(url) = options.core_banking_url.as_ref().filter(|_| party == Party::Bank) {
         set("core_banking_url", text(url));
+        if let Some(ms) = options.core_banking_timeout_ms {
+            set("core_banking_timeout_ms", toml::Value::Integer(ms.into()));
+        }
     }
     if party == Party::Guarantor {
         set("net_assets_fen", toml::Value::Integer(NET_ASSETS_FEN));

@@ -68,6 +68,9 @@ pub struct Config {
     /// The bank: URL of the core-banking system; none: its own ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub core_banking_url: Option<String>,
+    /// The bank: how long it waits for an answer of the core-banking system, ms. What did not come by then is unknown.
+    #[serde(default = "default_core_banking_timeout")]
+    pub core_banking_timeout_ms: u64,
     /// The guarantor: its net assets, fen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net_assets_fen: Option<i64>,
@@ -133,6 +136,10 @@ pub enum ConfigError {
 impl Config {
     /// Reads a file and lays the environment over it.
     ///
+fn default_core_banking_timeout() -> u64 {
+    10_000
+}
+
     /// # Errors
     /// [`ConfigError`].
     pub fn load(
@@ -209,6 +216,9 @@ pub fn read_secret(path: &std::path::Path) -> Result<SecretString, ConfigError> 
         let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(ConfigError::Exposed { path: path.to_owned(), mode });
+        }
+        if config.core_banking_timeout_ms == 0 {
+            return Err(ConfigError::Wrong("core_banking_timeout_ms has to be at least 1".into()));
         }
     }
     Ok(SecretString::from(std::fs::read_to_string(path).map_err(unreadable)?.trim().to_owned()))
@@ -293,3 +303,4 @@ mod tests {
         assert!(!format!("{config:?}").contains("SUAPP"));
     }
 }
+        assert!(with(&[("NUAN_CORE_BANKING_TIMEOUT_MS", "0")]).is_err());

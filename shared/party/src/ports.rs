@@ -16,14 +16,15 @@ use tokio_util::sync::CancellationToken;
 const AT_ONCE: usize = 16;
 
 /// Carries out orders until the queue closes or shutdown. Orders that were not answered before a crash come again from
-/// the database at start; they carry the same keys.
+/// the database at start; they carry the same keys. What is not answered within `timeout` is unknown.
 pub async fn carry_out(
     url: String,
+    timeout: Duration,
     mut orders: mpsc::Receiver<PortOrder>,
     answers: mpsc::Sender<(ApplicationId, PortAnswer)>,
     shutdown: CancellationToken,
 ) {
-    let client = match reqwest::Client::builder().timeout(Duration::from_secs(10)).build() {
+    let client = match reqwest::Client::builder().timeout(timeout).build() {
         Ok(client) => client,
         Err(error) => {
             tracing::error!(%error, "no HTTP client: the core-banking system cannot be reached");

@@ -158,7 +158,8 @@ pub async fn run<O: Organisation>(
     let (maintenance, maintenance_queue) = mpsc::channel(16);
     let orders = config.core_banking_url.clone().map(|url| {
         let (out, queue) = mpsc::channel(FRAME_QUEUE);
-        tasks.spawn(ports::carry_out(url, queue, port_answers.clone(), stop.clone()));
+        let timeout = Duration::from_millis(config.core_banking_timeout_ms);
+        tasks.spawn(ports::carry_out(url, timeout, queue, port_answers.clone(), stop.clone()));
         out
     });
     let changes = Arc::new(Changes::default());

@@ -161,6 +161,8 @@ pub struct Setup {
     pub otlp_endpoint: Option<String>,
     /// The bank's core-banking system; none: its own ledger.
     pub core_banking_url: Option<String>,
+    /// How long the bank waits for its answers, ms; none: as long as it does by default.
+    pub core_banking_timeout_ms: Option<u32>,
 }
 
 impl Default for Setup {
@@ -193,6 +195,7 @@ impl Setup {
             deposit_fen: 900_000_000,
             otlp_endpoint: None,
             core_banking_url: None,
+            core_banking_timeout_ms: None,
         }
     }
 
@@ -221,6 +224,7 @@ impl House {
             driven_from: Some(Moment::start_of(first_day()).plus_hours(9)),
             otlp_endpoint: setup.otlp_endpoint.clone(),
             core_banking_url: setup.core_banking_url.clone(),
+            core_banking_timeout_ms: setup.core_banking_timeout_ms,
             ..cluster::Options::default()
         };
         let files = cluster::prepare(folder.path(), &broker, &options).unwrap();
