@@ -1,12 +1,12 @@
 //! Configuration of a service: one TOML file, overridden by `NUAN_*` environment variables. Unknown keys are refused.
 //!
-//! `NUAN_HTTP_LISTEN=127.0.0.1:8080` overrides `http_listen`. Secrets come from files that nobody else may read, or from
-//! the environment; printing the configuration redacts them.
+//! `NUAN_HTTP_LISTEN=127.0.0.1:8080` overrides `http_listen`. Secrets come from files that nobody else may read (the TOML file
+//! itself, if it holds any), or from the environment; printing the configuration redacts them.
 
 use domain::{Moment, Party};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf};
 
 /// Environment variables of the `nuan` command and of tests, which are no keys of a service's configuration.
 const NOT_OURS: &[&str] = &["NUAN_NATS_SERVER", "NUAN_ROTEL", "NUAN_CONFIG", "NUAN_LOG"];
@@ -26,7 +26,7 @@ pub struct Config {
     /// Where HTTP listens.
     pub http_listen: SocketAddr,
     /// URL of the organisation's NATS server.
-    pub nats_url: String,
+    pub nats_url: Address,
     /// Seed of the application's NATS user.
     #[serde(serialize_with = "redacted")]
     pub nats_app_seed: SecretString,
@@ -55,7 +55,7 @@ pub struct Config {
     pub automatic: BTreeSet<String>,
     /// Where spans go (OTLP over HTTP); none: nowhere. `OTEL_EXPORTER_OTLP_ENDPOINT` sets it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub otlp_endpoint: Option<String>,
+    pub otlp_endpoint: Option<Address>,
     /// Inputs decided in one commit at most.
     #[serde(default = "default_batch")]
     pub batch_inputs: usize,
@@ -67,13 +67,52 @@ pub struct Config {
     pub greeting_ms: u64,
     /// The bank: URL of the core-banking system; none: its own ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub core_banking_url: Option<String>,
+    pub core_banking_url: Option<Address>,
     /// The bank: how long it waits for an answer of the core-banking system, ms. What did not come by then is unknown.
     #[serde(default = "default_core_banking_timeout")]
     pub core_banking_timeout_ms: u64,
     /// The guarantor: its net assets, fen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net_assets_fen: Option<i64>,
+}
+
+/// An address that may hold credentials: whole for who connects to it, without them for who reads it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Address(String);
+
+impl Address {
+    /// With credentials.
+    pub fn whole(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Address {
+    fn from(url: &str) -> Self {
+        Address(url.to_owned())
+    }
+}
+
+/// What stands between scheme and host is never shown, however oddly it is written.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((before, host)) = self.0.rsplit_once('@') else { return f.write_str(&self.0) };
+        let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+        write!(f, "{scheme}(redacted)@{host}")
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// Whose time is business time.
@@ -95,6 +134,10 @@ fn default_queue() -> usize {
 }
 fn default_greeting() -> u64 {
     1500
+}
+
+fn default_core_banking_timeout() -> u64 {
+    10_000
 }
 
 fn redacted<S: Serializer>(_: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
@@ -134,12 +177,8 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads a file and lays the environment over it.
+    /// Reads a file and lays the environment over it. One that holds secrets must be its owner's alone.
     ///
-fn default_core_banking_timeout() -> u64 {
-    10_000
-}
-
     /// # Errors
     /// [`ConfigError`].
     pub fn load(
@@ -150,6 +189,9 @@ fn default_core_banking_timeout() -> u64 {
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let table: toml::Table =
             text.parse().map_err(|source| ConfigError::NotToml { path: path.to_owned(), source: Box::new(source) })?;
+        if holds_secrets(&table) {
+            must_be_its_owners(path)?;
+        }
         Config::from_table(table, environment)
     }
 
@@ -175,6 +217,9 @@ fn default_core_banking_timeout() -> u64 {
         if config.batch_inputs == 0 || config.command_queue == 0 {
             return Err(ConfigError::Wrong("batch_inputs and command_queue have to be at least 1".into()));
         }
+        if config.core_banking_timeout_ms == 0 {
+            return Err(ConfigError::Wrong("core_banking_timeout_ms has to be at least 1".into()));
+        }
         Ok(config)
     }
 
@@ -190,6 +235,16 @@ fn default_core_banking_timeout() -> u64 {
     pub fn nats_seeds(&self) -> (&str, &str) {
         (self.nats_app_seed.expose_secret(), self.nats_admin_seed.expose_secret())
     }
+}
+
+/// Whether a file with this in it is a secret one: seeds, or credentials in an address.
+fn holds_secrets(table: &toml::Table) -> bool {
+    let addresses = ["nats_url", "otlp_endpoint", "core_banking_url"];
+    let has_credentials =
+        |key: &&str| table.get(*key).and_then(toml::Value::as_str).is_some_and(|url| url.contains('@'));
+    table.contains_key("nats_app_seed")
+        || table.contains_key("nats_admin_seed")
+        || addresses.iter().any(has_credentials)
 }
 
 /// An environment variable is text; numbers, truths, lists and tables are written as in TOML.
@@ -209,19 +264,25 @@ fn typed(key: &str, value: &str) -> toml::Value {
 /// # Errors
 /// It cannot be read, or others can read it too.
 pub fn read_secret(path: &std::path::Path) -> Result<SecretString, ConfigError> {
+    must_be_its_owners(path)?;
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(ConfigError::Exposed { path: path.to_owned(), mode });
-        }
-        if config.core_banking_timeout_ms == 0 {
-            return Err(ConfigError::Wrong("core_banking_timeout_ms has to be at least 1".into()));
-        }
-    }
     Ok(SecretString::from(std::fs::read_to_string(path).map_err(unreadable)?.trim().to_owned()))
+}
+
+#[cfg(unix)]
+fn must_be_its_owners(path: &std::path::Path) -> Result<(), ConfigError> {
+    use std::os::unix::fs::PermissionsExt;
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(ConfigError::Exposed { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn must_be_its_owners(_: &std::path::Path) -> Result<(), ConfigError> {
+    Ok(())
 }
 
 /// The vault key in a secret file.
@@ -278,7 +339,7 @@ mod tests {
         assert_eq!(config.http_listen.port(), 8080);
         assert_eq!(config.batch_inputs, 7);
         assert!(config.automatic.contains("intake_officer"));
-        assert_eq!(config.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4318"));
+        assert_eq!(config.otlp_endpoint.as_ref().map(Address::whole), Some("http://127.0.0.1:4318"));
         assert_eq!(config.business_time, BusinessTime::System);
     }
 
@@ -291,6 +352,7 @@ mod tests {
         let error = Config::from_table(table, std::iter::empty()).unwrap_err().to_string();
         assert!(error.contains("colour"), "{error}");
         assert!(with(&[("NUAN_BATCH_INPUTS", "0")]).is_err());
+        assert!(with(&[("NUAN_CORE_BANKING_TIMEOUT_MS", "0")]).is_err());
         assert!(with(&[("NUAN_BATCH_INPUTS", "many")]).is_err());
     }
 
@@ -302,5 +364,69 @@ mod tests {
         assert!(text.contains("nats_app_seed = \"(redacted)\""), "{text}");
         assert!(!format!("{config:?}").contains("SUAPP"));
     }
+
+    #[test]
+    fn printing_redacts_credentials_in_addresses_and_connecting_does_not() {
+        for (url, shown) in [
+            ("http://core:8080/bank", "http://core:8080/bank"),
+            ("http://user:secret@core:8080/bank", "http://(redacted)@core:8080/bank"),
+            ("https://secret@core", "https://(redacted)@core"),
+            ("user:secret@core", "(redacted)@core"),
+            ("http://user:sec/ret@core", "http://(redacted)@core"),
+            ("http://user:sec@ret@core", "http://(redacted)@core"),
+            ("nats://a:secret@h1,nats://b:secret@h2:4222", "nats://(redacted)@h2:4222"),
+        ] {
+            for key in ["nats_url", "otlp_endpoint", "core_banking_url"] {
+                let mut table = base();
+                table.insert(key.into(), url.into());
+                let config = Config::from_table(table, std::iter::empty()).unwrap();
+                let text = config.print().unwrap();
+                assert!(text.contains(&format!("{key} = \"{shown}\"")), "{text}");
+                for text in [text, format!("{config:?}")] {
+                    assert!(!text.contains("secret") && !text.contains("sec/ret") && !text.contains("sec@"), "{text}");
+                }
+                let whole = [Some(config.nats_url), config.otlp_endpoint, config.core_banking_url];
+                assert!(whole.iter().flatten().any(|address| address.whole() == url), "{url}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_with_secrets_that_others_can_read_is_refused_and_one_without_is_not() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let seeds = ["nats_app_seed", "nats_admin_seed"];
+        let environment = || seeds.map(|seed| (format!("NUAN_{}", seed.to_uppercase()), "SU".to_owned())).into_iter();
+        let load = |table: &toml::Table, mode: u32| {
+            std::fs::write(&path, toml::to_string(table).unwrap()).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            Config::load(&path, environment())
+        };
+        let mut open = base();
+        for seed in seeds {
+            open.remove(seed).unwrap();
+        }
+        load(&open, 0o644).unwrap();
+        let with = |key: &str, value: &str| {
+            let mut table = open.clone();
+            table.insert(key.into(), value.into());
+            table
+        };
+        for table in [
+            with("nats_app_seed", "SUAPP"),
+            with("nats_admin_seed", "SUADMIN"),
+            with("nats_url", "nats://user:secret@127.0.0.1"),
+            with("core_banking_url", "http://user:secret@core"),
+        ] {
+            for mode in [0o644, 0o640, 0o604] {
+                let line = load(&table, mode).unwrap_err().to_string();
+                assert!(line.contains("can be read by others") && line.contains("chmod 600"), "{mode:o}: {line}");
+            }
+            load(&table, 0o600).unwrap();
+            load(&table, 0o400).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        }
+    }
 }
-        assert!(with(&[("NUAN_CORE_BANKING_TIMEOUT_MS", "0")]).is_err());

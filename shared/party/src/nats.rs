@@ -19,7 +19,7 @@ use std::{future::IntoFuture, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::{config::Address, metrics::Metrics};
 
 /// Name of the durable consumer in each inbound stream.
 const CONSUMER: &str = "app";
@@ -35,7 +35,7 @@ const IN_FLIGHT: usize = 512;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot connect to NATS at {url}: {source}")]
 pub struct ConnectFailed {
-    url: String,
+    url: Address,
     source: async_nats::ConnectError,
 }
 
@@ -86,7 +86,7 @@ pub async fn connect(url: &str, seed: &str, name: &str, inbox: &str) -> Result<C
         })
         .connect(url)
         .await
-        .map_err(|source| ConnectFailed { url: url.to_owned(), source })
+        .map_err(|source| ConnectFailed { url: Address::from(url), source })
 }
 
 /// Creates what is missing for `own` to hear `partner`: one bounded stream and one durable consumer.

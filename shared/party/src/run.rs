@@ -135,11 +135,12 @@ pub async fn run<O: Organisation>(
 
     let (app_seed, admin_seed) = config.nats_seeds();
     let inbox = format!("_INBOX_{}", O::PARTY);
-    let client = nats::connect(&config.nats_url, app_seed, &format!("{} app", O::PARTY), &inbox).await?;
-    let admin = nats::connect(&config.nats_url, admin_seed, &format!("{} provisioner", O::PARTY), &inbox).await?;
+    let client = nats::connect(config.nats_url.whole(), app_seed, &format!("{} app", O::PARTY), &inbox).await?;
+    let admin =
+        nats::connect(config.nats_url.whole(), admin_seed, &format!("{} provisioner", O::PARTY), &inbox).await?;
 
     let metrics = Arc::new(Metrics::default());
-    let (spans, spans_guard) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_deref());
+    let (spans, spans_guard) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_ref());
     let stop = shutdown.child_token();
     let mut tasks = tokio::task::JoinSet::new();
 
@@ -156,7 +157,8 @@ pub async fn run<O: Organisation>(
     let (commands, command_queue) = mpsc::channel(config.command_queue);
     let (port_answers, port_queue) = mpsc::channel(FRAME_QUEUE);
     let (maintenance, maintenance_queue) = mpsc::channel(16);
-    let orders = config.core_banking_url.clone().map(|url| {
+    let orders = config.core_banking_url.as_ref().map(|url| {
+        let url = url.whole().to_owned();
         let (out, queue) = mpsc::channel(FRAME_QUEUE);
         let timeout = Duration::from_millis(config.core_banking_timeout_ms);
         tasks.spawn(ports::carry_out(url, timeout, queue, port_answers.clone(), stop.clone()));

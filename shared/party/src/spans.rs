@@ -7,7 +7,7 @@
 //! A row keeps what its spans need beside what it records ([`Spanned::kept`]), and the writer's row how far a collector has
 //! taken them: a start emits the rest again. Only how long the commit took is lost with a process.
 
-use crate::{store::read::TracedRow, writer::item::Item};
+use crate::{config::Address, store::read::TracedRow, writer::item::Item};
 use domain::{ApplicationId, Party};
 use organisation::{Input, Organisation, Outcome, Recorded, Refusal};
 use std::collections::VecDeque;
@@ -241,11 +241,12 @@ pub struct Exporter {
 }
 
 /// Starts the exporter of an organisation. A wrong endpoint is logged and nothing is exported: traces never stop a service.
-pub fn exporter(party: &str, endpoint: Option<&str>) -> (Exporter, Option<Guard>) {
+pub fn exporter(party: &str, endpoint: Option<&Address>) -> (Exporter, Option<Guard>) {
     let service = format!("nuan-{party}");
     let instance = format!("{party}-{}", std::process::id());
-    match Spans::new(&service, &instance, endpoint).or_else(|error| {
-        tracing::error!(%error, "spans go nowhere");
+    match Spans::new(&service, &instance, endpoint.map(Address::whole)).or_else(|error| {
+        // Not the error itself: it quotes the address, credentials and all.
+        tracing::error!(endpoint = endpoint.map(tracing::field::display), error = error.reason, "spans go nowhere");
         Spans::new(&service, &instance, None)
     }) {
         Ok((spans, guard)) => (Exporter { spans, ..Exporter::default() }, Some(guard)),
