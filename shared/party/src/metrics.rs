@@ -123,3 +123,20 @@ impl Metrics {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn every_metric_that_the_readme_names_is_there_under_that_name() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+        let named: Vec<&str> = readme.split('`').filter(|word| word.starts_with("nuan_")).collect();
+        assert!(named.len() >= 4, "{named:?}");
+        let text = Metrics::default().text();
+        for name in named {
+            assert!(text.lines().any(|line| line.starts_with(&format!("{name} "))), "{name} is not in\n{text}");
+        }
+    }
+}
