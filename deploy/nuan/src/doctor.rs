@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use domain::{Calendar, Moment, time::Date};
-use party::config::{ConfigError, read_secret};
+use domain::{Charter, Charters, Moment, time::Date};
+use party::{
+    config::{Config, ConfigError, read_secret},
+    run::{RunError, charters},
+};
 
 use crate::Failure;
 use crate::broker::NATS_SERVER;
@@ -19,6 +22,9 @@ use crate::tool::wheel;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
+    /// A service's configuration: the calendar of its charter is looked at; else the one built in
+    #[arg(long, env = "NUAN_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Where the service keeps its database
     #[arg(long, default_value = ".nuan")]
     data_dir: PathBuf,
@@ -86,7 +92,15 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     let mut findings = vec![nats_server(), loopback(), data_directory(&arguments.data_dir)];
     findings.extend(arguments.key_files.iter().map(|path| key_file(path)));
     findings.push(clock(now));
-    findings.extend(today(now).map(calendar));
+    let charters = match &arguments.config {
+        None => accepted(&Charter::programme_2017()),
+        Some(path) => {
+            let (finding, charters) = configuration(path);
+            findings.push(finding);
+            charters
+        }
+    };
+    findings.extend(charters.zip(today(now)).map(|(charters, today)| calendar(&charters, today)));
     if arguments.json {
         let text = serde_json::to_string_pretty(&findings).map_err(|error| Failure::Failed(error.to_string()))?;
         writeln!(out, "{text}")?;
@@ -209,9 +223,28 @@ fn clock(now: SystemTime) -> Finding {
     }
 }
 
-fn calendar(today: Date) -> Finding {
+fn accepted(charter: &Charter) -> Option<Charters> {
+    let mut charters = Charters::default();
+    charters.accept(charter.clone()).ok().map(|_| charters)
+}
+
+/// Refuses what the service will refuse, by the same code; and the charter that it names.
+fn configuration(path: &Path) -> (Finding, Option<Charters>) {
+    const CHECK: &str = "config";
+    let loaded = Config::load(path, std::env::vars()).map_err(RunError::from);
+    match loaded.and_then(|config| charters(&config)) {
+        Ok(charters) => (Finding::ok(CHECK, format!("{} can be used", path.display())), Some(charters)),
+        Err(error) => (Finding::fail(CHECK, error.to_string(), "correct it, or the file it names"), None),
+    }
+}
+
+fn calendar(charters: &Charters, today: Date) -> Finding {
     const CHECK: &str = "calendar";
-    match Calendar::programme().warning(today) {
+    let Some(charter) = charters.in_force_on(today) else {
+        let finding = format!("no charter is in force on {today}: nothing can be filed");
+        return Finding::fail(CHECK, finding, "name one in charter_file that all three have accepted");
+    };
+    match charter.calendar.warning(today) {
         None => Finding::ok(CHECK, format!("working days of {} and the year after are known", today.year())),
         Some(warning) if warning.missing_year == today.year() => Finding::fail(
             CHECK,
@@ -286,8 +319,50 @@ mod tests {
             (Date::constant(2026, 1, 1), Verdict::Warn),
             (Date::constant(2027, 1, 1), Verdict::Fail),
         ] {
-            assert_eq!(calendar(day).verdict, verdict, "{day}");
+            let charters = accepted(&Charter::programme_2017()).unwrap();
+            assert_eq!(calendar(&charters, day).verdict, verdict, "{day}");
         }
+        assert_eq!(calendar(&Charters::default(), Date::constant(2026, 1, 1)).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn the_calendar_of_the_configured_charter_is_the_one_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, charter) = (folder.path().join("config.toml"), folder.path().join("charter.json"));
+        let text = format!(
+            r#"
+            party = "bank"
+            programme = "p"
+            environment = "e"
+            data_dir = "data"
+            http_listen = "127.0.0.1:0"
+            nats_url = "nats://127.0.0.1"
+            nats_app_seed = "SU"
+            nats_admin_seed = "SU"
+            signing_key_file = "key"
+            pairing_file = "pairing.toml"
+            vault_key_file = "vault"
+            operator_token_file = "token"
+            charter_file = "{}"
+            "#,
+            charter.display()
+        );
+        fs::write(&config, text).unwrap();
+        let look = |mode: u32| {
+            fs::set_permissions(&config, PermissionsExt::from_mode(mode)).unwrap();
+            let (finding, charters) = configuration(&config);
+            let calendar = charters.map(|charters| calendar(&charters, Date::constant(2026, 3, 2)).verdict);
+            (finding.verdict, calendar)
+        };
+        assert_eq!(look(0o600), (Verdict::Fail, None), "there is no charter");
+        fs::write(&charter, serde_json::to_string(&Charter::programme_2017()).unwrap()).unwrap();
+        assert_eq!(look(0o600), (Verdict::Ok, Some(Verdict::Warn)));
+        assert_eq!(look(0o644), (Verdict::Fail, None), "others can read the seeds");
+        // A charter that knows one year more has nothing to warn of.
+        let mut further = serde_json::to_value(Charter::programme_2017()).unwrap();
+        further["calendar"]["2027"] = serde_json::json!({ "holidays": [], "make_up_working_days": [] });
+        fs::write(&charter, further.to_string()).unwrap();
+        assert_eq!(look(0o600), (Verdict::Ok, Some(Verdict::Ok)));
     }
 
     #[test]
@@ -297,7 +372,12 @@ mod tests {
         File::create(&key).unwrap();
         let run_with = |mode: u32| {
             fs::set_permissions(&key, PermissionsExt::from_mode(mode)).unwrap();
-            let arguments = Arguments { data_dir: folder.path().to_owned(), key_files: vec![key.clone()], json: true };
+            let arguments = Arguments {
+                config: None,
+                data_dir: folder.path().to_owned(),
+                key_files: vec![key.clone()],
+                json: true,
+            };
             let mut out = Vec::new();
             let outcome = run(&arguments, &mut out);
             (outcome, serde_json::from_slice::<Vec<serde_json::Value>>(&out).unwrap())

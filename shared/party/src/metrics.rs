@@ -51,6 +51,8 @@ pub struct Metrics {
     pub unreceipted: Gauge,
     /// Spans dropped because their queue was full.
     pub spans_dropped: Gauge,
+    /// The first year of which working days are not known, if it is this one or the next; else 0.
+    pub calendar_missing_year: Gauge,
 }
 
 impl Default for Metrics {
@@ -87,6 +89,8 @@ impl Default for Metrics {
         let channels_frozen = gauge("channels_frozen", "Channels that are frozen");
         let unreceipted = gauge("messages_unreceipted", "Messages that were sent and not receipted");
         let spans_dropped = gauge("spans_dropped", "Spans dropped because their queue was full");
+        let calendar_missing_year =
+            gauge("calendar_missing_year", "This year or the next, if its working days are not known; else 0");
         Metrics {
             registry: Mutex::new(registry),
             inputs,
@@ -109,6 +113,7 @@ impl Default for Metrics {
             channels_frozen,
             unreceipted,
             spans_dropped,
+            calendar_missing_year,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! then people are let in.
 
 use crate::{
+    calendar_watch,
     clock::BusinessClock,
     config::{BusinessTime, Config, ConfigError, read_vault_key},
     handle::{Changes, Handle},
@@ -143,6 +144,7 @@ pub async fn run<O: Organisation>(
     let (spans, spans_guard) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_ref());
     let stop = shutdown.child_token();
     let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(calendar_watch::watch(charters(config)?, clock.clone(), Arc::clone(&metrics)));
 
     let (frames_in, frames) = mpsc::channel(FRAME_QUEUE);
     let mut publishers = std::collections::BTreeMap::new();
