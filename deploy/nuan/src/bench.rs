@@ -10,12 +10,13 @@ use crate::{
     api::Api,
     broker::Broker,
     cluster::{self, Options, Service},
+    firms::{self, DAY, DEBT_LIMIT_FEN},
 };
 use anyhow::{Context, bail};
-use domain::{Charter, Date, Fen, Moment, Party, ResidentId, Uscc};
+use domain::{Moment, Party};
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     io::Write,
     path::Path,
@@ -26,13 +27,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{sync::Mutex, task::JoinSet};
-
-/// Debt above which the bank's rule declines; declined applicants owe twice as much.
-const DEBT_LIMIT_FEN: i64 = 100_000_000;
-/// Everything happens on this working day.
-const DAY: Date = Date::constant(2019, 6, 3);
-/// Members loaded by one request.
-const CHUNK: u32 = 5_000;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -95,8 +89,8 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<Figures> {
     let broker = Broker::start(&folder.path().join("broker"))?;
     let options = Options {
         driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
-        automatic: everybody(),
-        charter: Some(charter(folder.path())?),
+        automatic: firms::every_role(),
+        charter: Some(firms::charter(folder.path())?),
         ..Options::default()
     };
     let files = cluster::prepare(folder.path(), &broker, &options)?;
@@ -105,8 +99,7 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<Figures> {
     for party in Party::ALL {
         services.insert(party, Service::start(&program, party, &files[&party])?);
     }
-    let union = Api::new(&services[&Party::Union].url, &services[&Party::Union].operator_token)?;
-    let applicant = prepare(&services, &union, arguments.applications).await?;
+    let applicant = firms::open(&services, arguments.applications).await?;
 
     let processes: Vec<u32> =
         services.values().map(Service::id).chain(broker.process_id()).chain([std::process::id()]).collect();
@@ -179,57 +172,6 @@ fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 
-fn everybody() -> BTreeMap<Party, BTreeSet<String>> {
-    let union = union_core::Role::ALL.iter().filter(|role| **role == union_core::Role::IntakeOfficer);
-    let guarantor = guarantor_core::Role::ALL.iter().filter(|role| **role != guarantor_core::Role::Operator);
-    let bank = bank_core::Role::ALL.iter().filter(|role| **role != bank_core::Role::Operator);
-    BTreeMap::from([
-        (Party::Union, union.map(ToString::to_string).collect()),
-        (Party::Guarantor, guarantor.map(ToString::to_string).collect()),
-        (Party::Bank, bank.map(ToString::to_string).collect()),
-    ])
-}
-
-/// The programme's charter with a deposit that suffices and a debt limit at the bank.
-fn charter(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
-    let mut charter = Charter::programme_2017();
-    charter.deposit_fen = Fen::new(100_000_000_000_000);
-    charter.automatic.max_amount_fen = charter.amount_max_fen;
-    charter.automatic.credit_max_debt_fen = Some(Fen::new(DEBT_LIMIT_FEN));
-    let path = folder.join("charter.json");
-    fs::write(&path, serde_json::to_string(&charter)?)?;
-    Ok(path)
-}
-
-/// Opens the books, loads the register, makes the applicants' account.
-async fn prepare(services: &BTreeMap<Party, Service>, union: &Api, applications: u32) -> anyhow::Result<Api> {
-    let until = Instant::now() + Duration::from_secs(30);
-    // Commands wait until the partners have greeted; the first one tells that they have.
-    while union.get("backlog").await?["position"] == json!(0) {
-        if Instant::now() > until {
-            bail!("the services do not greet each other");
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let deposit = json!({ "deposit_fen": 100_000_000_000_000_i64 });
-    union.post("books", &deposit).await?;
-    let bank = &services[&Party::Bank];
-    Api::new(&bank.url, &bank.operator_token)?.post("books", &deposit).await?;
-    let guarantor = &services[&Party::Guarantor];
-    let capital = json!({ "capital_fen": 10_000_000_000_i64 });
-    Api::new(&guarantor.url, &guarantor.operator_token)?.post("books", &capital).await?;
-    let mut first = 0;
-    while first < applications {
-        let last = (first + CHUNK).min(applications);
-        let members: Vec<Value> = (first..last).map(member).collect::<anyhow::Result<_>>()?;
-        union.post("members", &json!({ "members": members })).await?;
-        first = last;
-    }
-    let account = json!({ "account": "applicants", "person": "person:applicants", "roles": ["applicant"] });
-    let made = union.post("tokens", &account).await?;
-    Ok(union.with_token(made["token"].as_str().context("no token")?))
-}
-
 async fn file_all(arguments: &Arguments, applicant: &Api) -> anyhow::Result<(Vec<Duration>, u32)> {
     let next = Arc::new(AtomicU32::new(0));
     let pace = Arc::new(Mutex::new(tokio::time::interval(match arguments.rate {
@@ -254,7 +196,8 @@ async fn file_all(arguments: &Arguments, applicant: &Api) -> anyhow::Result<(Vec
                     pace.lock().await.tick().await;
                 }
                 let owes_too_much = n % 100 < percent;
-                let form = form(n, if owes_too_much { 2 * DEBT_LIMIT_FEN } else { 0 })?;
+                // Declined applicants owe twice as much as the bank allows.
+                let form = firms::form(n, if owes_too_much { 2 * DEBT_LIMIT_FEN } else { 0 })?;
                 let begun = Instant::now();
                 let filed = api.post("applications", &form).await?;
                 let id = filed["application_id"].as_str().context("no number")?;
@@ -275,92 +218,6 @@ async fn file_all(arguments: &Arguments, applicant: &Api) -> anyhow::Result<(Vec
         declined += client_declined;
     }
     Ok((latencies, declined))
-}
-
-fn resident_id(n: u32) -> anyhow::Result<String> {
-    let stem = format!("119900{}{:02}{:02}{:03}", 1970 + n / 336_000, 1 + n / 28_000 % 12, 1 + n / 1000 % 28, n % 1000);
-    "0123456789X"
-        .chars()
-        .map(|check| format!("{stem}{check}"))
-        .find(|id| ResidentId::parse(id).is_ok())
-        .with_context(|| format!("no resident id for {n}"))
-}
-
-fn uscc(n: u32) -> anyhow::Result<String> {
-    // The organisation code is 8 characters and its check, then comes the code's own check.
-    let stem = format!("91119900X{n:07}");
-    let checks = "0123456789X".chars().flat_map(|a| "0123456789ABCDEFGHJKLMNPQRTUWXY".chars().map(move |b| (a, b)));
-    checks
-        .map(|(a, b)| format!("{stem}{a}{b}"))
-        .find(|code| Uscc::parse(code).is_ok())
-        .with_context(|| format!("no credit code for {n}"))
-}
-
-fn member(n: u32) -> anyhow::Result<Value> {
-    Ok(json!({
-        "member_no": format!("{:012}", 199_000_000_000_u64 + u64::from(n)),
-        "name": "样例",
-        "legal_rep_id": resident_id(n)?,
-        "union_org_id": format!("GH{n:06}"),
-        "union_name": format!("样例{n}号工会委员会"),
-        "valid_from": "2015-01-01",
-        "valid_to": null,
-    }))
-}
-
-fn form(n: u32, debt_fen: i64) -> anyhow::Result<Value> {
-    let member = member(n)?;
-    let consents = [
-        "PERSONAL_DATA_UNION",
-        "PERSONAL_DATA_GUARANTOR",
-        "PERSONAL_DATA_BANK",
-        "CREDIT_QUERY",
-        "CREDIT_REPORTING",
-        "SHARING",
-        "SMS",
-    ];
-    let consents: Vec<Value> = consents
-        .iter()
-        .map(|kind| json!({ "type": kind, "text_version": "2019-1", "given_at": "2019-06-03T08:00:00+08:00" }))
-        .collect();
-    Ok(json!({
-        "enterprise_name": format!("北京样例{n}号有限公司"),
-        "uscc": uscc(n)?,
-        "registered_on": "2015-01-28",
-        "licence_valid_to": null,
-        "industry_code": "I65",
-        "district": "海淀",
-        "address": format!("北京市海淀区样例路{n}号"),
-        "size_class": "MICRO",
-        "employees": 9,
-        "turnover_fen": 100_000_000,
-        "tax_fen": 2_000_000,
-        "debt_fen": debt_fen,
-        "jobs_kept": 9,
-        "jobs_created": 1,
-        "legal_rep_name": member["name"],
-        "legal_rep_id": member["legal_rep_id"],
-        "mobile": format!("199{n:08}"),
-        "settle_account": settle_account(n)?,
-        "union_org_id": member["union_org_id"],
-        "union_name": member["union_name"],
-        "member_no": member["member_no"],
-        "beneficiary_group": "GRADUATE",
-        "amount_fen": 5_000_000,
-        "term_months": 12,
-        "method": "BULLET",
-        "purpose": "采购原材料",
-        "intake_channel": "APP",
-        "channel": "STANDARD",
-        "consents": consents,
-    }))
-}
-
-fn settle_account(n: u32) -> anyhow::Result<String> {
-    ('0'..='9')
-        .map(|check| format!("991199{n:012}{check}"))
-        .find(|number| domain::CardNumber::parse(number).is_ok())
-        .with_context(|| format!("no account number for {n}"))
 }
 
 /// CPU in ms and resident memory in KiB of each process.

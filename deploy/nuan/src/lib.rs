@@ -14,6 +14,7 @@ pub mod child;
 pub mod cluster;
 mod demo;
 mod doctor;
+pub mod firms;
 mod keys;
 mod schedule;
 mod serve;

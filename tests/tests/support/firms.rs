@@ -1,25 +1,12 @@
 //! The firms of the tests across all three, and what they file. No personal data: a member is a pseudonym.
 
 use contracts::{Firm, Wish};
-use domain::{Amount, Date, Fen, Uscc, schedule::Method};
+use domain::{Amount, Date, Fen, schedule::Method};
 use union_core::command::Form;
 
 /// The pseudonym of the `n`-th firm's member in the register.
 pub fn member(n: u32) -> String {
     format!("member-{n}")
-}
-
-/// The code of the `n`-th firm of the tests, with its check characters.
-pub fn uscc(n: u32) -> Uscc {
-    for organisation_check in "0123456789X".chars() {
-        for check in "0123456789ABCDEFGHJKLMNPQRTUWXY".chars() {
-            let text = format!("91119900X{n:07}{organisation_check}{check}");
-            if let Ok(uscc) = Uscc::parse(&text) {
-                return uscc;
-            }
-        }
-    }
-    panic!("no check characters fit")
 }
 
 /// What the `n`-th firm files.
@@ -28,7 +15,7 @@ pub fn form(n: u32, amount_fen: i64, debt_fen: i64) -> Form {
         intake_channel: "APP".into(),
         firm: Firm {
             enterprise_name: format!("北京样例{n:04}号有限公司"),
-            uscc: uscc(n),
+            uscc: nuan::firms::uscc(n).unwrap(),
             industry_code: "I65".into(),
             district: "海淀".into(),
             registered_on: Date::constant(2015, 1, 28),
