@@ -208,7 +208,7 @@ fn span_id(party: Party, position: u64, index: u32) -> String {
 /// The trace that an input continues: a partner's message, or what the caller of HTTP sent along.
 pub(crate) fn parent_of<O: Organisation>(item: &Item<O>) -> Option<Context> {
     match item {
-        Item::Message(received) => received.traceparent.clone(),
+        Item::Message(received) | Item::KnownBefore(received) => received.traceparent.clone(),
         Item::Command(work) => work.caller.clone(),
         _ => None,
     }

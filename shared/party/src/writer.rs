@@ -448,6 +448,7 @@ impl<O: Organisation> Writer<O> {
         }
         round.must_commit |= taken.must_commit;
         round.items.extend(taken.messages.into_iter().map(|(seq, message)| match message {
+            Ok(received) if seq <= taken.known_before => Item::KnownBefore(received.into()),
             Ok(received) => Item::Message(received.into()),
             Err(why) => Item::Unreadable { from, seq, why },
         }));

@@ -27,8 +27,8 @@
 //! **Unwinding.** It begins with a refusal, a withdrawal or an expiry. An asked and unanswered compensatable step gets its
 //! undo at once (the undo may overtake the original, which the asked party then treats as a no-op) and the run waits for
 //! *undone*. A late *done* or *refused* meanwhile is recorded and changes nothing; a late *done* for a step that already
-//! counts as undone triggers its undo again, even after the end. A refused undo is an incident with an owner: the run
-//! stays unwinding until a repair, while other branches go on as the order permits.
+//! counts as undone triggers its undo again, even after the end, and so does *cannot be undone*. A refused undo is an
+//! incident with an owner: the run stays unwinding until a repair, while other branches go on as the order permits.
 //!
 //! **The point of no return.** While the pivot is asked, a withdrawal or an expiry unwinds nothing: the key is closed first
 //! and the asked party's answer decides. *Closed*: unwind with that ending. *Done*: go forward, the withdrawal is void

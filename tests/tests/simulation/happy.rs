@@ -3,7 +3,7 @@
 use crate::{
     cast::{self, FAR, Setup, amount, application, credit, decide, filed, guarantee, kindly},
     core_banking::CoreBanking,
-    firms::uscc,
+
     invariants::{balance, endings, hold, hold_at_rest},
 };
 use bank_core::Bank;
@@ -71,7 +71,7 @@ fn an_application_goes_through_all_three_to_the_pay_out_and_their_books_agree() 
         assert_eq!(world.now(), cast::first_morning(), "nobody waits for anything but people");
 
         assert_eq!(balance::<Bank>(&world, "B1301"), 46_000_000);
-        assert_eq!(balance::<Bank>(&world, &format!("B2011/{}", uscc(1))), 46_000_000);
+        assert_eq!(balance::<Bank>(&world, &format!("B2011/{}", nuan::firms::uscc(1).unwrap())), 46_000_000);
         assert_eq!(balance::<Guarantor>(&world, "G9001"), 46_000_000);
         assert_eq!((balance::<Union>(&world, "U9001"), balance::<Union>(&world, "U9002")), (0, 9_200_000));
         let (union, guarantor, bank) =

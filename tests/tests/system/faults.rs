@@ -1,9 +1,11 @@
 //! What may fail under a running programme and must cost nobody a fen: the broker killed, the broker's whole disk lost, a
 //! partner absent, each service stopped and started in mid-run. Every application ends, and money moves once.
 
-use crate::house::{House, PATIENCE, Running, Setup};
+use crate::house::{House, Running, Setup};
+use channel::Resolution;
 use domain::{Amount, ApplicationId, Fen, Party};
 use guarantor_core::{Role, command::Assessment};
+use party::handle::Told;
 use std::{fs, path::Path};
 
 const ASKED_FEN: i64 = 40_000_000;
@@ -151,13 +153,12 @@ async fn bank_restored_from_an_old_copy_notices_and_says_nothing_new_under_used_
     copy_database(&data, backup.path());
     house.start_bank().await;
     let second = file(&house, 2..3).await;
-    all_are_paid_out_once(&house, &[first, second.clone()].concat()).await;
+    all_are_paid_out_once(&house, &[first.clone(), second.clone()].concat()).await;
 
     house.bank.stop().await;
     copy_database(backup.path(), &data);
     house.start_bank().await;
-    let mut backlog = house.bank.handle.backlog.clone();
-    tokio::time::timeout(PATIENCE, backlog.wait_for(|backlog| backlog.frozen == 2)).await.unwrap().unwrap();
+    house.bank.until_frozen(2).await;
     let incidents = house.bank.handle.readers.incidents().await.unwrap();
     assert!(incidents.len() == 2 && incidents.iter().all(|what| what.contains("restored")), "{incidents:?}");
     // The copy does not know of the second loan; nothing makes the bank pay it, or a third one, on that ground.
@@ -171,6 +172,26 @@ async fn bank_restored_from_an_old_copy_notices_and_says_nothing_new_under_used_
         assert_eq!(house.bank.status(&format!("case/{id}")).await, "", "{id}");
     }
     assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
+
+    // The restored side first; then the guarantor, on whose letter the union's asks rest.
+    house.union.until_frozen(1).await;
+    house.guarantor.until_frozen(1).await;
+    house.bank.unfreeze(Party::Union, Resolution::AdoptTheirReceipt).await;
+    house.bank.unfreeze(Party::Guarantor, Resolution::AdoptTheirReceipt).await;
+    house.guarantor.unfreeze(Party::Bank, Resolution::ResendToPartner).await;
+    house.guarantor.idle().await;
+    house.union.unfreeze(Party::Bank, Resolution::ResendToPartner).await;
+    house.union.idle().await;
+    // What it had receipted once it may have decided once: it does not decide it again by itself.
+    let parked = house.bank.handle.readers.parked().await.unwrap();
+    assert!(parked[0].why.starts_with("it was receipted before this database was restored"), "{parked:?}");
+    assert!(parked.iter().all(|row| row.application_id == Some(second[0].to_string())), "{parked:?}");
+    assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
+    // Whoever has compared it with what the partners hold has it decided anew; what was parked at the union goes on too.
+    assert_eq!(house.bank.retry(parked[0].position).await, Told::Done);
+    let parked = house.union.handle.readers.parked().await.unwrap();
+    assert_eq!(house.union.retry(parked[0].position).await, Told::Done);
+    all_are_paid_out_once(&house, &[first, second, third].concat()).await;
     house.close().await;
 }
 

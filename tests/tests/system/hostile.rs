@@ -6,9 +6,8 @@ use crate::{
     forge::{Attacker, frames, header, heads, key, refusals, state_of, stranger, texts},
     house::{House, PATIENCE, Setup},
 };
-use channel::{Head, KeyRing, Limits, Resolution, TwoPersons, open, seal};
+use channel::{Head, KeyRing, Limits, Resolution, open, seal};
 use domain::{ApplicationId, Fen, Moment, Party};
-use party::handle::{Maintenance, Told};
 use std::{sync::Arc, time::Duration};
 
 const ASKED_FEN: i64 = 40_000_000;
@@ -206,13 +205,7 @@ async fn other_content_under_a_used_number_freezes_the_channel_with_both_frames_
     assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
 
     // Two persons decide that what the bank holds stands; what waited goes on.
-    let order = Maintenance::Unfreeze {
-        partner: Party::Union,
-        resolution: Resolution::KeepOurHeads,
-        persons: TwoPersons::new("person:a", "person:b").unwrap(),
-        because: "对方密钥已更换".into(),
-    };
-    assert_eq!(house.bank.order(order, None).await, Told::Done);
+    house.bank.unfreeze(Party::Union, Resolution::KeepOurHeads).await;
     house.union.until(&format!("application/{waits}"), "DISBURSED").await;
     house.idle().await;
     assert_eq!(house.bank.handle.backlog.borrow().frozen, 0);

@@ -1,6 +1,7 @@
 //! The house that the tests live in: broker, three organisations, and hands to operate them.
 
 use crate::firms::{form, member};
+use channel::{Resolution, TwoPersons};
 use domain::{ApplicationId, Charters, Date, Fen, Moment, Party};
 use nuan::{broker::Broker, cluster};
 use organisation::{Actor, Organisation, Person};
@@ -98,6 +99,25 @@ impl<O: Organisation> Running<O> {
         let (reply, answer) = oneshot::channel();
         self.handle.maintenance.send(MaintenanceWork { order, idempotency, reply }).await.unwrap();
         tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap()
+    }
+
+    /// Waits until so many channels are frozen here.
+    pub async fn until_frozen(&self, channels: usize) {
+        let mut backlog = self.handle.backlog.clone();
+        let frozen = backlog.wait_for(|backlog| backlog.frozen == channels);
+        tokio::time::timeout(PATIENCE, frozen).await.unwrap().unwrap();
+    }
+
+    /// Two persons end the freeze of the channel to `partner` so.
+    pub async fn unfreeze(&self, partner: Party, resolution: Resolution) {
+        let persons = TwoPersons::new("person:a", "person:b").unwrap();
+        let order = Maintenance::Unfreeze { partner, resolution, persons, because: "电话核对一致".into() };
+        assert_eq!(self.order(order, None).await, Told::Done);
+    }
+
+    /// An operator has the input decided again that was parked at this position.
+    pub async fn retry(&self, position: u64) -> Told {
+        self.order(Maintenance::Retry { position, because: "通道已恢复".into() }, None).await
     }
 
     /// Waits until a row is in this state.

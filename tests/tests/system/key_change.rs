@@ -313,15 +313,6 @@ async fn a_service_without_the_key_in_force_or_with_a_change_that_nobody_signed_
     house.close().await;
 }
 
-/// What two operators decide of a frozen channel.
-async fn unfreeze<O: Organisation>(running: &Running<O>, partner: Party, resolution: Resolution) {
-    let mut backlog = running.handle.backlog.clone();
-    tokio::time::timeout(PATIENCE, backlog.wait_for(|backlog| backlog.frozen > 0)).await.unwrap().unwrap();
-    let persons = TwoPersons::new("person:a", "person:b").unwrap();
-    let order = Maintenance::Unfreeze { partner, resolution, persons, because: "从备份恢复".into() };
-    assert_eq!(running.order(order, None).await, Told::Done);
-}
-
 /// As the README's table of repairs has it.
 #[tokio::test]
 async fn a_bank_restored_from_before_its_change_of_key_goes_on_when_it_is_given_the_statements_back() {
@@ -355,13 +346,14 @@ async fn a_bank_restored_from_before_its_change_of_key_goes_on_when_it_is_given_
             .unwrap();
     }
     house.start_bank().await;
-    let mut backlog = house.bank.handle.backlog.clone();
-    tokio::time::timeout(PATIENCE, backlog.wait_for(|backlog| backlog.frozen == 2)).await.unwrap().unwrap();
+    house.bank.until_frozen(2).await;
     for partner in [Party::Union, Party::Guarantor] {
-        unfreeze(&house.bank, partner, Resolution::AdoptTheirReceipt).await;
+        house.bank.unfreeze(partner, Resolution::AdoptTheirReceipt).await;
     }
-    unfreeze(&house.union, Party::Bank, Resolution::ResendToPartner).await;
-    unfreeze(&house.guarantor, Party::Bank, Resolution::ResendToPartner).await;
+    house.union.until_frozen(1).await;
+    house.guarantor.until_frozen(1).await;
+    house.union.unfreeze(Party::Bank, Resolution::ResendToPartner).await;
+    house.guarantor.unfreeze(Party::Bank, Resolution::ResendToPartner).await;
     disbursed(&house, 3).await;
     assert_eq!(refused(&house), 0);
     let said = frames(&house, Party::Bank, Party::Union).await.pop().unwrap();

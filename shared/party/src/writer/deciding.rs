@@ -30,6 +30,10 @@ const MAX_ROUNDS: usize = 16;
 /// How many inputs one input may cause in its own organisation before it counts as a defect.
 const MAX_FOLLOWING: usize = 10_000;
 
+/// Why a message stands still that was in custody before the database was set back to an older copy.
+const KNOWN_BEFORE: &str = "it was receipted before this database was restored from an old copy, and may have been decided then: compare \
+                            with what the partners hold of it, then retry to decide it anew";
+
 /// Why a batch could not be prepared.
 #[derive(Debug)]
 pub(super) enum Failed {
@@ -148,6 +152,10 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                 (Unreadable::UnknownType { .. }, Some(_)) => self.park(at, item, &why.to_string()),
                 _ => self.audit_unreadable(*from, *seq, why),
             },
+            // What was decided on it then is signed and with the partners; deciding again could say something else.
+            Item::KnownBefore(_) if !application.as_ref().is_some_and(|id| self.parked.contains_key(id)) => {
+                self.park(at, item, KNOWN_BEFORE);
+            }
             Item::Drop { position, because, application_id } => {
                 self.settle_parked(*position, "dropped", because, application_id.as_deref());
             }

@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub(crate) enum Item<O: Organisation> {
     /// A partner said something that can be read.
     Message(Arc<Received>),
+    /// A partner said again what was in custody before the database was set back to an older copy.
+    KnownBefore(Arc<Received>),
     /// A partner said something that cannot.
     Unreadable { from: Party, seq: u64, why: Unreadable },
     /// A row's time has come.
@@ -62,7 +64,9 @@ impl<O: Organisation> Item<O> {
     /// The application that it concerns, as far as that is known before it is decided.
     pub fn application_id(&self) -> Option<String> {
         match self {
-            Item::Message(received) => Some(received.message.about().application_id.to_string()),
+            Item::Message(received) | Item::KnownBefore(received) => {
+                Some(received.message.about().application_id.to_string())
+            }
             Item::Unreadable { why: Unreadable::UnknownType { application_id, .. }, .. } => {
                 application_id.as_ref().map(ToString::to_string)
             }
@@ -97,7 +101,8 @@ impl<O: Organisation> Item<O> {
                 }
                 (ParkedInput::Message { .. }, None) => None,
             },
-            Item::Unreadable { .. }
+            Item::KnownBefore(_)
+            | Item::Unreadable { .. }
             | Item::Drop { .. }
             | Item::Unfrozen { .. }
             | Item::Account { .. }
@@ -110,7 +115,9 @@ impl<O: Organisation> Item<O> {
     /// How it is kept if it has to be parked; commands are answered instead.
     pub fn parked(&self) -> Option<ParkedInput> {
         match self {
-            Item::Message(received) => Some(ParkedInput::Message { from: received.from, seq: received.seq }),
+            Item::Message(received) | Item::KnownBefore(received) => {
+                Some(ParkedInput::Message { from: received.from, seq: received.seq })
+            }
             Item::Unreadable { from, seq, .. } => Some(ParkedInput::Message { from: *from, seq: *seq }),
             Item::Due(key) => Some(ParkedInput::Due { key: key.to_string() }),
             Item::Port { application_id, answer } => {

@@ -58,6 +58,8 @@ pub(super) struct Taken {
     pub messages: Vec<(u64, Result<Received, Unreadable>)>,
     /// The partner signs with another key from now on; which, as JSON.
     pub key_changed: Option<String>,
+    /// Messages up to here were in custody before the database was set back to an older copy.
+    pub known_before: u64,
     /// Evidence or a freeze has to be committed.
     pub must_commit: bool,
     /// It brings messages, and a partner has not shown its heads yet: to be taken later. What it causes could not be said.
@@ -215,6 +217,7 @@ impl Links {
         if frame.preamble().is_numbered() && !open_for_all {
             return Ok(Taken { too_early: true, ..Taken::default() });
         }
+        let known_before = link.channel.heads().excused_seq;
         let needs = link.channel.needs(&frame);
         let known = Known {
             inbound: hash_at(store, Direction::In, from, needs.inbound_seq, &rings.theirs, (from, self.own)).await?,
@@ -225,7 +228,7 @@ impl Links {
                 self.metrics.frames_taken.inc();
                 let preamble = frame.preamble();
                 batch.put(&FRAME_IN, frame_row(from, preamble.first(), preamble.last(), position, bytes.to_vec()));
-                let mut taken = Taken { must_commit: true, ..Taken::default() };
+                let mut taken = Taken { known_before, must_commit: true, ..Taken::default() };
                 for (seq, message, _) in frame.messages().skip(skip) {
                     let read = self.read(from, seq, message);
                     // Only what no core hears can be a change of key, so the usual message is read once.

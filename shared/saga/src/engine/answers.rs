@@ -105,8 +105,13 @@ impl<W: World> Definition<W> {
                 self.ask_undo(w, step)?;
                 Handled::Moved
             }
+            // A party that cannot undo what counts as undone has it again (its database was set back): it is asked again.
+            (S::Undone, O::UndoRefused(_)) => {
+                self.ask_undo(w, step)?;
+                Handled::Moved
+            }
             (S::Undone, O::Undone | O::Closed) => Handled::Nothing(Why::Duplicate),
-            (S::Undone, O::Refused(_) | O::Transient | O::Unknown | O::UndoRefused(_)) => Handled::Nothing(Why::Late),
+            (S::Undone, O::Refused(_) | O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
             // It is settled otherwise.
             (S::Done | S::Kept, O::Done) => Handled::Nothing(Why::Duplicate),
             (S::Done | S::Kept, O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
