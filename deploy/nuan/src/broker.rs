@@ -230,11 +230,26 @@ impl Broker {
     /// When it cannot be signalled, or the files cannot be deleted.
     pub fn wipe(&mut self) -> Result<(), BrokerError> {
         self.kill()?;
-        let store = self.store();
-        match fs::remove_dir_all(&store) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("delete", &store)(error)),
-            _ => Ok(()),
-        }
+        delete_folder(&self.store())
+    }
+
+    /// Copies all that the server has stored to `to`, replacing what is there. The server is down for that moment.
+    ///
+    /// # Errors
+    /// When it cannot be signalled or started again, or the files cannot be copied.
+    pub fn copy_store(&mut self, to: &Path) -> Result<(), BrokerError> {
+        self.kill()?;
+        replace_folder(&self.store(), to)?;
+        self.restart()
+    }
+
+    /// Kills the server and sets its store back to such a copy. It is down afterwards.
+    ///
+    /// # Errors
+    /// When it cannot be signalled, or the files cannot be copied.
+    pub fn put_store_back(&mut self, from: &Path) -> Result<(), BrokerError> {
+        self.kill()?;
+        replace_folder(from, &self.store())
     }
 
     fn store(&self) -> PathBuf {
@@ -293,6 +308,29 @@ impl Broker {
 impl fmt::Debug for BrokerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// Makes `to` hold what `from` holds, and nothing else.
+fn replace_folder(from: &Path, to: &Path) -> Result<(), BrokerError> {
+    delete_folder(to)?;
+    fs::create_dir_all(to).map_err(failed("create", to))?;
+    for entry in fs::read_dir(from).map_err(failed("read", from))? {
+        let entry = entry.map_err(failed("read", from))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            replace_folder(&source, &target)?;
+        } else {
+            fs::copy(&source, &target).map_err(failed("copy", &source))?;
+        }
+    }
+    Ok(())
+}
+
+fn delete_folder(folder: &Path) -> Result<(), BrokerError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("delete", folder)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -20,6 +20,7 @@ mod schedule;
 mod serve;
 mod timeline;
 pub mod tool;
+mod torture;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -53,6 +54,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Show one application as the three organisations know it, side by side
     Timeline(timeline::Arguments),
+    /// Let faults strike real services from a seed, and check that everything ends and no money is made or lost
+    Torture(torture::Arguments),
 }
 
 /// Why a command did not do what was asked: its exit code and one line for standard error.
@@ -107,6 +110,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write)
         Command::Schedule(arguments) => schedule::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments, out),
         Command::Timeline(arguments) => timeline::run(&arguments, out),
+        Command::Torture(arguments) => torture::run(&arguments, out),
     }
 }
 

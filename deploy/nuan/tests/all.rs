@@ -3,5 +3,5 @@
 
 #[path = "all/broker.rs"]
 mod broker;
-#[path = "all/kill.rs"]
-mod kill;
+#[path = "all/torture.rs"]
+mod torture;

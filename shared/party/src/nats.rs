@@ -89,11 +89,12 @@ pub async fn connect(url: &str, seed: &str, name: &str, inbox: &str) -> Result<C
         .map_err(|source| ConnectFailed { url: Address::from(url), source })
 }
 
-/// Creates what is missing for `own` to hear `partner`: one bounded stream and one durable consumer.
+/// Creates what is missing for `own` to hear `partner`: one bounded stream and one durable consumer. A stream that is there
+/// stays where it is stored.
 ///
 /// # Errors
 /// The broker refuses or does not answer; in words.
-async fn provision(admin: &Client, own: Party, partner: Party) -> Result<(), String> {
+pub async fn provision(admin: &Client, own: Party, partner: Party, storage: StorageType) -> Result<(), String> {
     let context = jetstream::new(admin.clone());
     let name = stream_name(partner);
     context
@@ -102,7 +103,7 @@ async fn provision(admin: &Client, own: Party, partner: Party) -> Result<(), Str
             subjects: vec![format!("x.{partner}.{own}.>")],
             retention: RetentionPolicy::Interest,
             discard: DiscardPolicy::New,
-            storage: StorageType::Memory,
+            storage,
             max_bytes: STREAM_BYTES,
             ..Default::default()
         })
@@ -157,7 +158,7 @@ async fn pull(
     frames: &mpsc::Sender<Incoming>,
     wait: &mut Duration,
 ) -> String {
-    if let Err(why) = provision(admin, own, partner).await {
+    if let Err(why) = provision(admin, own, partner, StorageType::Memory).await {
         return format!("cannot provision: {why}");
     }
     let context = ContextBuilder::new().timeout(Duration::from_secs(5)).build(app.clone());

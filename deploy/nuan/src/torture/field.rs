@@ -1,0 +1,300 @@
+//! The field of a campaign: broker, services and applicants as real processes, a seed, and a count of what struck them.
+//!
+//! It starts them, lets more applicants in, and waits until everything has come to rest. It decides on no fault and judges
+//! nothing.
+
+use super::{
+    check::Violation,
+    clients::Clients,
+    evidence::{Evidence, named, unrest},
+    random::Random,
+};
+use crate::{
+    api::Api,
+    broker::Broker,
+    cluster::{self, Options, Service},
+    firms::{self, DAY},
+};
+use anyhow::{Context, bail};
+use domain::{Moment, Party};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use tokio::time::sleep;
+
+/// What is not at rest after this has waited for ever: longer than the longest time between two resends (5 min).
+const FOR_EVER: Duration = Duration::from_secs(330);
+/// How long a service may take until it takes requests.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// An organisation whose journal has not grown for so long has nothing to do.
+const QUIET: Duration = Duration::from_millis(300);
+/// How often a wait looks.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Broker, services, applicants.
+pub struct Field {
+    /// Where everything lies.
+    pub folder: PathBuf,
+    /// The broker.
+    pub broker: Broker,
+    /// The three.
+    pub services: BTreeMap<Party, Service>,
+    /// The applicants.
+    pub clients: Clients,
+    /// The schedule of faults.
+    pub random: Random,
+    /// Tokens of the second persons at each organisation, where a kind of fault needs them.
+    pub second: BTreeMap<Party, String>,
+    next_share: u32,
+    wrong: Vec<Violation>,
+    struck: BTreeMap<String, u32>,
+    missed: u32,
+    longest: Duration,
+}
+
+/// How a campaign went, but for what is wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Course {
+    /// Faults that struck while applications were under way, by kind.
+    pub struck: BTreeMap<String, u32>,
+    /// Faults that found nothing under way.
+    pub missed: u32,
+    /// The longest time from healing to the last end.
+    pub longest: Duration,
+    /// What went wrong on the way.
+    pub wrong: Vec<Violation>,
+}
+
+impl Field {
+    /// Starts everything under `folder`, for at most `firms` applications.
+    ///
+    /// # Errors
+    /// A process does not come up, or a service refuses what it needs to begin.
+    pub async fn start(folder: &Path, firms: u32, random: Random) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let folder = fs::canonicalize(folder)?;
+        let broker = Broker::start(&folder.join("broker"))?;
+        let options = Options {
+            driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
+            automatic: firms::every_role(),
+            charter: Some(firms::charter(&folder)?),
+            ..Options::default()
+        };
+        let files = cluster::prepare(&folder, &broker, &options)?;
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut services = BTreeMap::new();
+        for party in Party::ALL {
+            services.insert(party, Service::start(&program, party, &files[&party])?);
+        }
+        let applicants = firms::open(&services, firms).await?;
+        let union = folder.join(Party::Union.as_str());
+        let clients = Clients::start(&union, &applicants.token, firms, random.split(1))?;
+        Ok(Field {
+            folder,
+            broker,
+            services,
+            clients,
+            random,
+            second: BTreeMap::new(),
+            next_share: 0,
+            wrong: Vec::new(),
+            struck: BTreeMap::new(),
+            missed: 0,
+            longest: Duration::ZERO,
+        })
+    }
+
+    /// The round that begins is the one up to whose end so many applications may be filed; [`Field::let_file`] lets them.
+    pub fn begin_round(&mut self, share: u32) {
+        self.next_share = share;
+    }
+
+    /// Lets the applications of the round be filed.
+    pub fn let_file(&self) {
+        self.clients.let_file(self.next_share);
+    }
+
+    /// Lets the first half of the applications of the round be filed.
+    pub fn let_half_file(&self) {
+        self.clients.let_file(self.clients.allowed().midpoint(self.next_share));
+    }
+
+    /// Something did not happen that must, or the other way round.
+    pub fn wrong(&mut self, rule: &'static str, what: String) {
+        self.wrong.push(Violation { rule, what });
+    }
+
+    /// Where an organisation's files lie.
+    pub fn home(&self, party: Party) -> PathBuf {
+        self.folder.join(party.as_str())
+    }
+
+    /// The service of that organisation.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn service(&mut self, party: Party) -> anyhow::Result<&mut Service> {
+        self.services.get_mut(&party).with_context(|| format!("no service of the {party}"))
+    }
+
+    /// Its operator's access; made anew, because a service's address changes with each start.
+    ///
+    /// # Errors
+    /// No HTTP client can be made.
+    pub fn operator(&self, party: Party) -> anyhow::Result<Api> {
+        let service = self.services.get(&party).with_context(|| format!("no service of the {party}"))?;
+        Api::new(&service.url, &service.operator_token)
+    }
+
+    /// One of the three.
+    pub fn any_party(&mut self) -> Party {
+        self.random.pick(&Party::ALL).copied().unwrap_or(Party::Union)
+    }
+
+    /// Waits for a moment that nobody knows before, shorter than `most`.
+    pub async fn pause(&mut self, most: Duration) {
+        let most = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);
+        sleep(Duration::from_micros(self.random.below(most))).await;
+    }
+
+    /// Counts a fault that strikes now: by its kind if applications are under way, else as one that missed.
+    pub fn strike(&mut self, kind: impl Into<String>) {
+        if self.clients.under_way() > 0 {
+            *self.struck.entry(kind.into()).or_default() += 1;
+        } else {
+            self.missed += 1;
+        }
+    }
+
+    /// Waits until all who may file have an answer.
+    ///
+    /// # Errors
+    /// They wait for ever.
+    pub async fn filed(&self) -> anyhow::Result<()> {
+        let until = Instant::now() + FOR_EVER;
+        while self.clients.filed() < usize::try_from(self.clients.allowed())? {
+            if Instant::now() > until {
+                bail!("{} of {} filings are answered after {FOR_EVER:?}", self.clients.filed(), self.clients.allowed());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until a service has decided everything it was told and can only wait for its partners.
+    ///
+    /// # Errors
+    /// It does not answer, or goes on for ever.
+    pub async fn said_all_it_can(&self, party: Party) -> anyhow::Result<()> {
+        let (operator, until) = (self.operator(party)?, Instant::now() + FOR_EVER);
+        let mut before = Value::Null;
+        loop {
+            let backlog = operator.get("backlog").await?;
+            if backlog["queued"] == 0 && backlog["position"] == before {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!("the {party} goes on after {FOR_EVER:?}");
+            }
+            before = backlog["position"].clone();
+            sleep(QUIET).await;
+        }
+    }
+
+    /// Waits until everything that a service has to say is receipted.
+    ///
+    /// # Errors
+    /// It does not answer, or it is not receipted for ever.
+    pub async fn said(&self, party: Party) -> anyhow::Result<()> {
+        let (operator, until) = (self.operator(party)?, Instant::now() + FOR_EVER);
+        while operator.get("backlog").await?["unreceipted"] != 0 {
+            if Instant::now() > until {
+                bail!("what the {party} says is not receipted after {FOR_EVER:?}");
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until a service takes requests.
+    ///
+    /// # Errors
+    /// It does not in time.
+    pub async fn ready(&self, party: Party) -> anyhow::Result<()> {
+        let (operator, until) = (self.operator(party)?, Instant::now() + PATIENCE);
+        let url = format!("{}/readyz", operator.url);
+        while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+            if Instant::now() > until {
+                bail!("the {party}'s service is not ready after {PATIENCE:?}");
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Everything is healed: waits until every application has ended or waits for a named person, and nothing is said any
+    /// more. What is not at rest after [`FOR_EVER`] stays so; the check will find it.
+    ///
+    /// # Errors
+    /// A service does not answer.
+    pub async fn settle(&mut self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        for party in Party::ALL {
+            self.ready(party).await?;
+        }
+        while begun.elapsed() < FOR_EVER && !self.is_at_rest().await? {
+            sleep(LOOK_EVERY).await;
+        }
+        self.longest = self.longest.max(begun.elapsed());
+        Ok(())
+    }
+
+    async fn is_at_rest(&self) -> anyhow::Result<bool> {
+        if self.clients.filed() < usize::try_from(self.clients.allowed())? {
+            return Ok(false);
+        }
+        for party in Party::ALL {
+            if unrest(&self.operator(party)?).await?.is_some() {
+                return Ok(false);
+            }
+        }
+        let union = self.operator(Party::Union)?;
+        let mut open = union.get("applications?ended=false&limit=200").await?;
+        let Value::Array(open) = open["items"].take() else { return Ok(false) };
+        if open.is_empty() {
+            return Ok(true);
+        }
+        let mut waiting = BTreeMap::new();
+        for party in Party::ALL {
+            waiting.extend(named(party, &self.operator(party)?).await?);
+        }
+        Ok(open.iter().all(|one| one["application_id"].as_str().is_some_and(|id| waiting.contains_key(id))))
+    }
+
+    /// Everything that is said and was told, and how it went; then all processes stop.
+    ///
+    /// # Errors
+    /// A service does not answer, or the applicants gave up.
+    pub async fn end(mut self) -> anyhow::Result<(Evidence, Course)> {
+        self.clients.end()?;
+        let mut operators = BTreeMap::new();
+        for party in Party::ALL {
+            operators.insert(party, self.operator(party)?);
+        }
+        let mut evidence = Evidence::read(&operators, self.clients.history()).await?;
+        for service in self.services.values_mut() {
+            service.stop()?;
+            let log = fs::read_to_string(&service.log).unwrap_or_default();
+            let panics = log.lines().filter(|line| line.contains("panicked at")).count();
+            if panics > 0 {
+                evidence.unrest.push((service.party, format!("panicked {panics} times")));
+            }
+        }
+        let Field { struck, missed, longest, wrong, .. } = self;
+        Ok((evidence, Course { struck, missed, longest, wrong }))
+    }
+}
