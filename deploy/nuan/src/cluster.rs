@@ -3,10 +3,7 @@
 //!
 //! It knows nothing of the programme; what a cluster does is driven from outside, over HTTP.
 
-use crate::{
-    broker::{Access, Broker},
-    child::Child,
-};
+use crate::broker::{Access, Broker};
 use anyhow::{Context, bail};
 use domain::{Moment, Party};
 use party::{
@@ -21,6 +18,7 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
+use tools::child::Child;
 
 const PROGRAMME: &str = "warm-venture-loan";
 const ENVIRONMENT: &str = "local";

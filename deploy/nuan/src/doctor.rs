@@ -17,8 +17,7 @@ use party::{
 };
 
 use crate::Failure;
-use crate::broker::NATS_SERVER;
-use crate::tool::wheel;
+use tools::tool::{NATS_SERVER, wheel};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -1,5 +1,5 @@
 //! The command `nuan`, one file per subcommand, and what its longer-running parts share with the integration tests: the
-//! [`broker`] and [`child`] processes, and the [`tool`]s of others that they run.
+//! [`broker`] and the [`cluster`] of three services.
 //!
 //! It holds no rule of the programme: those are in `domain` and in the cores.
 //!
@@ -10,7 +10,6 @@ pub mod api;
 mod bench;
 pub mod broker;
 mod check_id;
-pub mod child;
 pub mod cluster;
 mod demo;
 mod doctor;
@@ -19,7 +18,6 @@ mod keys;
 mod schedule;
 mod serve;
 mod timeline;
-pub mod tool;
 mod torture;
 
 use std::ffi::OsString;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf};
 
 /// Environment variables of the `nuan` command and of tests, which are no keys of a service's configuration.
-const NOT_OURS: &[&str] = &["NUAN_NATS_SERVER", "NUAN_ROTEL", "NUAN_CONFIG", "NUAN_LOG"];
+const NOT_OURS: &[&str] = &["NUAN_NATS_SERVER", "NUAN_POSTGRES_BIN", "NUAN_ROTEL", "NUAN_CONFIG", "NUAN_LOG"];
 
 /// Configuration of one service.
 #[derive(Clone, Debug, Deserialize, Serialize)]

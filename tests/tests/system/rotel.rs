@@ -1,10 +1,5 @@
 //! A collector that is not ours: rotel as a process of its own, and what it prints of the spans that it is sent.
 
-use nuan::{
-    broker::free_ports,
-    child::Child,
-    tool::{Tool, Version, wheel::Wheel},
-};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -12,10 +7,16 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
+use tools::{
+    child::Child,
+    free_ports,
+    tool::{Tool, Version, wheel::Wheel},
+};
 
 static ROTEL: Tool = Tool {
     name: "rotel",
     variable: "NUAN_ROTEL",
+    folders: &[],
     oldest: Version { major: 0, minor: 0, patch: 1 },
     says: "rotel ",
     releases: "github.com/streamfold/rotel/releases",

