@@ -1,31 +1,28 @@
 //! The database behind one organisation: load rows, commit a batch, look things up.
 //!
-//! Every commit is one transaction of a few multi-row statements, sent in one round trip and fenced by the writer's
-//! epoch: a writer that was replaced changes nothing. Reads for people go through connections of their own and never
-//! wait for the writer. It decides nothing and interprets no body.
+//! It is a SQLite file or a PostgreSQL database, and nobody above can tell which. Every commit is one transaction, sent in
+//! one round trip and fenced by the writer's epoch: a writer that was replaced changes nothing. Reads for people go through
+//! connections of their own and never wait for the writer. It decides nothing and interprets no body.
 
-mod migrate;
+mod postgres;
 pub mod read;
+mod sql;
+mod sqlite;
 pub mod tables;
 
 use domain::Party;
-use migrate::{SCHEMA_VERSION, migrate};
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, SqliteConnection, SqlitePool,
-    query::Query,
-    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use rand::RngCore;
+use secrecy::SecretString;
+use serde_json::value::RawValue;
+use sql::Record;
+use sqlx::{SqlSafeStr, postgres::PgDatabaseError};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
-    time::Duration,
+    fmt::Write as _,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
 };
-use tables::{Table, Value};
-
-/// Binds that one statement may carry.
-const MAX_BINDS: usize = 32_000;
-/// Binds of a batch whose prepared statements are kept: two or three inputs.
-const SMALL_BINDS: usize = 256;
+use tables::{Change, FIRST_VERSION, HISTORY, Table, Value};
 
 /// What went wrong with the database.
 #[derive(Debug, thiserror::Error)]
@@ -58,31 +55,48 @@ pub enum StoreError {
         why: String,
     },
     /// The database was written by a newer build, or by something else.
-    #[error("the database has schema version {found}, this build reads {SCHEMA_VERSION}: use the build that wrote it")]
+    #[error(
+        "the database has schema version {found}, this build reads {FIRST_VERSION} to {}: use the build that wrote it",
+        FIRST_VERSION + HISTORY.len() - 1
+    )]
     Schema {
         /// What it has.
         found: i64,
     },
+    /// The database cannot serve.
+    #[error("the database does not serve: {why}")]
+    Unfit {
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 fn failed(operation: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| match &source {
-        sqlx::Error::Database(error) if !is_fault(error.code().as_deref()) => {
-            if error.message().contains("position >= 0") {
-                StoreError::Fenced
-            } else {
-                StoreError::Rejected { operation, source }
-            }
+    move |source| {
+        let sqlx::Error::Database(error) = &source else { return StoreError::Unavailable { operation, source } };
+        let (is_fence, is_refusal) = match error.try_downcast_ref::<PgDatabaseError>() {
+            Some(error) => (error.constraint() == Some("writer_position_check"), is_refusal_postgres(error.code())),
+            None => (error.message().contains("position >= 0"), is_refusal_sqlite(error.code().as_deref())),
+        };
+        match (is_fence, is_refusal) {
+            (true, _) => StoreError::Fenced,
+            (false, true) => StoreError::Rejected { operation, source },
+            (false, false) => StoreError::Unavailable { operation, source },
         }
-        _ => StoreError::Unavailable { operation, source },
     }
 }
 
-/// SQLite's primary result codes that say something of the machine and not of the batch: BUSY, LOCKED, NOMEM, READONLY,
-/// INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
-fn is_fault(code: Option<&str>) -> bool {
+/// Whether SQLite refuses the batch. Other primary result codes say something of the machine: BUSY, LOCKED, NOMEM,
+/// READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
+fn is_refusal_sqlite(code: Option<&str>) -> bool {
     let primary = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
-    matches!(primary, Some(5..=11 | 13..=15 | 26))
+    !matches!(primary, Some(5..=11 | 13..=15 | 26))
+}
+
+/// Whether PostgreSQL refuses the batch, by the class of its SQLSTATE: a row twice (21), data (22), a constraint (23), a
+/// limit (54). All others say something of the server, the connection, or a lock that others hold.
+fn is_refusal_postgres(code: &str) -> bool {
+    matches!(code.get(..2), Some("21" | "22" | "23" | "54"))
 }
 
 /// One transaction's worth of changes.
@@ -91,6 +105,7 @@ pub struct Batch {
     puts: Vec<(&'static Table, Vec<Value>, usize)>,
     deletes: Vec<(&'static Table, Vec<String>)>,
     settled: Vec<(u64, &'static str)>,
+    channels: Option<String>,
 }
 
 impl Batch {
@@ -107,6 +122,17 @@ impl Batch {
         values.extend(row);
         *rows += 1;
         debug_assert_eq!(values.len(), *rows * table.width(), "row of {} has the wrong width", table.name);
+    }
+
+    /// The heads of the channels with all partners, as JSON.
+    pub fn channels(&mut self, heads: impl IntoIterator<Item = (Party, String)>) {
+        let mut channels = String::from("{");
+        for (partner, heads) in heads {
+            let comma = if channels.len() > 1 { "," } else { "" };
+            let _ = write!(channels, "{comma}\"{partner}\":{heads}");
+        }
+        channels.push('}');
+        self.channels = Some(channels);
     }
 
     /// Settles a parked input: `retried` or `dropped`.
@@ -136,13 +162,42 @@ pub struct Tip {
     pub exported: u64,
 }
 
+/// Where a database is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// SQLite: a file, created if it is missing.
+    File(PathBuf),
+    /// PostgreSQL: the URL of a database that exists. It may hold a password.
+    Server(SecretString),
+}
+
+impl<P: AsRef<Path> + ?Sized> std::convert::From<&P> for Location {
+    fn from(path: &P) -> Self {
+        Location::File(path.as_ref().to_owned())
+    }
+}
+
 /// The writer's side of the database.
 #[derive(Debug)]
 pub struct Store {
-    connection: SqliteConnection,
-    options: SqliteConnectOptions,
-    readers: SqlitePool,
+    backend: Backend,
+    readers: read::Readers,
     epoch: i64,
+    /// Under which name the epoch was taken; no other process has it.
+    holder: String,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Sqlite(sqlite::Writing),
+    Postgres(postgres::Writing),
+}
+
+/// What the first statement of a commit checks and writes.
+struct Fence<'a> {
+    epoch: i64,
+    from: &'a Tip,
+    to: &'a Tip,
 }
 
 /// A row as [`Store::load`] finds it.
@@ -189,61 +244,92 @@ pub enum From {
     Answer,
 }
 
+impl From {
+    const ALL: [From; 4] = [From::State, From::Account, From::Transfer, From::Answer];
+
+    /// What is read of it, up to the comparison of its key.
+    const fn select(self) -> &'static str {
+        match self {
+            From::State => "SELECT CAST(0 AS BIGINT), key, version, trace, body FROM state WHERE key",
+            From::Account => {
+                "SELECT CAST(1 AS BIGINT), code, version, CAST(NULL AS TEXT), body FROM account WHERE code"
+            }
+            From::Transfer => "SELECT CAST(2 AS BIGINT), id, version, CAST(NULL AS TEXT), body FROM transfer WHERE id",
+            From::Answer => "SELECT CAST(3 AS BIGINT), id, position, CAST(NULL AS TEXT), body FROM answer WHERE id",
+        }
+    }
+
+    fn read(row: &Record) -> (From, String, LoadedRow) {
+        let from = From::ALL.into_iter().zip(0_i64..).find(|(_, at)| *at == row.get::<i64>(0));
+        let loaded = LoadedRow { version: row.unsigned(2), trace: row.get(3), body: row.get(4) };
+        (from.map_or(From::Answer, |(from, _)| from), row.get(1), loaded)
+    }
+}
+
 impl Store {
-    /// Opens or creates the database and takes a new epoch: whoever wrote before is fenced off.
+    /// Opens the database, creates what is missing in it, and takes a new epoch: whoever wrote before is fenced off.
     ///
     /// # Errors
-    /// The file cannot be opened, or was written by another schema.
-    pub async fn open(path: &Path) -> Result<(Store, Tip), StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5))
-            .pragma("cache_size", "-32000")
-            // Pages that are written by every commit are copied into the database once in 64 MiB of log, not in 16.
-            .pragma("wal_autocheckpoint", "16000")
-            // A multi-row statement keeps a journal of its own; in a file it costs five system calls a commit.
-            .pragma("temp_store", "MEMORY")
-            .disable_statement_logging();
-        let mut connection = options.connect().await.map_err(failed("open the database"))?;
-        migrate(&mut connection).await?;
-        let row = sqlx::query(
-            "UPDATE writer SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch, position, link, at, exported",
-        )
-        .fetch_one(&mut connection)
-        .await
-        .map_err(failed("take a new epoch"))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(2)
-            // A local file does not go away between two reads; asking first would double the cost of each.
-            .test_before_acquire(false)
-            .connect_lazy_with(options.clone().read_only(true).create_if_missing(false));
-        let epoch = row.get(0);
-        let tip = Tip {
-            position: u64::try_from(row.get::<i64, _>(1)).unwrap_or_default(),
-            link: <[u8; 32]>::try_from(row.get::<Vec<u8>, _>(2).as_slice()).unwrap_or_default(),
-            at: row.get(3),
-            exported: u64::try_from(row.get::<i64, _>(4)).unwrap_or_default(),
+    /// It cannot be opened, or was written by another schema.
+    pub async fn open(location: impl Into<Location>) -> Result<(Store, Tip), StoreError> {
+        let (backend, readers) = match location.into() {
+            Location::File(path) => {
+                let writing = sqlite::Writing::open(&path).await?;
+                let readers = read::Readers::sqlite(writing.readers());
+                (Backend::Sqlite(writing), readers)
+            }
+            Location::Server(url) => {
+                let writing = postgres::Writing::open(&url).await?;
+                let readers = read::Readers::postgres(writing.readers());
+                (Backend::Postgres(writing), readers)
+            }
         };
-        Ok((Store { connection, options, readers, epoch }, tip))
+        let mut holder = [0_u8; 16];
+        rand::rng().fill_bytes(&mut holder);
+        let mut store = Store { backend, readers, epoch: 0, holder: hex::encode(holder) };
+        let take = "UPDATE writer SET epoch = epoch + 1, holder = $1 WHERE id = 1 RETURNING epoch, position, link, at, exported";
+        let tip = store.take_epoch(take).await?;
+        Ok((store, tip))
     }
 
     /// Connections for reading, which never wait for the writer.
     pub fn readers(&self) -> read::Readers {
-        read::Readers::new(self.readers.clone())
+        self.readers.clone()
     }
 
-    /// Gives the database up and takes it again with a new epoch: after a commit whose outcome is unknown.
+    /// Gives the connection up and takes a new epoch on another, if nobody else has taken one: after a commit whose outcome
+    /// is unknown. One that is still under way is either in the tip that this returns, or fenced off.
     ///
     /// # Errors
-    /// The database still cannot be reached.
+    /// The database still cannot be reached; [`StoreError::Fenced`] if another writer has taken over.
     pub async fn reopen(&mut self) -> Result<Tip, StoreError> {
-        let path = self.options.get_filename().to_owned();
-        let (store, tip) = Store::open(&path).await?;
-        *self = store;
-        Ok(tip)
+        match &mut self.backend {
+            Backend::Sqlite(writing) => writing.reopen().await?,
+            Backend::Postgres(writing) => writing.reopen().await?,
+        }
+        let take =
+            "UPDATE writer SET epoch = epoch + 1 WHERE id = 1 AND holder = $1 RETURNING epoch, position, link, at, exported";
+        self.take_epoch(take).await
+    }
+
+    async fn take_epoch(&mut self, sql: &'static str) -> Result<Tip, StoreError> {
+        let rows = self.ask("take a new epoch", sql, [self.holder.as_str().into()]).await?;
+        let row = rows.first().ok_or(StoreError::Fenced)?;
+        self.epoch = row.get(0);
+        let link = <[u8; 32]>::try_from(row.get::<Vec<u8>>(2).as_slice()).unwrap_or_default();
+        Ok(Tip { position: row.unsigned(1), link, at: row.get(3), exported: row.unsigned(4) })
+    }
+
+    async fn ask<const N: usize>(
+        &mut self,
+        operation: &'static str,
+        sql: impl SqlSafeStr,
+        binds: [Value; N],
+    ) -> Result<Vec<Record>, StoreError> {
+        match &mut self.backend {
+            Backend::Sqlite(writing) => writing.ask(operation, sql, binds.into()).await,
+            Backend::Postgres(writing) => writing.ask(operation, sql, binds.into()).await,
+        }
     }
 
     /// Loads rows by key; those that do not exist are left out.
@@ -254,51 +340,11 @@ impl Store {
         &mut self,
         wanted: &BTreeSet<(From, String)>,
     ) -> Result<Vec<(From, String, LoadedRow)>, StoreError> {
-        let mut found = Vec::with_capacity(wanted.len());
-        let mut sql = String::new();
-        let mut binds: Vec<&str> = Vec::with_capacity(wanted.len());
-        for from in [From::State, From::Account, From::Transfer, From::Answer] {
-            let keys: Vec<&str> =
-                wanted.iter().filter(|(table, _)| *table == from).map(|(_, key)| key.as_str()).collect();
-            if keys.is_empty() {
-                continue;
-            }
-            if !sql.is_empty() {
-                sql.push_str(" UNION ALL ");
-            }
-            sql.push_str(match from {
-                From::State => "SELECT 0, key, version, trace, body FROM state WHERE key IN (",
-                From::Account => "SELECT 1, code, version, NULL, body FROM account WHERE code IN (",
-                From::Transfer => "SELECT 2, id, version, NULL, body FROM transfer WHERE id IN (",
-                From::Answer => "SELECT 3, id, position, NULL, body FROM answer WHERE id IN (",
-            });
-            placeholders(keys.len(), &mut sql);
-            sql.push(')');
-            binds.extend(keys);
+        match &mut self.backend {
+            _ if wanted.is_empty() => Ok(Vec::new()),
+            Backend::Sqlite(writing) => writing.load(wanted).await,
+            Backend::Postgres(writing) => writing.load(wanted).await,
         }
-        if sql.is_empty() {
-            return Ok(found);
-        }
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for key in binds {
-            query = query.bind(key.to_owned());
-        }
-        let rows = query.fetch_all(&mut self.connection).await.map_err(failed("load rows"))?;
-        for row in rows {
-            let from = match row.get::<i64, _>(0) {
-                0 => From::State,
-                1 => From::Account,
-                2 => From::Transfer,
-                _ => From::Answer,
-            };
-            let loaded = LoadedRow {
-                version: u64::try_from(row.get::<i64, _>(2)).unwrap_or_default(),
-                trace: row.get(3),
-                body: row.get(4),
-            };
-            found.push((from, row.get(1), loaded));
-        }
-        Ok(found)
     }
 
     /// Keys of the rows that want to be woken at or before `now`, earliest first, at most `limit`; and the time at which
@@ -308,15 +354,21 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub async fn due(&mut self, now: i64, limit: u32) -> Result<(Vec<String>, Option<i64>), StoreError> {
-        let rows = sqlx::query(
-            "SELECT key, wake_at FROM state WHERE wake_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM parked \
-                 WHERE parked.state IN ('parked', 'held') AND application_id = substr(key, instr(key, '/') + 1)) \
-                 ORDER BY wake_at, key LIMIT ?",
-        )
-        .bind(i64::from(limit) + 1)
-        .fetch_all(&mut self.connection)
-        .await
-        .map_err(failed("look for due timers"))?;
+        macro_rules! due {
+            ($position:literal) => {
+                concat!(
+                    "SELECT key, wake_at FROM state WHERE wake_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM parked \
+                     WHERE parked.state IN ('parked', 'held') AND application_id = substr(key, ",
+                    $position,
+                    "(key, '/') + 1)) ORDER BY wake_at, key LIMIT $1"
+                )
+            };
+        }
+        let sql = match self.backend {
+            Backend::Sqlite(_) => due!("instr"),
+            Backend::Postgres(_) => due!("strpos"),
+        };
+        let rows = self.ask("look for due timers", sql, [(i64::from(limit) + 1).into()]).await?;
         let mut due = Vec::new();
         let mut next = None;
         for row in rows {
@@ -336,12 +388,11 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub async fn channel(&mut self, partner: Party) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query("SELECT heads FROM channel WHERE partner = ?")
-            .bind(partner.to_string())
-            .fetch_optional(&mut self.connection)
-            .await
-            .map_err(failed("read a channel"))?;
-        Ok(row.map(|row| row.get(0)))
+        let rows = self.ask("read the channels", "SELECT channels FROM writer WHERE id = 1", []).await?;
+        let text: String = rows.first().map(|row| row.get(0)).unwrap_or_default();
+        let channels: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text)
+            .map_err(|error| StoreError::Unreadable { what: "channels", why: error.to_string() })?;
+        Ok(channels.get(partner.as_str()).map(|heads| heads.get().to_owned()))
     }
 
     /// The changes of key on the channel with a partner, oldest first: who signs, from which number on, the statement as JSON.
@@ -349,13 +400,9 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub async fn key_changes(&mut self, partner: Party) -> Result<Vec<(String, u64, String)>, StoreError> {
-        let rows = sqlx::query("SELECT signer, from_seq, body FROM key_change WHERE partner = ? ORDER BY from_seq")
-            .bind(partner.to_string())
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(failed("read changes of key"))?;
-        let seq = |seq: i64| u64::try_from(seq).unwrap_or_default();
-        Ok(rows.iter().map(|row| (row.get(0), seq(row.get(1)), row.get(2))).collect())
+        let sql = "SELECT signer, from_seq, body FROM key_change WHERE partner = $1 ORDER BY from_seq";
+        let rows = self.ask("read changes of key", sql, [partner.as_str().into()]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.unsigned(1), row.get(2))).collect())
     }
 
     /// The stored frame that carries this number.
@@ -384,22 +431,18 @@ impl Store {
         max_bytes: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let sql = match direction {
-            Direction::In => "SELECT bytes FROM frame_in WHERE partner = ? AND last_seq >= ? ORDER BY last_seq LIMIT ?",
+            Direction::In => {
+                "SELECT bytes FROM frame_in WHERE partner = $1 AND last_seq >= $2 ORDER BY last_seq LIMIT $3"
+            }
             Direction::Out => {
-                "SELECT bytes FROM frame_out WHERE partner = ? AND last_seq >= ? ORDER BY last_seq LIMIT ?"
+                "SELECT bytes FROM frame_out WHERE partner = $1 AND last_seq >= $2 ORDER BY last_seq LIMIT $3"
             }
         };
         let limit = if max_bytes <= 1 { 1 } else { 256_i64 };
-        let rows = sqlx::query(sql)
-            .bind(partner.to_string())
-            .bind(integer(first))
-            .bind(limit)
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(failed("read frames"))?;
+        let binds = [partner.as_str().into(), integer(first).into(), limit.into()];
         let mut frames: Vec<Vec<u8>> = Vec::new();
         let mut total = 0_usize;
-        for row in rows {
+        for row in self.ask("read frames", sql, binds).await? {
             let bytes: Vec<u8> = row.get(0);
             total = total.saturating_add(bytes.len());
             if total > max_bytes && !frames.is_empty() {
@@ -415,15 +458,9 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub async fn evidence_since(&mut self, at: i64) -> Result<Vec<(String, String, u64)>, StoreError> {
-        let rows = sqlx::query("SELECT partner, reason, COUNT(*) FROM audit WHERE at >= ? GROUP BY partner, reason")
-            .bind(at)
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(failed("count the evidence"))?;
-        Ok(rows
-            .iter()
-            .map(|row| (row.get(0), row.get(1), u64::try_from(row.get::<i64, _>(2)).unwrap_or_default()))
-            .collect())
+        let sql = "SELECT partner, reason, COUNT(*) FROM audit WHERE at >= $1 GROUP BY partner, reason";
+        let rows = self.ask("count the evidence", sql, [at.into()]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.unsigned(2))).collect())
     }
 
     /// Applications that stand still behind a parked input, and how many inputs each has parked or held.
@@ -431,14 +468,10 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub async fn standing_still(&mut self) -> Result<BTreeMap<String, usize>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT application_id, COUNT(*) FROM parked \
-             WHERE state IN ('parked', 'held') AND application_id IS NOT NULL GROUP BY application_id",
-        )
-        .fetch_all(&mut self.connection)
-        .await
-        .map_err(failed("read what is parked"))?;
-        Ok(rows.iter().map(|row| (row.get(0), usize::try_from(row.get::<i64, _>(1)).unwrap_or_default())).collect())
+        let sql = "SELECT application_id, COUNT(*) FROM parked \
+                   WHERE state IN ('parked', 'held') AND application_id IS NOT NULL GROUP BY application_id";
+        let rows = self.ask("read what is parked", sql, []).await?;
+        Ok(rows.iter().map(|row| (row.get(0), usize::try_from(row.unsigned(1)).unwrap_or_default())).collect())
     }
 
     /// The parked input at this position and what is held behind it, oldest first; nothing if it is not the first of its
@@ -447,21 +480,12 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub async fn parked_from(&mut self, position: u64) -> Result<Vec<ParkedBody>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT position, application_id, input FROM parked WHERE state IN ('parked', 'held') AND (position = ?1 OR \
-             application_id = (SELECT application_id FROM parked WHERE position = ?1)) ORDER BY position",
-        )
-        .bind(integer(position))
-        .fetch_all(&mut self.connection)
-        .await
-        .map_err(failed("read a parked input"))?;
+        let sql = "SELECT position, application_id, input FROM parked WHERE state IN ('parked', 'held') AND (position = $1 OR \
+                   application_id = (SELECT application_id FROM parked WHERE position = $1)) ORDER BY position";
+        let rows = self.ask("read a parked input", sql, [integer(position).into()]).await?;
         let found: Vec<ParkedBody> = rows
             .iter()
-            .map(|row| ParkedBody {
-                position: u64::try_from(row.get::<i64, _>(0)).unwrap_or_default(),
-                application_id: row.get(1),
-                input: row.get(2),
-            })
+            .map(|row| ParkedBody { position: row.unsigned(0), application_id: row.get(1), input: row.get(2) })
             .collect();
         Ok(if found.first().is_some_and(|first| first.position == position) { found } else { Vec::new() })
     }
@@ -471,10 +495,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub async fn port_orders(&mut self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query("SELECT body FROM port_order ORDER BY position, id")
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(failed("read port orders"))?;
+        let rows = self.ask("read port orders", "SELECT body FROM port_order ORDER BY position, id", []).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
@@ -484,7 +505,7 @@ impl Store {
     /// [`StoreError::Fenced`] if another writer has taken over; [`StoreError::Rejected`] if the batch is at fault;
     /// [`StoreError::Unavailable`] if the outcome is unknown.
     pub async fn commit(&mut self, batch: Batch, from: &Tip, to: &Tip) -> Result<(), StoreError> {
-        self.run(batch, from, to, "COMMIT;").await
+        self.write(batch, from, to, false).await
     }
 
     /// Tries whether the batch could be committed, and takes it back.
@@ -492,63 +513,15 @@ impl Store {
     /// # Errors
     /// As [`Store::commit`].
     pub async fn rehearse(&mut self, batch: Batch, from: &Tip, to: &Tip) -> Result<(), StoreError> {
-        self.run(batch, from, to, "ROLLBACK;").await
+        self.write(batch, from, to, true).await
     }
 
-    async fn run(&mut self, batch: Batch, from: &Tip, to: &Tip, end: &'static str) -> Result<(), StoreError> {
-        let (sql, binds) = self.transaction(batch, from, to, end);
-        // Small batches come in few shapes, and preparing their statements would cost more than running them.
-        let is_small = binds.len() <= SMALL_BINDS;
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(is_small);
-        for value in binds {
-            query = bind(query, value);
+    async fn write(&mut self, batch: Batch, from: &Tip, to: &Tip, is_rehearsal: bool) -> Result<(), StoreError> {
+        let fence = Fence { epoch: self.epoch, from, to };
+        match &mut self.backend {
+            Backend::Sqlite(writing) => writing.write(&fence, batch, is_rehearsal).await,
+            Backend::Postgres(writing) => writing.write(&fence, batch, is_rehearsal).await,
         }
-        let done = self.connection.execute(query).await.map_err(failed("commit"));
-        if done.is_err() {
-            // The transaction is still open unless the failure ended it; either way nothing of it may remain.
-            let _ = self.connection.execute("ROLLBACK").await;
-        }
-        done.map(drop)
-    }
-
-    fn transaction(&self, batch: Batch, from: &Tip, to: &Tip, end: &'static str) -> (String, Vec<Value>) {
-        let mut sql = String::with_capacity(4096);
-        let mut binds = Vec::with_capacity(256);
-        sql.push_str("BEGIN IMMEDIATE;");
-        // First the fence: not our epoch or not our position, and the CHECK on `position` fails the transaction.
-        sql.push_str(
-            "UPDATE writer SET position = CASE WHEN epoch = ? AND position = ? THEN ? ELSE -1 END, link = ?, at = ?, exported = ? \
-             WHERE id = 1;",
-        );
-        binds.push(Value::Int(self.epoch));
-        binds.push(Value::Int(integer(from.position)));
-        binds.push(Value::Int(integer(to.position)));
-        binds.push(Value::Blob(to.link.to_vec()));
-        binds.push(Value::Int(to.at));
-        binds.push(Value::Int(integer(to.exported)));
-        for (position, state) in batch.settled {
-            sql.push_str("UPDATE parked SET state = ? WHERE position = ?;");
-            binds.push(state.into());
-            binds.push(Value::Int(integer(position)));
-        }
-        for (table, keys) in batch.deletes {
-            for keys in keys.chunks(MAX_BINDS) {
-                table.delete_sqlite(keys.len(), &mut sql);
-                binds.extend(keys.iter().map(|key| Value::Text(key.clone())));
-            }
-        }
-        for (table, values, rows) in batch.puts {
-            let most = MAX_BINDS / table.width();
-            let mut left = rows;
-            while left > 0 {
-                let now = left.min(most);
-                table.insert_sqlite(now, &mut sql);
-                left -= now;
-            }
-            binds.extend(values);
-        }
-        sql.push_str(end);
-        (sql, binds)
     }
 
     /// Writes rows outside the journal (tokens, vault): fenced like every commit, without moving the tip.
@@ -562,26 +535,24 @@ impl Store {
     /// Closes the connections; what was committed stays.
     pub async fn close(self) {
         self.readers.close().await;
-        let _ = self.connection.close().await;
-    }
-}
-
-fn placeholders(count: usize, sql: &mut String) {
-    for at in 0..count {
-        sql.push_str(if at == 0 { "?" } else { ",?" });
-    }
-}
-
-fn bind(query: Query<'_, sqlx::Sqlite, SqliteArguments>, value: Value) -> Query<'_, sqlx::Sqlite, SqliteArguments> {
-    match value {
-        Value::Null => query.bind(None::<i64>),
-        Value::Int(value) => query.bind(value),
-        Value::Text(value) => query.bind(value),
-        Value::Blob(value) => query.bind(value),
+        match self.backend {
+            Backend::Sqlite(writing) => writing.close().await,
+            Backend::Postgres(writing) => writing.close().await,
+        }
     }
 }
 
 /// Positions and sequences are counted by ones from zero and never come near 2^63.
 pub(crate) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The versions of this history that a database of version `found` has not seen; 0 is an empty one.
+fn versions_after(found: i64, history: &[&[Change]]) -> Result<RangeInclusive<usize>, StoreError> {
+    let last = FIRST_VERSION + history.len() - 1;
+    match usize::try_from(found) {
+        Ok(0) => Ok(FIRST_VERSION..=last),
+        Ok(seen) if (FIRST_VERSION..=last).contains(&seen) => Ok(seen + 1..=last),
+        _ => Err(StoreError::Schema { found }),
+    }
 }

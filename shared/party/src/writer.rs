@@ -744,6 +744,7 @@ impl<O: Organisation> Writer<O> {
                     self.changes.look();
                     return Ok(());
                 }
+                Err(StoreError::Fenced) => return Err(StoreError::Fenced.into()),
                 Err(error) => tracing::error!(%error, "the database is not available"),
             }
             tokio::select! {

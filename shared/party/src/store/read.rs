@@ -1,15 +1,25 @@
 //! What people and operators look up. Reads go through connections of their own, see only committed state, and never
 //! hold up the writer.
 
-use super::{StoreError, failed};
+use super::{
+    StoreError, failed, integer,
+    sql::{Record, bind_postgres, bind_sqlite},
+    tables::Value,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
+use sqlx::{AssertSqlSafe, PgPool, SqlSafeStr, SqlitePool};
 
 /// Reading connections.
 #[derive(Clone, Debug)]
 pub struct Readers {
-    pool: SqlitePool,
+    pool: Pool,
+}
+
+#[derive(Clone, Debug)]
+enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 /// One application, as the store keeps it.
@@ -132,13 +142,40 @@ pub struct TransferRow {
     pub transfer: Box<RawValue>,
 }
 
-fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or_default()
-}
-
 impl Readers {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        Readers { pool }
+    pub(super) fn sqlite(pool: SqlitePool) -> Self {
+        Readers { pool: Pool::Sqlite(pool) }
+    }
+
+    pub(super) fn postgres(pool: PgPool) -> Self {
+        Readers { pool: Pool::Postgres(pool) }
+    }
+
+    pub(super) async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    async fn ask(
+        &self,
+        operation: &'static str,
+        sql: impl SqlSafeStr,
+        binds: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Record>, StoreError> {
+        match &self.pool {
+            Pool::Sqlite(pool) => {
+                let query = binds.into_iter().fold(sqlx::query(sql), bind_sqlite);
+                let rows = query.fetch_all(pool).await.map_err(failed(operation))?;
+                Ok(rows.into_iter().map(Record::Sqlite).collect())
+            }
+            Pool::Postgres(pool) => {
+                let query = binds.into_iter().fold(sqlx::query(sql), bind_postgres);
+                let rows = query.fetch_all(pool).await.map_err(failed(operation))?;
+                Ok(rows.into_iter().map(Record::Postgres).collect())
+            }
+        }
     }
 
     /// One row of the state.
@@ -146,12 +183,9 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn state(&self, key: &str) -> Result<Option<StateRow>, StoreError> {
-        let row = sqlx::query("SELECT key, version, status, ended, trace, body FROM state WHERE key = ?")
-            .bind(key.to_owned())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed("read a row"))?;
-        Ok(row.map(|row| state_row(&row)))
+        let sql = "SELECT key, version, status, ended, trace, body FROM state WHERE key = $1";
+        let rows = self.ask("read a row", sql, [key.into()]).await?;
+        Ok(rows.first().map(state_row))
     }
 
     /// Applications whose key comes after `after`, in the order of keys, at most `limit`.
@@ -166,14 +200,13 @@ impl Readers {
         limit: u32,
     ) -> Result<Vec<StateRow>, StoreError> {
         let mut sql = String::from(
-            "SELECT key, version, status, ended, trace, body FROM state WHERE key > ? AND key >= ? AND key < ?",
+            "SELECT key, version, status, ended, trace, body FROM state WHERE key > $1 AND key >= $2 AND key < $3",
         );
-        let end = format!("{prefix}\u{10ffff}");
-        let mut binds = vec![after.to_owned(), prefix.to_owned(), end];
+        let mut binds: Vec<Value> = vec![after.into(), prefix.into(), end_of(prefix).into()];
         for (column, value) in [("status", &filter.status), ("uscc", &filter.uscc)] {
             if let Some(value) = value {
-                sql.push_str(&format!(" AND {column} = ?"));
-                binds.push(value.clone());
+                binds.push(value.as_str().into());
+                sql.push_str(&format!(" AND {column} = ${}", binds.len()));
             }
         }
         match filter.ended {
@@ -182,11 +215,7 @@ impl Readers {
             None => {}
         }
         sql.push_str(&format!(" ORDER BY key LIMIT {limit}"));
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in binds {
-            query = query.bind(value);
-        }
-        let rows = query.fetch_all(&self.pool).await.map_err(failed("list rows"))?;
+        let rows = self.ask("list rows", AssertSqlSafe(sql), binds).await?;
         Ok(rows.iter().map(state_row).collect())
     }
 
@@ -195,17 +224,12 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn journal(&self, application_id: &str) -> Result<Vec<JournalRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT position, at, kind, source, recorded, refusal FROM journal WHERE application_id = ? ORDER BY position",
-        )
-        .bind(application_id.to_owned())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("read the journal"))?;
+        let sql = "SELECT position, at, kind, source, recorded, refusal FROM journal WHERE application_id = $1 ORDER BY position";
+        let rows = self.ask("read the journal", sql, [application_id.into()]).await?;
         Ok(rows
             .iter()
             .map(|row| JournalRow {
-                position: unsigned(row.get(0)),
+                position: row.unsigned(0),
                 at: row.get(1),
                 kind: row.get(2),
                 source: row.get(3),
@@ -220,20 +244,14 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn traced(&self, after: u64, until: u64, limit: u32) -> Result<Vec<TracedRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT position, application_id, source, input, recorded, refusal, sent, trace FROM journal \
-             WHERE position > ? AND position <= ? AND trace IS NOT NULL ORDER BY position LIMIT ?",
-        )
-        .bind(super::integer(after))
-        .bind(super::integer(until))
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("read the journal's traces"))?;
+        let sql = "SELECT position, application_id, source, input, recorded, refusal, sent, trace FROM journal \
+                   WHERE position > $1 AND position <= $2 AND trace IS NOT NULL ORDER BY position LIMIT $3";
+        let binds = [integer(after).into(), integer(until).into(), i64::from(limit).into()];
+        let rows = self.ask("read the journal's traces", sql, binds).await?;
         Ok(rows
             .iter()
             .map(|row| TracedRow {
-                position: unsigned(row.get(0)),
+                position: row.unsigned(0),
                 application_id: row.get(1),
                 source: row.get(2),
                 input: row.get(3),
@@ -256,18 +274,10 @@ impl Readers {
         after: (i64, &str),
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT body FROM task WHERE (?1 IS NULL OR role = ?1) AND (?2 IS NULL OR application_id = ?2) \
-             AND (due_at, task_id) > (?3, ?4) ORDER BY due_at, task_id LIMIT ?5",
-        )
-        .bind(role.map(str::to_owned))
-        .bind(application_id.map(str::to_owned))
-        .bind(after.0)
-        .bind(after.1.to_owned())
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("list tasks"))?;
+        let sql = "SELECT body FROM task WHERE ($1 IS NULL OR role = $1) AND ($2 IS NULL OR application_id = $2) \
+                   AND (due_at, task_id) > ($3, $4) ORDER BY due_at, task_id LIMIT $5";
+        let binds = [role.into(), application_id.into(), after.0.into(), after.1.into(), i64::from(limit).into()];
+        let rows = self.ask("list tasks", sql, binds).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
@@ -276,12 +286,8 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn task(&self, task_id: &str) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query("SELECT body FROM task WHERE task_id = ?")
-            .bind(task_id.to_owned())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed("read a task"))?;
-        Ok(row.map(|row| row.get(0)))
+        let rows = self.ask("read a task", "SELECT body FROM task WHERE task_id = $1", [task_id.into()]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
     }
 
     /// Incidents as JSON.
@@ -289,10 +295,7 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn incidents(&self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query("SELECT body FROM incident ORDER BY incident_id LIMIT 1000")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed("list incidents"))?;
+        let rows = self.ask("list incidents", "SELECT body FROM incident ORDER BY incident_id LIMIT 1000", []).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
@@ -301,17 +304,13 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT position, application_id, source, why, state, at FROM parked \
-             WHERE state IN ('parked', 'held') ORDER BY position LIMIT 1000",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("list parked inputs"))?;
+        let sql = "SELECT position, application_id, source, why, state, at FROM parked \
+                   WHERE state IN ('parked', 'held') ORDER BY position LIMIT 1000";
+        let rows = self.ask("list parked inputs", sql, []).await?;
         Ok(rows
             .iter()
             .map(|row| ParkedRow {
-                position: unsigned(row.get(0)),
+                position: row.unsigned(0),
                 application_id: row.get(1),
                 source: row.get(2),
                 why: row.get(3),
@@ -326,13 +325,8 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn balances(&self, prefix: &str) -> Result<Vec<Balance>, StoreError> {
-        let rows =
-            sqlx::query("SELECT code, balance_fen FROM account WHERE code >= ? AND code < ? ORDER BY code LIMIT 10000")
-                .bind(prefix.to_owned())
-                .bind(format!("{prefix}\u{10ffff}"))
-                .fetch_all(&self.pool)
-                .await
-                .map_err(failed("read balances"))?;
+        let sql = "SELECT code, balance_fen FROM account WHERE code >= $1 AND code < $2 ORDER BY code LIMIT 10000";
+        let rows = self.ask("read balances", sql, [prefix.into(), end_of(prefix).into()]).await?;
         Ok(rows.iter().map(|row| Balance { code: row.get(0), balance_fen: row.get(1) }).collect())
     }
 
@@ -341,20 +335,14 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn transfers(&self, after: u64, limit: u32) -> Result<Vec<TransferRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, position, debit, credit, amount_fen, body FROM transfer WHERE position > ? ORDER BY position, id LIMIT ?",
-        )
-        .bind(super::integer(after))
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("read transfers"))?;
+        let sql = "SELECT id, position, debit, credit, amount_fen, body FROM transfer WHERE position > $1 ORDER BY position, id LIMIT $2";
+        let rows = self.ask("read transfers", sql, [integer(after).into(), i64::from(limit).into()]).await?;
         Ok(rows
             .iter()
             .filter_map(|row| {
                 Some(TransferRow {
                     id: row.get(0),
-                    position: unsigned(row.get(1)),
+                    position: row.unsigned(1),
                     debit: row.get(2),
                     credit: row.get(3),
                     amount_fen: row.get(4),
@@ -369,12 +357,8 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn answer(&self, id: &str) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query("SELECT body FROM answer WHERE id = ?")
-            .bind(id.to_owned())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed("read an answer"))?;
-        Ok(row.map(|row| row.get(0)))
+        let rows = self.ask("read an answer", "SELECT body FROM answer WHERE id = $1", [id.into()]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
     }
 
     /// Who holds the token with this hash.
@@ -382,15 +366,12 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn account_holder(&self, hash: &[u8; 32]) -> Result<Option<AccountHolder>, StoreError> {
-        let row = sqlx::query("SELECT account, person, roles FROM token WHERE hash = ?")
-            .bind(hash.to_vec())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed("look up a token"))?;
-        Ok(row.map(|row| AccountHolder {
+        let sql = "SELECT account, person, roles FROM token WHERE hash = $1";
+        let rows = self.ask("look up a token", sql, [hash.to_vec().into()]).await?;
+        Ok(rows.first().map(|row| AccountHolder {
             account: row.get(0),
             person: row.get(1),
-            roles: row.get::<String, _>(2).split(' ').filter(|role| !role.is_empty()).map(str::to_owned).collect(),
+            roles: row.get::<String>(2).split(' ').filter(|role| !role.is_empty()).map(str::to_owned).collect(),
         }))
     }
 
@@ -399,24 +380,23 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn counts(&self, prefix: &str) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT status, COUNT(*) FROM state WHERE key >= ? AND key < ? GROUP BY status ORDER BY status",
-        )
-        .bind(prefix.to_owned())
-        .bind(format!("{prefix}\u{10ffff}"))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("count applications"))?;
+        let sql = "SELECT status, COUNT(*) FROM state WHERE key >= $1 AND key < $2 GROUP BY status ORDER BY status";
+        let rows = self.ask("count applications", sql, [prefix.into(), end_of(prefix).into()]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 }
 
-fn state_row(row: &sqlx::sqlite::SqliteRow) -> StateRow {
+/// What comes after all keys with this prefix.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
+}
+
+fn state_row(row: &Record) -> StateRow {
     StateRow {
         key: row.get(0),
-        version: unsigned(row.get(1)),
+        version: row.unsigned(1),
         status: row.get(2),
-        ended: row.get::<i64, _>(3) == 1,
+        ended: row.get::<i64>(3) == 1,
         trace: row.get(4),
         body: row.get(5),
     }

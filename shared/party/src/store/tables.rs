@@ -1,12 +1,13 @@
-//! One description of each table: its schema and its statements are generated from it.
+//! One description of each table, and one history of the schema: what both databases are sent is generated from them.
 //!
-//! SQLite takes rows as multi-row `VALUES`; PostgreSQL will take the same descriptions as `UNNEST`. Times are
-//! milliseconds in BIGINT, hashes and frames are BLOBs, everything an operator may want to read is JSON text.
+//! SQLite takes rows as multi-row `VALUES`, PostgreSQL as `UNNEST` of an array a column, so that the text of a statement
+//! does not depend on how many rows there are. Times are milliseconds in BIGINT, hashes and frames are bytes, everything
+//! an operator may want to read is JSON text. Text compares by its bytes in both.
 
 use std::fmt::Write as _;
 
 /// A value on its way into a column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// No value.
     Null,
@@ -58,22 +59,28 @@ pub enum Type {
 /// One column.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    name: &'static str,
-    kind: Type,
+    pub(super) name: &'static str,
+    pub(super) kind: Type,
     nullable: bool,
+    pub(super) numbered: bool,
     check: &'static str,
 }
 
 const fn int(name: &'static str) -> Column {
-    Column { name, kind: Type::Int, nullable: false, check: "" }
+    Column { name, kind: Type::Int, nullable: false, numbered: false, check: "" }
 }
 const fn text(name: &'static str) -> Column {
-    Column { name, kind: Type::Text, nullable: false, check: "" }
+    Column { name, kind: Type::Text, nullable: false, numbered: false, check: "" }
 }
 const fn blob(name: &'static str) -> Column {
-    Column { name, kind: Type::Blob, nullable: false, check: "" }
+    Column { name, kind: Type::Blob, nullable: false, numbered: false, check: "" }
 }
 impl Column {
+    /// The database numbers the rows; they are given `Null` here.
+    const fn numbered(mut self) -> Self {
+        self.numbered = true;
+        self
+    }
     const fn null(mut self) -> Self {
         self.nullable = true;
         self
@@ -98,25 +105,28 @@ pub enum Write {
 pub struct Table {
     /// Its name.
     pub name: &'static str,
-    columns: &'static [Column],
-    key: &'static [&'static str],
+    pub(super) columns: &'static [Column],
+    pub(super) key: &'static [&'static str],
     /// How rows are written.
     pub write: Write,
     indexes: &'static [(&'static str, &'static str)],
     checks: &'static [&'static str],
 }
 
-/// The one row that fences every commit: who writes, and how far; and how far a collector has taken the spans of it.
+/// The one row that fences every commit: who writes, how far, how far a collector has taken the spans of it, and per partner
+/// the heads of both directions.
 pub static WRITER: Table = Table {
     name: "writer",
     // A writer that lost its epoch writes position -1 and so fails the whole transaction.
     columns: &[
         int("id").check("id = 1"),
         int("epoch"),
+        text("holder"),
         int("position").check("position >= 0"),
         blob("link"),
         int("at"),
         int("exported"),
+        text("channels"),
     ],
     key: &["id"],
     write: Write::Upsert,
@@ -224,16 +234,6 @@ pub static INCIDENT: Table = Table {
     checks: &[],
 };
 
-/// Per partner: the heads of both directions.
-pub static CHANNEL: Table = Table {
-    name: "channel",
-    columns: &[text("partner"), text("heads")],
-    key: &["partner"],
-    write: Write::Upsert,
-    indexes: &[],
-    checks: &[],
-};
-
 /// Every change of key, of both sides of each channel: who signs with the new key, from which number on, and the statement
 /// that both keys signed. A channel whose first keys are still in force has none.
 pub static KEY_CHANGE: Table = Table {
@@ -303,23 +303,14 @@ pub static PORT_ORDER: Table = Table {
     checks: &[],
 };
 
-/// Personal data, sealed under the key of its application.
+/// Personal data, each record sealed under a key of its own, which is sealed under the organisation's vault key. A record
+/// whose key is NULL is erased.
 pub static VAULT: Table = Table {
     name: "vault",
-    columns: &[text("token"), text("application_id"), blob("sealed")],
+    columns: &[text("token"), text("application_id"), blob("sealed"), blob("key_sealed").null()],
     key: &["token"],
     write: Write::Insert,
     indexes: &[("vault_by_application", "application_id")],
-    checks: &[],
-};
-
-/// The key of each sealed record, sealed under the organisation's vault key; deleting an application's keys erases its data.
-pub static VAULT_KEY: Table = Table {
-    name: "vault_key",
-    columns: &[text("token"), text("application_id"), blob("sealed")],
-    key: &["token"],
-    write: Write::Insert,
-    indexes: &[("vault_key_by_application", "application_id")],
     checks: &[],
 };
 
@@ -336,34 +327,114 @@ pub static TOKEN: Table = Table {
 /// Frames that were refused, some of each day, and pairs of frames that contradict each other: evidence.
 pub static AUDIT: Table = Table {
     name: "audit",
-    columns: &[int("id").null(), int("at"), text("partner"), text("reason"), text("why"), blob("bytes")],
+    columns: &[int("id").numbered(), int("at"), text("partner"), text("reason"), text("why"), blob("bytes")],
     key: &["id"],
     write: Write::Insert,
     indexes: &[("audit_by_day", "at, partner, reason")],
     checks: &[],
 };
 
-/// Every table.
-pub static TABLES: &[&Table] = &[
-    &WRITER,
-    &JOURNAL,
-    &STATE,
-    &ACCOUNT,
-    &TRANSFER,
-    &TASK,
-    &INCIDENT,
-    &CHANNEL,
-    &KEY_CHANGE,
-    &FRAME_OUT,
-    &FRAME_IN,
-    &PARKED,
-    &ANSWER,
-    &PORT_ORDER,
-    &VAULT,
-    &VAULT_KEY,
-    &TOKEN,
-    &AUDIT,
-];
+/// A change of the schema.
+#[derive(Clone, Copy, Debug)]
+pub enum Change {
+    /// A new table with its indexes, without the columns that later versions add.
+    Table(&'static Table),
+    /// A new column of a table, and what the rows have there that are there already, as SQL.
+    Column(&'static Table, &'static str, &'static str),
+}
+
+/// The version that [`HISTORY`] begins with. Those before it were of builds that knew one database only; they are refused.
+pub const FIRST_VERSION: usize = 5;
+
+/// The schema's history, from [`FIRST_VERSION`] on: what each version changes in the one before it. A version that was
+/// released stays as it is.
+pub static HISTORY: &[&[Change]] = &[&[
+    Change::Table(&WRITER),
+    Change::Table(&JOURNAL),
+    Change::Table(&STATE),
+    Change::Table(&ACCOUNT),
+    Change::Table(&TRANSFER),
+    Change::Table(&TASK),
+    Change::Table(&INCIDENT),
+    Change::Table(&KEY_CHANGE),
+    Change::Table(&FRAME_OUT),
+    Change::Table(&FRAME_IN),
+    Change::Table(&PARKED),
+    Change::Table(&ANSWER),
+    Change::Table(&PORT_ORDER),
+    Change::Table(&VAULT),
+    Change::Table(&TOKEN),
+    Change::Table(&AUDIT),
+]];
+
+/// The database that SQL is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// What leads to a version of this history from the one before it, as SQL statements.
+pub fn step(history: &[&[Change]], version: usize, dialect: Dialect) -> String {
+    let mut sql = String::new();
+    let at = version.saturating_sub(FIRST_VERSION);
+    for change in history.get(at).copied().unwrap_or_default() {
+        match change {
+            Change::Table(table) => {
+                let later = history.iter().skip(at + 1).copied().flatten();
+                let is_later = |name: &str| {
+                    later.clone().any(|change| {
+                        matches!(change, Change::Column(of, column, _) if of.name == table.name && *column == name)
+                    })
+                };
+                table.create(dialect, |column| !is_later(column.name), &mut sql);
+            }
+            Change::Column(table, name, default) => {
+                let column = table.columns.iter().filter(|column| column.name == *name);
+                for column in column {
+                    let _ = write!(sql, "ALTER TABLE {} ADD COLUMN ", table.name);
+                    column.define(dialect, &mut sql);
+                    let _ = writeln!(sql, " DEFAULT {default};");
+                }
+            }
+        }
+    }
+    sql
+}
+
+impl Column {
+    fn define(&self, dialect: Dialect, sql: &mut String) {
+        let kind = match (dialect, self.kind) {
+            (Dialect::Sqlite, Type::Int) => "INTEGER",
+            (Dialect::Sqlite, Type::Text) => "TEXT",
+            (Dialect::Sqlite, Type::Blob) => "BLOB",
+            (Dialect::Postgres, Type::Int) if self.numbered => "BIGINT GENERATED ALWAYS AS IDENTITY",
+            (Dialect::Postgres, _) => self.kind.postgres(),
+        };
+        let _ = write!(sql, "{} {kind}", self.name);
+        if (dialect, self.kind) == (Dialect::Postgres, Type::Text) {
+            sql.push_str(" COLLATE \"C\"");
+        }
+        if !self.nullable && !self.numbered {
+            sql.push_str(" NOT NULL");
+        }
+        if !self.check.is_empty() {
+            let _ = write!(sql, " CHECK ({})", self.check);
+        }
+    }
+}
+
+impl Type {
+    const fn postgres(self) -> &'static str {
+        match self {
+            Type::Int => "BIGINT",
+            Type::Text => "TEXT",
+            Type::Blob => "BYTEA",
+        }
+    }
+}
 
 impl Table {
     /// How many values a row has.
@@ -371,38 +442,25 @@ impl Table {
         self.columns.len()
     }
 
-    /// `CREATE TABLE` and its indexes for SQLite.
-    pub fn create_sqlite(&self) -> String {
-        let mut sql = format!("CREATE TABLE {} (", self.name);
-        for column in self.columns {
-            let kind = match column.kind {
-                Type::Int => "INTEGER",
-                Type::Text => "TEXT",
-                Type::Blob => "BLOB",
-            };
-            let _ = write!(sql, "{} {kind}", column.name);
-            if !column.nullable {
-                sql.push_str(" NOT NULL");
-            }
-            if !column.check.is_empty() {
-                let _ = write!(sql, " CHECK ({})", column.check);
-            }
+    /// `CREATE TABLE` with these columns, and its indexes.
+    fn create(&self, dialect: Dialect, is_there: impl Fn(&Column) -> bool, sql: &mut String) {
+        let _ = write!(sql, "CREATE TABLE {} (", self.name);
+        for column in self.columns.iter().filter(|column| is_there(column)) {
+            column.define(dialect, sql);
             sql.push_str(", ");
         }
         for check in self.checks {
             let _ = write!(sql, "CHECK ({check}), ");
         }
-        let _ = write!(sql, "PRIMARY KEY ({}))", self.key.join(", "));
         // Not WITHOUT ROWID: most rows carry a body of kilobytes, and such rows would fill the inner pages of the tree.
-        sql.push_str(";\n");
+        let _ = writeln!(sql, "PRIMARY KEY ({}));", self.key.join(", "));
         for (name, on) in self.indexes {
             let _ = writeln!(sql, "CREATE INDEX {name} ON {} ({on});", self.name);
         }
-        sql
     }
 
     /// `INSERT` of that many rows for SQLite, with `?` for each value.
-    pub fn insert_sqlite(&self, rows: usize, sql: &mut String) {
+    pub(super) fn insert_sqlite(&self, rows: usize, sql: &mut String) {
         let _ = write!(sql, "INSERT INTO {} (", self.name);
         for (at, column) in self.columns.iter().enumerate() {
             let _ = write!(sql, "{}{}", if at == 0 { "" } else { "," }, column.name);
@@ -415,6 +473,29 @@ impl Table {
             }
             sql.push(')');
         }
+        self.on_conflict(sql);
+        sql.push(';');
+    }
+
+    /// Columns whose values PostgreSQL is given: an array each.
+    pub(super) fn given(&self) -> impl Iterator<Item = &'static Column> + use<> {
+        self.columns.iter().filter(|column| !column.numbered)
+    }
+
+    /// `INSERT` for PostgreSQL of the rows in the arrays from `$first` on, once the common table expression `after` has been
+    /// evaluated.
+    pub(super) fn insert_postgres(&self, after: &str, first: usize, sql: &mut String) {
+        let names: Vec<&str> = self.given().map(|column| column.name).collect();
+        let _ = write!(sql, "INSERT INTO {} ({}) SELECT u.* FROM {after}, UNNEST(", self.name, names.join(","));
+        for (at, column) in self.given().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            let _ = write!(sql, "{comma}${}::{}[]", first + at, column.kind.postgres());
+        }
+        sql.push_str(") u");
+        self.on_conflict(sql);
+    }
+
+    fn on_conflict(&self, sql: &mut String) {
         if self.write == Write::Upsert {
             let _ = write!(sql, " ON CONFLICT ({}) DO UPDATE SET ", self.key.join(","));
             let mut first = true;
@@ -423,15 +504,20 @@ impl Table {
                 first = false;
             }
         }
-        sql.push(';');
     }
 
     /// `DELETE` of that many keys for SQLite; tables with one key column only.
-    pub fn delete_sqlite(&self, keys: usize, sql: &mut String) {
+    pub(super) fn delete_sqlite(&self, keys: usize, sql: &mut String) {
         let _ = write!(sql, "DELETE FROM {} WHERE {} IN (", self.name, self.key[0]);
         for at in 0..keys {
             sql.push_str(if at == 0 { "?" } else { ",?" });
         }
         sql.push_str(");");
+    }
+
+    /// `DELETE` for PostgreSQL of the keys in the array `$keys`, once the common table expression `after` has been evaluated;
+    /// tables with one key column only.
+    pub(super) fn delete_postgres(&self, after: &str, keys: usize, sql: &mut String) {
+        let _ = write!(sql, "DELETE FROM {} USING {after} WHERE {} = ANY(${keys}::TEXT[])", self.name, self.key[0]);
     }
 }

@@ -12,8 +12,9 @@ use crate::{
     spans::{self, Spanned},
     store::{
         Batch, Store, StoreError, integer,
-        tables::{ANSWER, INCIDENT, PARKED, PORT_ORDER, VAULT, VAULT_KEY},
+        tables::{ANSWER, INCIDENT, PARKED, PORT_ORDER, VAULT},
     },
+    vault::Sealed,
 };
 use contracts::wire::{Envelope, Unreadable, encode};
 use domain::{ApplicationId, Moment, Party};
@@ -417,9 +418,8 @@ impl<O: Organisation> Deciding<'_, '_, O> {
 
     fn keep_personal_data(&mut self, work: &CommandWork<O::Command>, application_id: Option<&ApplicationId>) {
         if let (Some(sealed), Some(id)) = (&work.sealed, application_id) {
-            let id = id.to_string();
-            self.done.batch.put(&VAULT, [sealed.token.clone().into(), id.clone().into(), sealed.data.clone().into()]);
-            self.done.batch.put(&VAULT_KEY, [sealed.token.clone().into(), id.into(), sealed.key.clone().into()]);
+            let Sealed { token, key, data } = sealed.clone();
+            self.done.batch.put(&VAULT, [token.into(), id.to_string().into(), data.into(), key.into()]);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     pairing::{Pairing, PairingError},
     store::{
         Batch, Direction, Store, StoreError, integer,
-        tables::{CHANNEL, FRAME_IN, FRAME_OUT, INCIDENT, Value},
+        tables::{FRAME_IN, FRAME_OUT, INCIDENT, Value},
     },
 };
 use bytes::Bytes;
@@ -350,15 +350,15 @@ impl Links {
         Ok(built)
     }
 
-    /// Writes the heads that differ from those committed before.
+    /// Writes the heads if they differ from those committed before.
     pub fn save(&self, before: &Links, batch: &mut Batch) {
-        for (partner, link) in &self.each {
-            let heads = link.channel.heads();
-            if before.each.get(partner).is_none_or(|old| old.channel.heads() != heads) {
-                // Heads are numbers and hashes: they always write as JSON.
-                let body = serde_json::to_string(heads).unwrap_or_default();
-                batch.put(&CHANNEL, [partner.to_string().into(), body.into()]);
-            }
+        let is_changed = |(partner, link): (&Party, &Link)| {
+            before.each.get(partner).is_none_or(|old| old.channel.heads() != link.channel.heads())
+        };
+        if self.each.iter().any(is_changed) {
+            // Heads are numbers and hashes: they always write as JSON.
+            let heads = |link: &Link| serde_json::to_string(link.channel.heads()).unwrap_or_default();
+            batch.channels(self.each.iter().map(|(partner, link)| (*partner, heads(link))));
         }
     }
 
