@@ -9,6 +9,10 @@ pub mod read;
 mod sql;
 mod sqlite;
 pub mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use postgres::{create_database, drop_database};
 
 use domain::Party;
 use rand::RngCore;
@@ -22,7 +26,7 @@ use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
-use tables::{Change, FIRST_VERSION, HISTORY, Table, Value};
+use tables::{Change, HISTORY, Table, Value};
 
 /// What went wrong with the database.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +59,7 @@ pub enum StoreError {
         why: String,
     },
     /// The database was written by a newer build, or by something else.
-    #[error(
-        "the database has schema version {found}, this build reads {FIRST_VERSION} to {}: use the build that wrote it",
-        FIRST_VERSION + HISTORY.len() - 1
-    )]
+    #[error("the database has schema version {found}, this build reads {}: use the build that wrote it", HISTORY.len())]
     Schema {
         /// What it has.
         found: i64,
@@ -193,6 +194,30 @@ enum Backend {
     Postgres(postgres::Writing),
 }
 
+impl Backend {
+    async fn connect(location: &Location) -> Result<(Self, read::Readers), StoreError> {
+        Ok(match location {
+            Location::File(path) => {
+                let writing = sqlite::Writing::connect(path).await?;
+                let readers = read::Readers::sqlite(writing.readers());
+                (Backend::Sqlite(writing), readers)
+            }
+            Location::Server(url) => {
+                let writing = postgres::Writing::connect(url).await?;
+                let readers = read::Readers::postgres(writing.readers());
+                (Backend::Postgres(writing), readers)
+            }
+        })
+    }
+
+    async fn migrate(&mut self, history: &[&[Change]], to: usize) -> Result<(), StoreError> {
+        match self {
+            Backend::Sqlite(writing) => writing.migrate(history, to).await,
+            Backend::Postgres(writing) => writing.migrate(history, to).await,
+        }
+    }
+}
+
 /// What the first statement of a commit checks and writes.
 struct Fence<'a> {
     epoch: i64,
@@ -272,18 +297,8 @@ impl Store {
     /// # Errors
     /// It cannot be opened, or was written by another schema.
     pub async fn open(location: impl Into<Location>) -> Result<(Store, Tip), StoreError> {
-        let (backend, readers) = match location.into() {
-            Location::File(path) => {
-                let writing = sqlite::Writing::open(&path).await?;
-                let readers = read::Readers::sqlite(writing.readers());
-                (Backend::Sqlite(writing), readers)
-            }
-            Location::Server(url) => {
-                let writing = postgres::Writing::open(&url).await?;
-                let readers = read::Readers::postgres(writing.readers());
-                (Backend::Postgres(writing), readers)
-            }
-        };
+        let (mut backend, readers) = Backend::connect(&location.into()).await?;
+        backend.migrate(HISTORY, HISTORY.len()).await?;
         let mut holder = [0_u8; 16];
         rand::rng().fill_bytes(&mut holder);
         let mut store = Store { backend, readers, epoch: 0, holder: hex::encode(holder) };
@@ -547,12 +562,10 @@ pub(crate) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The versions of this history that a database of version `found` has not seen; 0 is an empty one.
-fn versions_after(found: i64, history: &[&[Change]]) -> Result<RangeInclusive<usize>, StoreError> {
-    let last = FIRST_VERSION + history.len() - 1;
+/// The versions up to this one that a database of version `found` has not seen.
+fn versions_after(found: i64, to: usize) -> Result<RangeInclusive<usize>, StoreError> {
     match usize::try_from(found) {
-        Ok(0) => Ok(FIRST_VERSION..=last),
-        Ok(seen) if (FIRST_VERSION..=last).contains(&seen) => Ok(seen + 1..=last),
+        Ok(seen) if seen <= to => Ok(seen + 1..=to),
         _ => Err(StoreError::Schema { found }),
     }
 }

@@ -7,7 +7,7 @@
 use super::{
     Batch, Fence, From, LoadedRow, StoreError, failed, integer,
     sql::{Record, bind_postgres},
-    tables::{Change, Dialect, FIRST_VERSION, HISTORY, Table, Type, Value, Write, step},
+    tables::{Change, Dialect, Table, Type, Value, Write, step},
     versions_after,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -24,6 +24,8 @@ use std::{
 
 /// How long a connection may take, and how long a commit: then its outcome is unknown.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a read may wait for a connection. Meanwhile the pool tries to connect, over and over if it is refused.
+const READ_PATIENCE: Duration = Duration::from_secs(2);
 /// Kept prepared statements: one for each set of tables that batches touch together.
 const STATEMENTS: usize = 500;
 /// The advisory lock under which a schema is changed.
@@ -40,30 +42,58 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    /// Connects to an existing database and brings its schema to this build's.
-    pub async fn open(url: &SecretString) -> Result<Self, StoreError> {
-        let options: PgConnectOptions = url.expose_secret().parse().map_err(failed("read the database's URL"))?;
-        let options = options
-            .application_name("nuan")
+    /// Connects to a database that exists.
+    pub async fn connect(url: &SecretString) -> Result<Self, StoreError> {
+        let options = options(url)?
             .statement_cache_capacity(STATEMENTS)
             // Nobody waits for long behind one who holds the writer's row and does not move.
-            .options([("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "2s"), ("jit", "off")])
-            .disable_statement_logging();
-        let mut connection = connect(&options).await?;
-        migrate(&mut connection, HISTORY).await?;
+            .options([("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "2s"), ("jit", "off")]);
+        let connection = connect_to_write(&options).await?;
         Ok(Writing { connection: Some(connection), options })
+    }
+
+    /// Brings the schema through every version up to this one that the database has not seen, in one transaction.
+    pub async fn migrate(&mut self, history: &[&[Change]], to: usize) -> Result<(), StoreError> {
+        let wrong = |source| failed("bring the schema to this build's")(source);
+        let connection = self.connection.as_mut().ok_or_else(lost).map_err(wrong)?;
+        let encoding = sqlx::query("SHOW server_encoding").fetch_one(&mut *connection).await.map_err(wrong)?;
+        let encoding: String = encoding.get(0);
+        if encoding != "UTF8" {
+            return Err(StoreError::Unfit { why: format!("its encoding is {encoding}, not UTF8") });
+        }
+        let mut transaction = connection.begin().await.map_err(wrong)?;
+        // Two services that start at once do not both create it.
+        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SCHEMA_LOCK);
+        lock.execute(&mut *transaction).await.map_err(wrong)?;
+        let versions = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
+        transaction.execute(versions).await.map_err(wrong)?;
+        let found = sqlx::query("SELECT version FROM schema_version").fetch_optional(&mut *transaction).await;
+        let found: i64 = found.map_err(wrong)?.map_or(0, |row| row.get(0));
+        for version in versions_after(found, to)? {
+            let mut sql = step(history, version, Dialect::Postgres);
+            if version == 1 {
+                sql.push_str(
+                    "INSERT INTO schema_version (version) VALUES (1);\n\
+                     INSERT INTO writer (id, epoch, holder, position, link, at, exported, channels) \
+                     VALUES (1, 0, '', 0, decode(repeat('00', 32), 'hex'), 0, 0, '{}');\n",
+                );
+            }
+            let _ = write!(sql, "UPDATE schema_version SET version = {version};");
+            transaction.execute(AssertSqlSafe(sql)).await.map_err(wrong)?;
+        }
+        transaction.commit().await.map_err(wrong)
     }
 
     /// Connects again; what was under way may or may not have been committed.
     pub async fn reopen(&mut self) -> Result<(), StoreError> {
         self.connection = None;
-        self.connection = Some(connect(&self.options).await?);
+        self.connection = Some(connect_to_write(&self.options).await?);
         Ok(())
     }
 
     /// Connections for reading. Nothing is opened yet.
     pub fn readers(&self) -> PgPool {
-        PgPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE).connect_lazy_with(self.options.clone())
+        PgPoolOptions::new().max_connections(4).acquire_timeout(READ_PATIENCE).connect_lazy_with(self.options.clone())
     }
 
     pub async fn ask(
@@ -138,13 +168,53 @@ impl Writing {
     }
 }
 
+/// Creates an empty database on the server whose maintenance database has this URL, and returns its URL.
+///
+/// # Errors
+/// The server cannot be reached or refuses, for instance because there is one of that name.
+pub async fn create_database(server: &SecretString, name: &str) -> Result<SecretString, StoreError> {
+    let options = options(server)?;
+    let name_sql = quoted(name);
+    // From the empty template and comparing bytes, whatever this server's own databases are made from.
+    let sql = format!("CREATE DATABASE {name_sql} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
+    maintain(&options, "create a database", sql).await?;
+    Ok(options.database(name).to_url_lossy().to_string().into())
+}
+
+/// Drops a database with all that is in it, and cuts its connections; nothing happens if there is none.
+///
+/// # Errors
+/// The server cannot be reached or refuses.
+pub async fn drop_database(server: &SecretString, name: &str) -> Result<(), StoreError> {
+    let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
+    maintain(&options(server)?, "drop a database", sql).await
+}
+
+async fn maintain(options: &PgConnectOptions, operation: &'static str, sql: String) -> Result<(), StoreError> {
+    let mut connection = connect(options).await?;
+    connection.execute(AssertSqlSafe(sql)).await.map_err(failed(operation))?;
+    connection.close().await.map_err(failed(operation))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
+    let options: PgConnectOptions = url.expose_secret().parse().map_err(failed("read the database's URL"))?;
+    Ok(options.application_name("nuan").disable_statement_logging())
+}
+
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-    let operation = "connect to the database";
-    let connecting = tokio::time::timeout(PATIENCE, options.connect());
-    let mut connection = connecting.await.unwrap_or_else(|_| Err(silent())).map_err(failed(operation))?;
+    let connecting = tokio::time::timeout(PATIENCE, options.connect()).await;
+    connecting.unwrap_or_else(|_| Err(silent())).map_err(failed("connect to the database"))
+}
+
+async fn connect_to_write(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    let mut connection = connect(options).await?;
     // The writer looks rows up by their keys and nothing else. A plan that was made while a table was empty reads all of it.
     let pinned = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
-    connection.execute(pinned).await.map_err(failed(operation))?;
+    connection.execute(pinned).await.map_err(failed("connect to the database"))?;
     Ok(connection)
 }
 
@@ -165,7 +235,7 @@ where
 }
 
 /// The one statement that is a commit.
-fn statement(fence: &Fence<'_>, batch: Batch) -> Result<(String, PgArguments), StoreError> {
+pub(super) fn statement(fence: &Fence<'_>, batch: Batch) -> Result<(String, PgArguments), StoreError> {
     let mut sql = String::with_capacity(2048);
     let mut arguments = PgArguments::default();
     // Not our epoch or not our position, and the CHECK on `position` fails the statement. All others take their rows
@@ -278,35 +348,4 @@ fn superseded(table: &Table, values: &[Value]) -> BTreeSet<usize> {
     let mut last: BTreeMap<Vec<&Value>, usize> = BTreeMap::new();
     let keys = values.chunks(table.width()).map(|row| row.iter().zip(&is_key).filter(|(_, is_key)| **is_key));
     keys.enumerate().filter_map(|(row, key)| last.insert(key.map(|(value, _)| value).collect(), row)).collect()
-}
-
-/// Brings the schema through every version that the database has not seen, in one transaction.
-async fn migrate(connection: &mut PgConnection, history: &[&[Change]]) -> Result<(), StoreError> {
-    let wrong = |source| failed("bring the schema to this build's")(source);
-    let encoding = sqlx::query("SHOW server_encoding").fetch_one(&mut *connection).await.map_err(wrong)?;
-    let encoding: String = encoding.get(0);
-    if encoding != "UTF8" {
-        return Err(StoreError::Unfit { why: format!("its encoding is {encoding}, not UTF8") });
-    }
-    let mut transaction = connection.begin().await.map_err(wrong)?;
-    // Two services that start at once do not both create it.
-    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SCHEMA_LOCK);
-    lock.execute(&mut *transaction).await.map_err(wrong)?;
-    let versions = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
-    transaction.execute(versions).await.map_err(wrong)?;
-    let found = sqlx::query("SELECT version FROM schema_version").fetch_optional(&mut *transaction).await;
-    let found: i64 = found.map_err(wrong)?.map_or(0, |row| row.get(0));
-    for version in versions_after(found, history)? {
-        let mut sql = step(history, version, Dialect::Postgres);
-        if version == FIRST_VERSION {
-            sql.push_str(
-                "INSERT INTO schema_version (version) VALUES (0);\n\
-                 INSERT INTO writer (id, epoch, holder, position, link, at, exported, channels) \
-                 VALUES (1, 0, '', 0, decode(repeat('00', 32), 'hex'), 0, 0, '{}');\n",
-            );
-        }
-        let _ = write!(sql, "UPDATE schema_version SET version = {version};");
-        transaction.execute(AssertSqlSafe(sql)).await.map_err(wrong)?;
-    }
-    transaction.commit().await.map_err(wrong)
 }

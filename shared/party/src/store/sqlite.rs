@@ -6,17 +6,19 @@
 use super::{
     Batch, Fence, From, LoadedRow, StoreError, failed, integer,
     sql::{Record, bind_sqlite},
-    tables::{Change, Dialect, FIRST_VERSION, HISTORY, Value, step},
+    tables::{Change, Dialect, Value, step},
     versions_after,
 };
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr, SqliteConnection, SqlitePool,
+    AssertSqlSafe, ConnectOptions, Connection, Executor, SqlSafeStr, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 /// Binds that one statement may carry.
 const MAX_BINDS: usize = 32_000;
+/// Values of `user_version` that were used before the schema had one history for both databases.
+const VERSIONS_BEFORE: i64 = 4;
 /// Binds of a batch whose prepared statements are kept: two or three inputs.
 const SMALL_BINDS: usize = 256;
 
@@ -28,8 +30,8 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    /// Opens or creates the file and brings its schema to this build's.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+    /// Opens or creates the file.
+    pub async fn connect(path: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -42,15 +44,45 @@ impl Writing {
             // A multi-row statement keeps a journal of its own; in a file it costs five system calls a commit.
             .pragma("temp_store", "MEMORY")
             .disable_statement_logging();
-        let mut connection = options.connect().await.map_err(failed("open the database"))?;
-        migrate(&mut connection, HISTORY).await?;
+        let connection = options.connect().await.map_err(failed("open the database"))?;
         Ok(Writing { connection, options })
     }
 
     /// Opens the same file again.
     pub async fn reopen(&mut self) -> Result<(), StoreError> {
         let path = self.options.get_filename().to_owned();
-        *self = Writing::open(&path).await?;
+        *self = Writing::connect(&path).await?;
+        Ok(())
+    }
+
+    /// Brings the schema through every version up to this one that the file has not seen, each in one transaction.
+    pub async fn migrate(&mut self, history: &[&[Change]], to: usize) -> Result<(), StoreError> {
+        let operation = "bring the schema to this build's";
+        let found = self.ask("read the schema version", "PRAGMA user_version", Vec::new()).await?;
+        let found: i64 = match found.first().map_or(0, |row| row.get(0)) {
+            0 => 0,
+            old @ 1..=VERSIONS_BEFORE => {
+                let why = format!("its schema (user_version {old}) is of a build from before this history: use that build");
+                return Err(StoreError::Unfit { why });
+            }
+            found => found - VERSIONS_BEFORE,
+        };
+        for version in versions_after(found, to)? {
+            let mut sql = format!("BEGIN IMMEDIATE;\n{}", step(history, version, Dialect::Sqlite));
+            if version == 1 {
+                sql.push_str(
+                    "INSERT INTO writer (id, epoch, holder, position, link, at, exported, channels) \
+                     VALUES (1, 0, '', 0, zeroblob(32), 0, 0, '{}');\n",
+                );
+            }
+            let user_version = VERSIONS_BEFORE.saturating_add_unsigned(version as u64);
+            sql.push_str(&format!("PRAGMA user_version = {user_version};\nCOMMIT;"));
+            let done = self.connection.execute(AssertSqlSafe(sql)).await.map_err(failed(operation));
+            if done.is_err() {
+                let _ = self.connection.execute("ROLLBACK").await;
+            }
+            done?;
+        }
         Ok(())
     }
 
@@ -165,27 +197,4 @@ fn placeholders(count: usize, sql: &mut String) {
     for at in 0..count {
         sql.push_str(if at == 0 { "?" } else { ",?" });
     }
-}
-
-/// Brings the schema through every version that the file has not seen, each in one transaction.
-async fn migrate(connection: &mut SqliteConnection, history: &[&[Change]]) -> Result<(), StoreError> {
-    let found: i64 = sqlx::query("PRAGMA user_version")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed("read the schema version"))?
-        .get(0);
-    for version in versions_after(found, history)? {
-        let mut sql = format!("BEGIN IMMEDIATE;\n{}", step(history, version, Dialect::Sqlite));
-        if version == FIRST_VERSION {
-            sql.push_str("INSERT INTO writer (id, epoch, holder, position, link, at, exported, channels) \
-                 VALUES (1, 0, '', 0, zeroblob(32), 0, 0, '{}');\n");
-        }
-        sql.push_str(&format!("PRAGMA user_version = {version};\nCOMMIT;"));
-        let done = connection.execute(AssertSqlSafe(sql)).await.map_err(failed("bring the schema to this build's"));
-        if done.is_err() {
-            let _ = connection.execute("ROLLBACK").await;
-        }
-        done?;
-    }
-    Ok(())
 }

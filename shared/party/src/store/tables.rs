@@ -343,11 +343,7 @@ pub enum Change {
     Column(&'static Table, &'static str, &'static str),
 }
 
-/// The version that [`HISTORY`] begins with. Those before it were of builds that knew one database only; they are refused.
-pub const FIRST_VERSION: usize = 5;
-
-/// The schema's history, from [`FIRST_VERSION`] on: what each version changes in the one before it. A version that was
-/// released stays as it is.
+/// The schema's history: what each version changes in the one before it. A version that was released stays as it is.
 pub static HISTORY: &[&[Change]] = &[&[
     Change::Table(&WRITER),
     Change::Table(&JOURNAL),
@@ -376,14 +372,13 @@ pub enum Dialect {
     Postgres,
 }
 
-/// What leads to a version of this history from the one before it, as SQL statements.
+/// What leads to a version of this history (from 1) from the one before it, as SQL statements.
 pub fn step(history: &[&[Change]], version: usize, dialect: Dialect) -> String {
     let mut sql = String::new();
-    let at = version.saturating_sub(FIRST_VERSION);
-    for change in history.get(at).copied().unwrap_or_default() {
+    for change in history.get(version.saturating_sub(1)).copied().unwrap_or_default() {
         match change {
             Change::Table(table) => {
-                let later = history.iter().skip(at + 1).copied().flatten();
+                let later = history.iter().skip(version).copied().flatten();
                 let is_later = |name: &str| {
                     later.clone().any(|change| {
                         matches!(change, Change::Column(of, column, _) if of.name == table.name && *column == name)
