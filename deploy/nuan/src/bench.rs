@@ -2,7 +2,7 @@
 //!
 //! Every decision is automatic, every firm another; one applicant in so many owes more than the bank allows and is declined
 //! after the guarantor has agreed, so that everything is undone. CPU, memory and disk are those of services and broker,
-//! read from the system; the clients' own CPU is given beside them.
+//! read from the system; the clients' own CPU is given beside them. A PostgreSQL server's CPU and memory are in no figure.
 #![allow(clippy::float_arithmetic, reason = "measured figures, no money")]
 
 use crate::{
@@ -10,10 +10,12 @@ use crate::{
     api::Api,
     broker::Broker,
     cluster::{self, Options, Service},
+    databases::Databases,
     firms::{self, DAY, DEBT_LIMIT_FEN},
 };
 use anyhow::{Context, bail};
 use domain::{Moment, Party};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -42,6 +44,9 @@ pub struct Arguments {
     /// Applications a second at most; without it as fast as it goes
     #[arg(long)]
     rate: Option<u32>,
+    /// PostgreSQL server on which databases are made for it, and dropped at the end; without it: SQLite
+    #[arg(long, value_name = "URL")]
+    postgres: Option<SecretString>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -72,7 +77,8 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Failed(error.to_string()))?;
-    let figures = runtime.block_on(bench(arguments)).map_err(|error| Failure::Failed(format!("bench: {error:#}")))?;
+    let figures =
+        runtime.block_on(bench_on(arguments)).map_err(|error| Failure::Failed(format!("bench: {error:#}")))?;
     let fields = figures.fields();
     if arguments.json {
         writeln!(out, "{:#}", fields)?;
@@ -84,13 +90,22 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn bench(arguments: &Arguments) -> anyhow::Result<Figures> {
+async fn bench_on(arguments: &Arguments) -> anyhow::Result<Figures> {
+    let Some(server) = &arguments.postgres else { return bench(arguments, None).await };
+    let databases = Databases::create(server).await?;
+    let figures = bench(arguments, Some(&databases)).await;
+    databases.drop_all().await?;
+    figures
+}
+
+async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::Result<Figures> {
     let folder = tempfile::tempdir()?;
     let broker = Broker::start(&folder.path().join("broker"))?;
     let options = Options {
         driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
         automatic: firms::every_role(),
         charter: Some(firms::charter(folder.path())?),
+        databases: databases.map(Databases::urls).unwrap_or_default(),
         ..Options::default()
     };
     let files = cluster::prepare(folder.path(), &broker, &options)?;
@@ -105,7 +120,7 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<Figures> {
         services.values().map(Service::id).chain(broker.process_id()).chain([std::process::id()]).collect();
     let before = measure(&processes)?;
     let counters_before = counters(&services).await?;
-    let disk_before = disk(folder.path())?;
+    let disk_before = disk(folder.path(), databases).await?;
     let started = Instant::now();
     let (latencies, declined) = file_all(arguments, &applicant).await?;
     let wall = started.elapsed();
@@ -124,7 +139,7 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<Figures> {
         cpu_ms: spent.iter().sum::<u64>() - client_cpu_ms,
         client_cpu_ms,
         rss_kib,
-        disk_bytes: disk(folder.path())?.saturating_sub(disk_before),
+        disk_bytes: disk(folder.path(), databases).await?.saturating_sub(disk_before),
         inputs: difference("nuan_inputs_total"),
         commits: difference("nuan_commits_total"),
         messages: difference("nuan_messages_sent_total"),
@@ -253,7 +268,10 @@ async fn counters(services: &BTreeMap<Party, Service>) -> anyhow::Result<BTreeMa
 }
 
 /// Bytes of the three databases.
-fn disk(folder: &Path) -> anyhow::Result<u64> {
+async fn disk(folder: &Path, databases: Option<&Databases>) -> anyhow::Result<u64> {
+    if let Some(databases) = databases {
+        return databases.bytes().await;
+    }
     let mut bytes = 0;
     for party in Party::ALL {
         for entry in fs::read_dir(folder.join(party.as_str()).join("data"))? {

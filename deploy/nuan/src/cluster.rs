@@ -10,6 +10,7 @@ use party::{
     keys::{new_signing_key, new_vault_key},
     pairing::Pairing,
 };
+use secrecy::{ExposeSecret, SecretString};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
@@ -42,6 +43,8 @@ pub struct Options {
     pub core_banking_url: Option<String>,
     /// How long the bank waits for its answers, ms; none: as long as it does by default.
     pub core_banking_timeout_ms: Option<u32>,
+    /// PostgreSQL databases; whoever has none keeps its data in SQLite.
+    pub databases: BTreeMap<Party, SecretString>,
 }
 
 /// Writes keys, pairing and configuration of the three under `folder` and returns the configuration files. What is there
@@ -75,7 +78,7 @@ pub fn prepare(folder: &Path, broker: &Broker, options: &Options) -> anyhow::Res
         }
         let file = home.join("config.toml");
         let config = configuration(&home, &pairing, party, broker, options)?;
-        // It holds the seeds of the NATS users.
+        // It holds the seeds of the NATS users, and may hold a database's password.
         let _ = fs::remove_file(&file);
         secret_file(&file, config.as_bytes())?;
         files.insert(party, file);
@@ -98,6 +101,9 @@ fn configuration(
     set("programme", text(PROGRAMME));
     set("environment", text(ENVIRONMENT));
     set("data_dir", path(&home.join("data")));
+    if let Some(url) = options.databases.get(&party) {
+        set("database_url", text(url.expose_secret()));
+    }
     set("http_listen", text("127.0.0.1:0"));
     set("nats_url", text(&broker.url()));
     set("nats_app_seed", text(&broker.seed(party, Access::App)?));

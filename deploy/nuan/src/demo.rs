@@ -12,10 +12,12 @@ use crate::{
     api::Api,
     broker::Broker,
     cluster::{self, Options, Service},
+    databases::Databases,
 };
 use anyhow::Context;
 use domain::{Date, Moment, Party};
 use driver::Driver;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -38,6 +40,9 @@ pub struct Arguments {
     /// Keep databases, keys and logs here instead of a folder that is removed at the end
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// PostgreSQL server on which databases are made for the three; dropped at the end unless --data-dir keeps the rest
+    #[arg(long, value_name = "URL")]
+    postgres: Option<SecretString>,
 }
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
@@ -46,13 +51,28 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Failed(error.to_string()))?;
-    runtime.block_on(demo(arguments, out)).map_err(|error| match error.downcast::<std::io::Error>() {
+    runtime.block_on(demo_on(arguments, out)).map_err(|error| match error.downcast::<std::io::Error>() {
         Ok(io) => Failure::from(io),
         Err(error) => Failure::Failed(format!("demo: {error:#}")),
     })
 }
 
-async fn demo(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+async fn demo_on(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    let Some(server) = &arguments.postgres else { return demo(arguments, BTreeMap::new(), out).await };
+    let databases = Databases::create(server).await?;
+    let played = demo(arguments, databases.urls(), out).await;
+    match arguments.data_dir {
+        Some(_) => databases.names().for_each(|name| eprintln!("{name}")),
+        None => databases.drop_all().await?,
+    }
+    played
+}
+
+async fn demo(
+    arguments: &Arguments,
+    databases: BTreeMap<Party, SecretString>,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let temporary;
     let folder: &Path = match &arguments.data_dir {
         Some(folder) => folder,
@@ -61,8 +81,8 @@ async fn demo(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()>
             temporary.path()
         }
     };
-    if folder.join("union/data/union.db").exists() {
-        anyhow::bail!("{} holds the databases of an earlier demo: name another folder", folder.display());
+    if folder.join("union/config.toml").exists() {
+        anyhow::bail!("{} holds an earlier demo: name another folder", folder.display());
     }
     let say = |line: &str| {
         if !arguments.json {
@@ -72,7 +92,7 @@ async fn demo(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()>
     say("正在启动消息服务器 nats-server…");
     let broker = Broker::start(&folder.join("broker"))?;
     let first_day: Date = script::first_day(APPLICATIONS)?;
-    let options = Options { driven_from: Some(Moment::start_of(first_day)), ..Options::default() };
+    let options = Options { driven_from: Some(Moment::start_of(first_day)), databases, ..Options::default() };
     let files = cluster::prepare(folder, &broker, &options)?;
     say("正在启动工会、担保公司、银行三个服务…");
     let program = std::env::current_exe().context("cannot find this program")?;

@@ -14,7 +14,9 @@ use domain::{Charter, Charters, Moment, time::Date};
 use party::{
     config::{Config, ConfigError, read_secret},
     run::{RunError, charters},
+    store::{StoreError, server},
 };
+use secrecy::SecretString;
 
 use crate::Failure;
 use tools::tool::{NATS_SERVER, wheel};
@@ -27,6 +29,9 @@ pub(crate) struct Arguments {
     /// Where the service keeps its database
     #[arg(long, default_value = ".nuan")]
     data_dir: PathBuf,
+    /// PostgreSQL database of the service, if it keeps its data in one
+    #[arg(long, value_name = "URL", env = "NUAN_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<SecretString>,
     /// A file with a secret key; may be given more than once
     #[arg(long = "key-file")]
     key_files: Vec<PathBuf>,
@@ -89,6 +94,7 @@ impl Finding {
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let now = SystemTime::now();
     let mut findings = vec![nats_server(), loopback(), data_directory(&arguments.data_dir)];
+    findings.extend(arguments.database_url.as_ref().map(database));
     findings.extend(arguments.key_files.iter().map(|path| key_file(path)));
     findings.push(clock(now));
     let charters = match &arguments.config {
@@ -178,6 +184,26 @@ fn data_directory(path: &Path) -> Finding {
         ),
         Ok(_) if existing == absolute => Finding::ok(CHECK, format!("{} can be written", absolute.display())),
         Ok(_) => Finding::ok(CHECK, format!("{} can be made in {}", absolute.display(), existing.display())),
+    }
+}
+
+/// Asks the server; refuses what the service will refuse, by the same code.
+fn database(url: &SecretString) -> Finding {
+    const CHECK: &str = "database";
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let asked = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(server::inspect(url)));
+    match asked {
+        Ok(Ok(found)) => Finding::ok(CHECK, found),
+        Ok(Err(error @ StoreError::Unfit { .. })) => Finding::fail(
+            CHECK,
+            error.to_string(),
+            "make one of its own: CREATE DATABASE … OWNER … TEMPLATE template0 ENCODING 'UTF8'",
+        ),
+        Ok(Err(error)) => Finding::fail(CHECK, error.to_string(), "see that the server runs and the URL leads to it"),
+        Err(error) => Finding::fail(CHECK, error.to_string(), "see what keeps this user from starting threads"),
     }
 }
 
@@ -288,6 +314,17 @@ mod tests {
     }
 
     #[test]
+    fn database_is_asked_and_one_that_does_not_answer_fails() {
+        let server = tools::postgres::Server::start().unwrap();
+        let found = database(&server.url("postgres").into());
+        assert_eq!((found.verdict, &found.advice), (Verdict::Ok, &None), "{found:?}");
+        let wrong = database(&server.url("nowhere").into());
+        assert!(wrong.verdict == Verdict::Fail && wrong.finding.contains("nowhere"), "{wrong:?}");
+        let closed = database(&"postgres://nuan:horse@127.0.0.1:1/none".into());
+        assert!(closed.verdict == Verdict::Fail && !closed.finding.contains("horse"), "{closed:?}");
+    }
+
+    #[test]
     fn data_directory_is_probed_without_leaving_anything() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(data_directory(folder.path()).verdict, Verdict::Ok);
@@ -374,6 +411,7 @@ mod tests {
             let arguments = Arguments {
                 config: None,
                 data_dir: folder.path().to_owned(),
+                database_url: None,
                 key_files: vec![key.clone()],
                 json: true,
             };

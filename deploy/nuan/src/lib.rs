@@ -11,6 +11,7 @@ mod bench;
 pub mod broker;
 mod check_id;
 pub mod cluster;
+pub mod databases;
 mod demo;
 mod doctor;
 pub mod firms;

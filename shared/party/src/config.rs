@@ -3,6 +3,7 @@
 //! `NUAN_HTTP_LISTEN=127.0.0.1:8080` overrides `http_listen`. Secrets come from files that nobody else may read (the TOML file
 //! itself, if it holds any), or from the environment; printing the configuration redacts them.
 
+use crate::store::Location;
 use domain::{Moment, Party};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -21,8 +22,11 @@ pub struct Config {
     pub programme: String,
     /// Name of the environment, e.g. `production`, `demo`; part of every channel's first hash.
     pub environment: String,
-    /// Where the database lives.
+    /// Where `http.addr` is written, and where the database lives if it has no URL.
     pub data_dir: PathBuf,
+    /// URL of a PostgreSQL database, `postgres://user:password@host/database`; none: SQLite.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "redacted_if_any")]
+    pub database_url: Option<SecretString>,
     /// Where HTTP listens.
     pub http_listen: SocketAddr,
     /// URL of the organisation's NATS server.
@@ -144,6 +148,10 @@ fn redacted<S: Serializer>(_: &SecretString, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str("(redacted)")
 }
 
+fn redacted_if_any<S: Serializer>(_: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("(redacted)")
+}
+
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -231,6 +239,14 @@ impl Config {
         toml::to_string_pretty(self).map_err(|error| ConfigError::Wrong(error.to_string()))
     }
 
+    /// Where the database is.
+    pub fn database(&self) -> Location {
+        match &self.database_url {
+            Some(url) => Location::Server(url.clone()),
+            None => Location::File(self.data_dir.join(format!("{}.db", self.party))),
+        }
+    }
+
     /// The NATS seeds: application and admin.
     pub fn nats_seeds(&self) -> (&str, &str) {
         (self.nats_app_seed.expose_secret(), self.nats_admin_seed.expose_secret())
@@ -299,7 +315,7 @@ pub fn read_vault_key(path: &std::path::Path) -> Result<[u8; 32], ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
     use super::*;
 
     fn base() -> toml::Table {
@@ -363,6 +379,19 @@ mod tests {
         assert!(!text.contains("SUAPP") && !text.contains("SUADMIN"), "{text}");
         assert!(text.contains("nats_app_seed = \"(redacted)\""), "{text}");
         assert!(!format!("{config:?}").contains("SUAPP"));
+        assert!(!text.contains("database_url"), "{text}");
+    }
+
+    #[test]
+    fn the_database_is_a_file_unless_a_url_names_another_and_that_is_secret() {
+        let Location::File(path) = with(&[]).unwrap().database() else { panic!("no file") };
+        assert_eq!(path, PathBuf::from("data/union.db"));
+        let config = with(&[("NUAN_DATABASE_URL", "postgres://nuan:horse@db/union")]).unwrap();
+        let Location::Server(url) = config.database() else { panic!("no server") };
+        assert_eq!(url.expose_secret(), "postgres://nuan:horse@db/union");
+        let text = config.print().unwrap();
+        assert!(text.contains("database_url = \"(redacted)\""), "{text}");
+        assert!(!text.contains("horse") && !format!("{config:?}").contains("horse"), "{text}");
     }
 
     #[test]

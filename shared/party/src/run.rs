@@ -126,7 +126,7 @@ pub async fn run<O: Organisation>(
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| RunError::Write { path: config.data_dir.clone(), source })?;
 
-    let (mut store, tip) = Store::open(&config.data_dir.join(format!("{}.db", O::PARTY))).await?;
+    let (mut store, tip) = Store::open(config.database()).await?;
     ensure_operator(&mut store, &tip, config).await?;
     let clock = match config.business_time {
         BusinessTime::System => BusinessClock::system(),

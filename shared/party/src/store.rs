@@ -6,13 +6,12 @@
 
 mod postgres;
 pub mod read;
+pub mod server;
 mod sql;
 mod sqlite;
 pub mod tables;
 #[cfg(test)]
 mod tests;
-
-pub use postgres::{create_database, drop_database};
 
 use domain::Party;
 use rand::RngCore;

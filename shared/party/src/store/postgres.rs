@@ -5,7 +5,7 @@
 //! that it is prepared once. It runs in a task of its own: a caller that is dropped cannot leave it half done.
 
 use super::{
-    Batch, Fence, From, LoadedRow, StoreError, failed, integer,
+    Batch, Fence, From, LoadedRow, StoreError, failed, integer, server,
     sql::{Record, bind_postgres},
     tables::{Change, Dialect, Table, Type, Value, Write, step},
     versions_after,
@@ -56,11 +56,7 @@ impl Writing {
     pub async fn migrate(&mut self, history: &[&[Change]], to: usize) -> Result<(), StoreError> {
         let wrong = |source| failed("bring the schema to this build's")(source);
         let connection = self.connection.as_mut().ok_or_else(lost).map_err(wrong)?;
-        let encoding = sqlx::query("SHOW server_encoding").fetch_one(&mut *connection).await.map_err(wrong)?;
-        let encoding: String = encoding.get(0);
-        if encoding != "UTF8" {
-            return Err(StoreError::Unfit { why: format!("its encoding is {encoding}, not UTF8") });
-        }
+        server::check(connection).await?;
         let mut transaction = connection.begin().await.map_err(wrong)?;
         // Two services that start at once do not both create it.
         let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SCHEMA_LOCK);
@@ -168,44 +164,12 @@ impl Writing {
     }
 }
 
-/// Creates an empty database on the server whose maintenance database has this URL, and returns its URL.
-///
-/// # Errors
-/// The server cannot be reached or refuses, for instance because there is one of that name.
-pub async fn create_database(server: &SecretString, name: &str) -> Result<SecretString, StoreError> {
-    let options = options(server)?;
-    let name_sql = quoted(name);
-    // From the empty template and comparing bytes, whatever this server's own databases are made from.
-    let sql = format!("CREATE DATABASE {name_sql} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
-    maintain(&options, "create a database", sql).await?;
-    Ok(options.database(name).to_url_lossy().to_string().into())
-}
-
-/// Drops a database with all that is in it, and cuts its connections; nothing happens if there is none.
-///
-/// # Errors
-/// The server cannot be reached or refuses.
-pub async fn drop_database(server: &SecretString, name: &str) -> Result<(), StoreError> {
-    let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
-    maintain(&options(server)?, "drop a database", sql).await
-}
-
-async fn maintain(options: &PgConnectOptions, operation: &'static str, sql: String) -> Result<(), StoreError> {
-    let mut connection = connect(options).await?;
-    connection.execute(AssertSqlSafe(sql)).await.map_err(failed(operation))?;
-    connection.close().await.map_err(failed(operation))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
+pub(super) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
     let options: PgConnectOptions = url.expose_secret().parse().map_err(failed("read the database's URL"))?;
     Ok(options.application_name("nuan").disable_statement_logging())
 }
 
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     let connecting = tokio::time::timeout(PATIENCE, options.connect()).await;
     connecting.unwrap_or_else(|_| Err(silent())).map_err(failed("connect to the database"))
 }

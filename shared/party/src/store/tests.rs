@@ -43,7 +43,7 @@ impl Fresh {
 async fn new_database(server: &Server) -> Location {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    Location::Server(create_database(&server.url("postgres").into(), &name).await.unwrap())
+    Location::Server(server::create_database(&server.url("postgres").into(), &name).await.unwrap())
 }
 
 /// Checks a claim on an empty database of each kind.

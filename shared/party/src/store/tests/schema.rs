@@ -110,3 +110,34 @@ async fn a_server_database_that_cannot_hold_chinese_is_refused() {
     let refused = Store::open(Location::Server(server.url("ascii").into())).await.unwrap_err();
     assert_eq!(refused.to_string(), "the database does not serve: its encoding is SQL_ASCII, not UTF8");
 }
+
+#[tokio::test]
+async fn databases_are_made_measured_looked_at_and_dropped() {
+    let server = Server::shared().unwrap();
+    let all = server.url("postgres").into();
+    let name = "with \"quotes\" in it";
+    let url = server::create_database(&all, name).await.unwrap();
+    assert!(server::create_database(&all, name).await.is_err(), "there is one of that name");
+    let found = server::inspect(&url).await.unwrap();
+    assert!(found.starts_with(&format!("{name} on PostgreSQL 1")), "{found}");
+    let empty = server::database_bytes(&url).await.unwrap();
+    let (store, _) = Store::open(Location::Server(url.clone())).await.unwrap();
+    assert!(server::database_bytes(&url).await.unwrap() > empty);
+    server::drop_database(&all, name).await.unwrap();
+    server::drop_database(&all, name).await.unwrap();
+    assert!(server::inspect(&url).await.is_err());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_user_that_may_create_no_tables_is_told_so() {
+    let server = Server::shared().unwrap();
+    let Location::Server(url) = new_database(&server).await else { panic!("no server") };
+    let mut connection = outages::connect(secrecy::ExposeSecret::expose_secret(&url)).await;
+    let sql = "CREATE ROLE reader LOGIN PASSWORD 'reader'; REVOKE ALL ON SCHEMA public FROM PUBLIC";
+    sqlx::Executor::execute(&mut connection, sql).await.unwrap();
+    let url = secrecy::ExposeSecret::expose_secret(&url);
+    let (_, place) = url.split_once('@').unwrap();
+    let refused = server::inspect(&format!("postgres://reader:reader@{place}").into()).await.unwrap_err();
+    assert!(refused.to_string().contains("may not create tables"), "{refused}");
+}
