@@ -747,9 +747,17 @@ impl<O: Organisation> Writer<O> {
                 Err(StoreError::Fenced) => return Err(StoreError::Fenced.into()),
                 Err(error) => tracing::error!(%error, "the database is not available"),
             }
-            tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                () = tokio::time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(5)),
+            let again = tokio::time::Instant::now() + wait;
+            wait = (wait * 2).min(Duration::from_secs(5));
+            loop {
+                tokio::select! {
+                    () = shutdown.cancelled() => return Ok(()),
+                    () = tokio::time::sleep_until(again) => break,
+                    // Nobody is kept waiting for a database of which nobody knows when it comes back.
+                    Some(work) = self.queues.commands.recv() => {
+                        let _ = work.reply.send(Reply::Unavailable);
+                    }
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use domain::{Amount, ApplicationId, Fen, Party};
 use guarantor_core::{Role, command::Assessment};
 use party::handle::Told;
 use std::{fs, path::Path};
+use tools::postgres::Server;
 
 const ASKED_FEN: i64 = 40_000_000;
 
@@ -128,6 +129,33 @@ async fn each_service_stopped_and_started_in_mid_run_goes_on_where_it_was() {
     agree(&house, &ids[4..]).await;
     house.bank.stop().await;
     house.start_bank().await;
+    all_are_paid_out_once(&house, &ids).await;
+    house.close().await;
+}
+
+/// While its database is gone nobody is told that something was done; afterwards everything goes on.
+#[tokio::test]
+async fn postgres_stopped_and_killed_in_mid_run_delays_and_loses_nothing() {
+    let mut house = House::with(Setup::default().by_hand(Role::RiskManager).on_postgres()).await;
+    let mut ids = file(&house, 1..5).await;
+    reach_the_guarantor(&house, &ids).await;
+    agree(&house, &ids[..2]).await;
+    for (end, firm) in [(Server::stop as fn(&mut Server) -> _, 5), (Server::kill, 6)] {
+        end(house.postgres.as_mut().unwrap()).unwrap();
+        let refused = house.file(firm, ASKED_FEN, 0).await;
+        assert_eq!(refused.unwrap_err(), "Unavailable", "no number was given to what is not kept");
+        house.postgres.as_mut().unwrap().restart().unwrap();
+        // The writer is let in again as soon as it has a new epoch; the firm files again under its key.
+        let filed = loop {
+            match house.file(firm, ASKED_FEN, 0).await {
+                Ok(id) => break id,
+                Err(why) => assert_eq!(why, "Unavailable"),
+            }
+        };
+        reach_the_guarantor(&house, std::slice::from_ref(&filed)).await;
+        ids.push(filed);
+    }
+    agree(&house, &ids[2..]).await;
     all_are_paid_out_once(&house, &ids).await;
     house.close().await;
 }

@@ -3,7 +3,7 @@
 use crate::firms::{form, member};
 use channel::{Resolution, TwoPersons};
 use domain::{ApplicationId, Charters, Date, Fen, Moment, Party};
-use nuan::{broker::Broker, cluster};
+use nuan::{broker::Broker, cluster, databases::Databases};
 use organisation::{Actor, Organisation, Person};
 use party::{
     config::Config,
@@ -18,6 +18,7 @@ use std::{
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use tools::postgres::Server;
 use union_core::command::{Form, MemberEntry};
 
 /// How long anything may take that has no reason to wait.
@@ -166,6 +167,8 @@ pub struct House {
     pub broker: Broker,
     pub files: BTreeMap<Party, PathBuf>,
     pub setup: Setup,
+    /// The three databases' server; none: SQLite.
+    pub postgres: Option<Server>,
     _folder: tempfile::TempDir,
 }
 
@@ -183,6 +186,8 @@ pub struct Setup {
     pub core_banking_url: Option<String>,
     /// How long the bank waits for its answers, ms; none: as long as it does by default.
     pub core_banking_timeout_ms: Option<u32>,
+    /// The three databases are on a PostgreSQL server of this house's own.
+    pub on_postgres: bool,
 }
 
 impl Default for Setup {
@@ -216,7 +221,13 @@ impl Setup {
             otlp_endpoint: None,
             core_banking_url: None,
             core_banking_timeout_ms: None,
+            on_postgres: false,
         }
+    }
+
+    /// On a PostgreSQL server of its own.
+    pub fn on_postgres(self) -> Self {
+        Setup { on_postgres: true, ..self }
     }
 
     /// A person decides what this role of the guarantor owes.
@@ -240,7 +251,13 @@ impl House {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let broker = Broker::start(&folder.path().join("broker")).unwrap();
+        let postgres = setup.on_postgres.then(|| Server::start().unwrap());
+        let databases = match &postgres {
+            Some(server) => Databases::create(&server.url("postgres").into()).await.unwrap().urls(),
+            None => BTreeMap::new(),
+        };
         let options = cluster::Options {
+            databases,
             driven_from: Some(Moment::start_of(first_day()).plus_hours(9)),
             otlp_endpoint: setup.otlp_endpoint.clone(),
             core_banking_url: setup.core_banking_url.clone(),
@@ -254,7 +271,7 @@ impl House {
             Running::start(setup.bank.clone(), &files[&Party::Bank]),
         );
         let deposit_fen = Fen::new(setup.deposit_fen);
-        let house = House { union, guarantor, bank, broker, files, setup, _folder: folder };
+        let house = House { union, guarantor, bank, broker, files, setup, postgres, _folder: folder };
         let operator = ["operator"];
         house.union.tell("op", &operator, union_core::Command::OpenBooks { deposit_fen }).await.unwrap();
         house.bank.tell("op", &operator, bank_core::Command::OpenBooks { deposit_fen }).await.unwrap();

@@ -95,9 +95,22 @@ async fn guarantor_that_has_reached_its_limit_declines_and_the_reservation_is_re
 
 #[tokio::test]
 async fn bank_that_finds_too_much_debt_declines_and_the_guarantor_takes_its_opinion_back() {
+    is_declined_by_the_bank(Setup::under(little_debt())).await;
+}
+
+#[tokio::test]
+async fn bank_that_declines_on_postgres_has_the_guarantor_take_its_opinion_back() {
+    is_declined_by_the_bank(Setup::under(little_debt()).on_postgres()).await;
+}
+
+fn little_debt() -> Charter {
     let mut charter = Charter::programme_2017();
     charter.automatic.credit_max_debt_fen = Some(Fen::new(100_000_000));
-    let house = House::with(Setup::under(charter)).await;
+    charter
+}
+
+async fn is_declined_by_the_bank(setup: Setup) {
+    let house = House::with(setup).await;
     let id = house.file(1, ASKED_FEN, 100_000_001).await.unwrap();
     let row = house.union.until(&application(&id), "CREDIT_DECLINED").await;
     assert!(ending(&row).contains("RELATED_DEBT"), "{}", ending(&row));
