@@ -321,8 +321,7 @@ impl Store {
             Backend::Sqlite(writing) => writing.reopen().await?,
             Backend::Postgres(writing) => writing.reopen().await?,
         }
-        let take =
-            "UPDATE writer SET epoch = epoch + 1 WHERE id = 1 AND holder = $1 RETURNING epoch, position, link, at, exported";
+        let take = "UPDATE writer SET epoch = epoch + 1 WHERE id = 1 AND holder = $1 RETURNING epoch, position, link, at, exported";
         self.take_epoch(take).await
     }
 

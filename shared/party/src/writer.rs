@@ -727,25 +727,11 @@ impl<O: Organisation> Writer<O> {
     async fn recover(&mut self, shutdown: &CancellationToken) -> Result<(), WriterError> {
         let mut wait = Duration::from_millis(100);
         loop {
-            match self.store.reopen().await {
-                Ok(tip) => {
-                    // Committed after all, by a commit that nobody saw end.
-                    self.emit_again(self.tip.position, tip.position).await;
-                    self.tip = tip;
-                    self.cache.clear();
-                    let now_ms = self.elapsed_ms();
-                    self.links.reload(&mut self.store, now_ms).await?;
-                    let actions = self.links.begin();
-                    self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
-                    self.parked = self.store.standing_still().await?;
-                    self.next_wake = self.store.due(i64::MIN, 1).await?.1;
-                    // What that commit ordered has not left, and what it changed nobody was told.
-                    self.repeat_orders().await?;
-                    self.changes.look();
-                    return Ok(());
+            match self.take_again().await {
+                Err(WriterError::Store(StoreError::Unavailable { operation, source })) => {
+                    tracing::error!(operation, error = %source, "the database is not available");
                 }
-                Err(StoreError::Fenced) => return Err(StoreError::Fenced.into()),
-                Err(error) => tracing::error!(%error, "the database is not available"),
+                done => return done,
             }
             let again = tokio::time::Instant::now() + wait;
             wait = (wait * 2).min(Duration::from_secs(5));
@@ -760,6 +746,25 @@ impl<O: Organisation> Writer<O> {
                 }
             }
         }
+    }
+
+    /// Takes the database again under a new epoch and goes on from what is committed there.
+    async fn take_again(&mut self) -> Result<(), WriterError> {
+        let tip = self.store.reopen().await?;
+        // Committed after all, by a commit that nobody saw end.
+        self.emit_again(self.tip.position, tip.position).await;
+        self.tip = tip;
+        self.cache.clear();
+        let now_ms = self.elapsed_ms();
+        self.links.reload(&mut self.store, now_ms).await?;
+        let actions = self.links.begin();
+        self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
+        self.parked = self.store.standing_still().await?;
+        self.next_wake = self.store.due(i64::MIN, 1).await?.1;
+        // What that commit ordered has not left, and what it changed nobody was told.
+        self.repeat_orders().await?;
+        self.changes.look();
+        Ok(())
     }
 }
 

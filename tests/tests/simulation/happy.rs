@@ -3,7 +3,6 @@
 use crate::{
     cast::{self, FAR, Setup, amount, application, credit, decide, filed, guarantee, kindly},
     core_banking::CoreBanking,
-
     invariants::{balance, endings, hold, hold_at_rest},
 };
 use bank_core::Bank;

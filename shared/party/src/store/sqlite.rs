@@ -62,7 +62,8 @@ impl Writing {
         let found: i64 = match found.first().map_or(0, |row| row.get(0)) {
             0 => 0,
             old @ 1..=VERSIONS_BEFORE => {
-                let why = format!("its schema (user_version {old}) is of a build from before this history: use that build");
+                let why =
+                    format!("its schema (user_version {old}) is of a build from before this history: use that build");
                 return Err(StoreError::Unfit { why });
             }
             found => found - VERSIONS_BEFORE,

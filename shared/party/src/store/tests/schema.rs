@@ -83,9 +83,9 @@ async fn a_file_from_before_this_history_is_refused_and_left_alone() {
     let fresh = Fresh::sqlite();
     let Location::File(path) = &fresh.location else { panic!("a file") };
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
-    let mut connection = sqlx::Connection::connect_with(&options).await.unwrap();
+    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
     let old = "PRAGMA user_version = 3; CREATE TABLE writer (id INTEGER)";
-    sqlx::Executor::execute(&mut connection as &mut sqlx::SqliteConnection, old).await.unwrap();
+    sqlx::Executor::execute(&mut connection, old).await.unwrap();
     let refused = Store::open(fresh.location.clone()).await.unwrap_err().to_string();
     assert!(refused.contains("user_version 3") && refused.contains("use that build"), "{refused}");
     let tables = sqlx::query("SELECT name FROM sqlite_master").fetch_all(&mut connection).await.unwrap();
