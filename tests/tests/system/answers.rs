@@ -78,7 +78,7 @@ async fn a_command_on_an_application_that_stands_still_is_refused_and_not_kept_u
     // A message of a later build about this very application: it cannot be read, and everything waits behind it.
     let captured = Captured::begin();
     let seq = heads(&house, Party::Union, Party::Bank).await.sent.seq + 1;
-    let unknown = spoil(&approve(&house, 1, seq), ".v1\"", ".v99\"");
+    let unknown = spoil(&approve(&house, 1, seq), ".v2\"", ".v99\"");
     union_says(&mut house, Party::Bank, &[unknown.into_bytes()]).await;
     house.idle().await;
     let parked = house.bank.handle.readers.parked().await.unwrap();

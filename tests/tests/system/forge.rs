@@ -146,9 +146,9 @@ async fn put_into_outbox(house: &House, from: Party, to: Party, messages: &[Vec<
         .execute(&mut database)
         .await
         .unwrap();
-    sqlx::query("UPDATE channel SET heads = ? WHERE partner = ?")
-        .bind(serde_json::to_string(&heads).unwrap())
+    sqlx::query("UPDATE writer SET channels = json_set(channels, '$.' || ?, json(?))")
         .bind(to.to_string())
+        .bind(serde_json::to_string(&heads).unwrap())
         .execute(&mut database)
         .await
         .unwrap();

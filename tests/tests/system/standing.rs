@@ -33,7 +33,7 @@ async fn timers_of_applications_that_stand_still_hold_up_nobody_elses() {
     house.configure(Party::Bank, |config| drop(config.insert("batch_inputs".into(), 2.into())));
     house.start_bank().await;
     let seq = crate::forge::heads(&house, Party::Union, Party::Bank).await.sent.seq;
-    let unknown = |n: u32| spoil(&approve(&house, n, seq + u64::from(n)), ".v1\"", ".v99\"").into_bytes();
+    let unknown = |n: u32| spoil(&approve(&house, n, seq + u64::from(n)), ".v2\"", ".v99\"").into_bytes();
     let messages: Vec<Vec<u8>> = (1..=3).map(unknown).collect();
     union_says(&mut house, Party::Bank, &messages).await;
     house.idle().await;
