@@ -45,6 +45,26 @@ impl Api {
         Ok(self.get_tagged(path).await?.0)
     }
 
+    /// Every item of a list below `/api/v1/`, page by page; `path` may have a query.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn all(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+        let first = format!("{path}{}limit=200", if path.contains('?') { '&' } else { '?' });
+        let mut items = Vec::new();
+        let mut next = first.clone();
+        loop {
+            let mut page = self.get(&next).await?;
+            if let Value::Array(rows) = page["items"].take() {
+                items.extend(rows);
+            }
+            match page["next_cursor"].as_str() {
+                Some(cursor) => next = format!("{first}&cursor={cursor}"),
+                None => return Ok(items),
+            }
+        }
+    }
+
     /// `GET` below `/api/v1/`, with the `ETag` of the answer.
     ///
     /// # Errors

@@ -179,9 +179,11 @@ async fn fund(
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Response, Problem> {
     let readers = &app.handle.readers;
-    let balances = readers.balances("U").await.map_err(|error| unreadable(&error))?;
-    let balance = |code: &str| balances.iter().find(|balance| balance.code == code).map(|balance| balance.balance_fen);
-    let Some(deposit_fen) = balance(DEPOSIT.as_str()) else {
+    let balance = async |code: &str| {
+        let found = readers.balances(code, "", 1).await.map_err(|error| unreadable(&error))?;
+        Ok::<_, Problem>(found.first().filter(|balance| balance.code == code).map(|balance| balance.balance_fen))
+    };
+    let Some(deposit_fen) = balance(DEPOSIT.as_str()).await? else {
         return Err(Problem::conflict("BOOKS_NOT_OPEN", "账簿尚未启用，请先由运维启用（POST /api/v1/books）。"));
     };
     let Key::Row(key) = rows::fund() else { return Err(Problem::internal(&"the fund has no row of its own")) };
@@ -197,8 +199,8 @@ async fn fund(
         axum::http::StatusCode::OK,
         &Fund {
             deposit_fen,
-            held_fen: balance(HELD.as_str()).unwrap_or_default(),
-            committed_fen: balance(COMMITTED.as_str()).unwrap_or_default(),
+            held_fen: balance(HELD.as_str()).await?.unwrap_or_default(),
+            committed_fen: balance(COMMITTED.as_str()).await?.unwrap_or_default(),
             guaranteed_fen: fund.guaranteed_fen.get(),
             capacity_fen: capacity.map(Fen::get),
             queue: fund.queue.iter().map(ToString::to_string).collect(),

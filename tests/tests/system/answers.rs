@@ -81,7 +81,7 @@ async fn a_command_on_an_application_that_stands_still_is_refused_and_not_kept_u
     let unknown = spoil(&approve(&house, 1, seq), ".v2\"", ".v99\"");
     union_says(&mut house, Party::Bank, &[unknown.into_bytes()]).await;
     house.idle().await;
-    let parked = house.bank.handle.readers.parked().await.unwrap();
+    let parked = house.bank.parked().await;
     assert_eq!(parked.len(), 1, "{parked:?}");
 
     is_logged(&captured, &application_id, "unknown message type", None);
@@ -93,7 +93,7 @@ async fn a_command_on_an_application_that_stands_still_is_refused_and_not_kept_u
     }
     assert_eq!(state_of(&house, Party::Bank).await, before);
     assert_eq!(texts(&house, Party::Bank, COMMANDS).await.len(), 1, "only the first is in the journal");
-    assert_eq!(house.bank.handle.readers.parked().await.unwrap(), parked, "it is not kept");
+    assert_eq!(house.bank.parked().await, parked, "it is not kept");
     let again = house.bank.reply("investigator", &[], investigate(), Some("before")).await;
     assert!(matches!(&again, Reply::Decided { status: 403, replayed: true, .. }), "{again:?}");
 
@@ -130,7 +130,7 @@ async fn a_command_that_cannot_be_decided_changes_nothing_is_not_parked_and_is_d
     let Reply::Undecidable { trace_id } = reply else { panic!("{reply:?}") };
     is_logged(&captured, &application_id, "charter", Some(&trace_id));
     assert_eq!(state_of(&house, Party::Union).await, before);
-    assert!(house.union.handle.readers.parked().await.unwrap().is_empty());
+    assert!(house.union.parked().await.is_empty());
 
     house.setup.union.charters = mended;
     house.union.stop().await;

@@ -51,7 +51,7 @@ async fn says_posted(house: &mut House, id: &ApplicationId, fen: i64) {
 /// Owner and text of the union's open incidents.
 async fn incidents(house: &House) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let bodies = house.union.handle.readers.incidents().await.unwrap();
+    let bodies = house.union.incidents().await;
     let rows = bodies.iter().map(|body| serde_json::from_str::<Value>(body).unwrap());
     rows.map(|row| (text(&row["owner"]), text(&row["what"]))).collect()
 }

@@ -283,7 +283,7 @@ async fn a_no_about_money_is_final_once_the_key_is_closed_and_the_next_order_com
     house.union.until(&format!("application/{id}"), "DISBURSED").await;
     moved(&house, &double, 1).await;
     assert!(double.books().posted.contains_key(&format!("disb:{id}:2")));
-    assert_eq!(house.union.handle.readers.incidents().await.unwrap(), Vec::<String>::new());
+    assert_eq!(house.union.incidents().await, Vec::<String>::new());
     house.close().await;
 }
 
@@ -380,7 +380,7 @@ async fn a_system_that_answers_twice_is_believed_once_and_another_posting_number
         double.gate.add_permits(1);
         answers(&house, &id, 2).await;
         moved(&house, &double, 1).await;
-        assert_eq!(house.bank.handle.readers.incidents().await.unwrap().len(), called, "{second}");
+        assert_eq!(house.bank.incidents().await.len(), called, "{second}");
         assert_eq!(keys(&double), [format!("disb:{id}:1")]);
         house.close().await;
     }

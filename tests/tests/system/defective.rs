@@ -110,7 +110,7 @@ async fn bad_messages_signed_by_the_union_are_refused_or_parked_and_the_channel_
         assert!(why.contains(expected), "{why}\n{text}");
     }
     assert_eq!(state_of(&house, Party::Bank).await, before);
-    let parked = house.bank.handle.readers.parked().await.unwrap();
+    let parked = house.bank.parked().await;
     let states: Vec<_> = parked.iter().map(|row| (row.application_id.as_deref(), row.state.as_str())).collect();
     let newer_and_older = [("NCD-2018-0916", "parked"), ("NCD-2018-0916", "held"), ("NCD-2018-0917", "parked")]
         .map(|(id, at)| (Some(id), at));
@@ -142,7 +142,7 @@ async fn what_waits_behind_a_parked_message_goes_on_once_an_operator_drops_it_an
     ];
     union_says(&mut house, Party::Bank, &messages).await;
     house.idle().await;
-    let parked = house.bank.handle.readers.parked().await.unwrap();
+    let parked = house.bank.parked().await;
     assert_eq!(parked.len(), 5, "{parked:?}");
 
     // To decide an unknown type again is to find it unknown again.
@@ -158,13 +158,13 @@ async fn what_waits_behind_a_parked_message_goes_on_once_an_operator_drops_it_an
     let cannot_read = |position| Told::StillParked { position, why: "this build still cannot read the message".into() };
     assert_eq!(retry(culprit).await, cannot_read(culprit));
     assert_eq!(retry(held).await, Told::NotParked, "another comes first");
-    assert_eq!(house.bank.handle.readers.parked().await.unwrap(), parked);
+    assert_eq!(house.bank.parked().await, parked);
     assert_eq!(drop(culprit).await, Told::Done);
     assert_eq!(drop(culprit).await, Told::NotParked, "it is settled");
     // The one in the middle is decided, and the operator hears which one is left.
     assert_eq!(retry(held).await, cannot_read(last));
     house.bank.until("case/NCD-2018-0901", "CONTRACTING").await;
-    assert_eq!(house.bank.handle.readers.parked().await.unwrap(), parked[2..]);
+    assert_eq!(house.bank.parked().await, parked[2..]);
     assert_eq!(drop(last).await, Told::Done);
     assert_eq!(drop(parked[3].position).await, Told::Done);
     // All this under one key: it was kept by none that failed, and is by the one that was carried out.
@@ -172,7 +172,7 @@ async fn what_waits_behind_a_parked_message_goes_on_once_an_operator_drops_it_an
     assert_eq!(retry(parked[4].position).await, Told::DoneBefore);
     let other = Maintenance::Drop { position: 1, because: because() };
     assert_eq!(house.bank.order(other, under("r", 2)).await, Told::KeyReused);
-    assert!(house.bank.handle.readers.parked().await.unwrap().is_empty());
+    assert!(house.bank.parked().await.is_empty());
 
     // The bank's answers are about applications that the union never filed.
     house.idle().await;

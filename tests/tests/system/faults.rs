@@ -187,13 +187,13 @@ async fn bank_restored_from_an_old_copy_notices_and_says_nothing_new_under_used_
     copy_database(backup.path(), &data);
     house.start_bank().await;
     house.bank.until_frozen(2).await;
-    let incidents = house.bank.handle.readers.incidents().await.unwrap();
+    let incidents = house.bank.incidents().await;
     assert!(incidents.len() == 2 && incidents.iter().all(|what| what.contains("restored")), "{incidents:?}");
     // The copy does not know of the second loan; nothing makes the bank pay it, or a third one, on that ground.
     let third = file(&house, 3..4).await;
     house.guarantor.until(&format!("case/{}", third[0]), "CREDIT_REVIEW").await;
     house.guarantor.idle().await;
-    let parked = house.union.handle.readers.parked().await.unwrap();
+    let parked = house.union.parked().await;
     assert!(parked.len() == 1 && parked[0].why == "the channel to bank is frozen", "{parked:?}");
     assert_eq!(parked[0].application_id, Some(third[0].to_string()));
     for id in [&second[0], &third[0]] {
@@ -211,13 +211,13 @@ async fn bank_restored_from_an_old_copy_notices_and_says_nothing_new_under_used_
     house.union.unfreeze(Party::Bank, Resolution::ResendToPartner).await;
     house.union.idle().await;
     // What it had receipted once it may have decided once: it does not decide it again by itself.
-    let parked = house.bank.handle.readers.parked().await.unwrap();
+    let parked = house.bank.parked().await;
     assert!(parked[0].why.starts_with("it was receipted before this database was restored"), "{parked:?}");
     assert!(parked.iter().all(|row| row.application_id == Some(second[0].to_string())), "{parked:?}");
     assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
     // Whoever has compared it with what the partners hold has it decided anew; what was parked at the union goes on too.
     assert_eq!(house.bank.retry(parked[0].position).await, Told::Done);
-    let parked = house.union.handle.readers.parked().await.unwrap();
+    let parked = house.union.parked().await;
     assert_eq!(house.union.retry(parked[0].position).await, Told::Done);
     all_are_paid_out_once(&house, &[first, second, third].concat()).await;
     house.close().await;
@@ -241,7 +241,7 @@ async fn what_comes_before_every_partner_has_greeted_is_kept_and_decided_later()
 
     house.bank = Running::start(house.setup.bank.clone(), &house.files[&Party::Bank]).await;
     house.bank.until(&format!("case/{id}"), "DISBURSED").await;
-    assert_eq!(house.bank.handle.readers.parked().await.unwrap(), []);
+    assert_eq!(house.bank.parked().await, []);
     house.guarantor = Running::start(house.setup.guarantor.clone(), &house.files[&Party::Guarantor]).await;
     house.union.until(&format!("application/{id}"), "DISBURSED").await;
     house.idle().await;

@@ -184,7 +184,7 @@ async fn other_content_under_a_used_number_freezes_the_channel_with_both_frames_
 
     let mut backlog = house.bank.handle.backlog.clone();
     tokio::time::timeout(PATIENCE, backlog.wait_for(|backlog| backlog.frozen == 1)).await.unwrap().unwrap();
-    let incidents = house.bank.handle.readers.incidents().await.unwrap();
+    let incidents = house.bank.incidents().await;
     assert!(incidents.len() == 1 && incidents[0].contains("channel/union"), "{incidents:?}");
     let after: Vec<String> =
         state_of(&house, Party::Bank).await.into_iter().filter(|row| !row.starts_with("incident ")).collect();
@@ -209,7 +209,7 @@ async fn other_content_under_a_used_number_freezes_the_channel_with_both_frames_
     house.union.until(&format!("application/{waits}"), "DISBURSED").await;
     house.idle().await;
     assert_eq!(house.bank.handle.backlog.borrow().frozen, 0);
-    assert_eq!(house.bank.handle.readers.incidents().await.unwrap(), Vec::<String>::new());
+    assert_eq!(house.bank.incidents().await, Vec::<String>::new());
     assert_eq!(house.bank.balance("B1301").await, 2 * ASKED_FEN);
     house.close().await;
 }

@@ -26,11 +26,7 @@ async fn nothing_is_left(house: &House) {
     ] {
         assert_eq!(fen, 0, "{code}");
     }
-    for running in [
-        house.union.handle.readers.parked().await.unwrap(),
-        house.guarantor.handle.readers.parked().await.unwrap(),
-        house.bank.handle.readers.parked().await.unwrap(),
-    ] {
+    for running in [house.union.parked().await, house.guarantor.parked().await, house.bank.parked().await] {
         assert!(running.is_empty(), "{running:?}");
     }
 }

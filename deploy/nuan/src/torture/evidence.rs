@@ -2,7 +2,7 @@
 //! data for [`check`](super::check). It judges nothing.
 
 use crate::api::Api;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use domain::Party;
 use serde::Deserialize;
 use serde_json::Value;
@@ -156,14 +156,12 @@ pub struct Posting {
     pub amount_fen: i64,
 }
 
-/// Main accounts of the three. They are asked for one by one, because a service shows a limited number at once.
+/// Main accounts of the three.
 const ACCOUNTS: [(Party, &[&str]); 3] = [
     (Party::Union, &["U"]),
     (Party::Guarantor, &["G1", "G3", "G9000", "G9001"]),
     (Party::Bank, &["B1003", "B1301", "B1303", "B2011", "B2012"]),
 ];
-/// What a service shows of balances at most.
-const SHOWN: usize = 10_000;
 
 impl Evidence {
     /// Reads everything from the three, `operators` being who may read it.
@@ -173,9 +171,9 @@ impl Evidence {
     pub async fn read(operators: &BTreeMap<Party, Api>, told: Vec<Told>) -> anyhow::Result<Self> {
         let [union, guarantor, bank] = [Party::Union, Party::Guarantor, Party::Bank].map(|party| &operators[&party]);
         let mut evidence = Evidence { told, ..Evidence::default() };
-        evidence.applications = all(union, "applications").await?.iter().map(application).collect();
-        evidence.cases = all(guarantor, "applications").await?.iter().map(case).collect();
-        evidence.credits = all(bank, "applications").await?.iter().map(credit).collect();
+        evidence.applications = union.all("applications").await?.iter().map(application).collect();
+        evidence.cases = guarantor.all("applications").await?.iter().map(case).collect();
+        evidence.credits = bank.all("applications").await?.iter().map(credit).collect();
         for (party, codes) in ACCOUNTS {
             evidence.books.insert(party, books(&operators[&party], codes).await?);
         }
@@ -193,7 +191,7 @@ impl Evidence {
 pub async fn named(party: Party, operator: &Api) -> anyhow::Result<BTreeMap<String, String>> {
     let mut named = BTreeMap::new();
     for (list, owner) in [("tasks", "role"), ("incidents", "owner"), ("parked", "")] {
-        for item in all(operator, list).await? {
+        for item in operator.all(list).await? {
             let who = item[owner].as_str().unwrap_or("operator");
             if let Some(id) = text(&item["application_id"]) {
                 named.insert(id, format!("{who} of the {party}"));
@@ -216,37 +214,14 @@ pub async fn unrest(operator: &Api) -> anyhow::Result<Option<String>> {
 async fn books(operator: &Api, codes: &[&str]) -> anyhow::Result<Books> {
     let mut books = Books::default();
     for code in codes {
-        let page = operator.get(&format!("balances?prefix={code}")).await?;
-        let rows = page["items"].as_array().context("no balances")?;
-        if rows.len() >= SHOWN {
-            bail!("more than {SHOWN} accounts under {code}: fewer applications, please");
-        }
+        let rows = operator.all(&format!("balances?prefix={code}")).await?;
         let balance = |row: &Value| Some((text(&row["code"])?, row["balance_fen"].as_i64()?));
         books.balances.extend(rows.iter().filter_map(balance));
     }
-    for row in all(operator, "transfers").await? {
+    for row in operator.all("transfers").await? {
         books.postings.push(serde_json::from_value(row)?);
     }
     Ok(books)
-}
-
-/// Every item of a list, page by page.
-async fn all(api: &Api, list: &str) -> anyhow::Result<Vec<Value>> {
-    let mut items = Vec::new();
-    let mut next = match list {
-        "incidents" | "parked" => list.to_owned(),
-        _ => format!("{list}?limit=200"),
-    };
-    loop {
-        let mut page = api.get(&next).await?;
-        if let Value::Array(rows) = page["items"].take() {
-            items.extend(rows);
-        }
-        match page["next_cursor"].as_str() {
-            Some(cursor) => next = format!("{list}?limit=200&cursor={cursor}"),
-            None => return Ok(items),
-        }
-    }
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -9,7 +9,7 @@ use super::field::Field;
 use crate::api::Api;
 use anyhow::{Context, bail};
 use domain::Party;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     fs,
     path::Path,
@@ -101,8 +101,7 @@ async fn notices(field: &Field, side: Party, other: Party) -> anyhow::Result<boo
     let (operator, until) = (field.operator(side)?, Instant::now() + PATIENCE);
     let wanted = format!("channel/{other}");
     loop {
-        let incidents = operator.get("incidents").await?;
-        let incidents = incidents["items"].as_array().context("no incidents")?;
+        let incidents = operator.all("incidents").await?;
         if incidents.iter().any(|incident| incident["incident_id"] == wanted.as_str()) {
             return Ok(true);
         }
@@ -132,8 +131,7 @@ async fn decide(field: &Field, side: Party, other: Party, decisions: &[&str]) ->
 
 /// What was parked while the channel was frozen is decided now.
 async fn retry_parked(operator: &Api) -> anyhow::Result<()> {
-    let parked = operator.get("parked").await?;
-    let Some(Value::Array(parked)) = parked.get("items") else { bail!("no list of parked inputs") };
+    let parked = operator.all("parked").await?;
     for input in parked.iter().filter(|input| input["state"] == "parked") {
         let body = json!({ "because": "the channel passes messages again" });
         // One that cannot be decided yet stays parked: then its application waits for the operator.

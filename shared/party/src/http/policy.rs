@@ -206,13 +206,15 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             STAFF,
             "待处理的异常",
             list_of("Incidents", &named("Incident", ObjectBuilder::new())),
-        ),
+        )
+        .paged(),
         Route::get(
             "/api/v1/parked",
             TECHNICAL,
             "搁置的输入",
             list_of("Parked", &named("ParkedInput", ObjectBuilder::new())),
-        ),
+        )
+        .paged(),
         Route::post(
             "/api/v1/parked/{position}/retry",
             REPAIR,
@@ -240,7 +242,8 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             described::<super::technical::SigningKeyChange>(),
         ),
         Route::get("/api/v1/balances", BOOKS, "账户余额", list_of("Balances", &named("Balance", ObjectBuilder::new())))
-            .with([Parameter::query("prefix", Kind::Text, "只列以此开头的科目")]),
+            .with([Parameter::query("prefix", Kind::Text, "只列以此开头的科目")])
+            .paged(),
         Route::get(
             "/api/v1/transfers",
             BOOKS,

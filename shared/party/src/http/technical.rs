@@ -18,24 +18,56 @@ use std::{
 };
 use web::{BearerToken, Fields, Problem, Query, utoipa};
 
+/// Which page of a list that is asked for nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+impl PageQuery {
+    /// The place behind which the page begins; empty: the first one.
+    fn after(&self) -> Result<String, Problem> {
+        self.cursor.as_deref().map(web::decode_cursor).transpose().map(Option::unwrap_or_default)
+    }
+
+    /// The journal position behind which the page begins.
+    fn after_position(&self) -> Result<u64, Problem> {
+        let place = self.after()?;
+        if place.is_empty() {
+            return Ok(0);
+        }
+        place.parse().map_err(|_| Problem::bad_request("INVALID_CURSOR", "cursor 应为上一页给出的值。"))
+    }
+}
+
 /// `GET /api/v1/incidents`.
 pub(super) async fn incidents<O: Organisation>(
     State(app): State<Arc<App<O>>>,
-    Query(Nothing {}): Query<Nothing>,
+    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Response, Problem> {
-    let bodies = app.handle.readers.incidents().await.map_err(|error| unreadable(&error))?;
-    let items: Result<Vec<Box<RawValue>>, _> = bodies.into_iter().map(RawValue::from_string).collect();
-    ok(&Page::whole(items.map_err(|error| Problem::internal(&error))?))
+    let limit = page_limit(query.limit)?;
+    let read = app.handle.readers.incidents(&query.after()?, limit + 1).await;
+    let page = Page::cut(read.map_err(|error| unreadable(&error))?, limit, |(id, _)| id.clone());
+    let bodies: Result<Vec<Box<RawValue>>, _> =
+        page.items.iter().map(|(_, body)| RawValue::from_string(body.clone())).collect();
+    page.with(bodies.map_err(|error| Problem::internal(&error))?).respond(&uri)
 }
 
 /// `GET /api/v1/parked`.
 pub(super) async fn parked<O: Organisation>(
     State(app): State<Arc<App<O>>>,
-    Query(Nothing {}): Query<Nothing>,
+    uri: Uri,
+    Query(query): Query<PageQuery>,
 ) -> Result<Response, Problem> {
-    let rows = app.handle.readers.parked().await.map_err(|error| unreadable(&error))?;
-    let items: Vec<Value> = rows
-        .into_iter()
+    let limit = page_limit(query.limit)?;
+    let read = app.handle.readers.parked(query.after_position()?, limit + 1).await;
+    let page = Page::cut(read.map_err(|error| unreadable(&error))?, limit, |row| row.position.to_string());
+    let items: Vec<Value> = page
+        .items
+        .iter()
         .map(|row| {
             json!({
                 "position": row.position,
@@ -47,7 +79,7 @@ pub(super) async fn parked<O: Organisation>(
             })
         })
         .collect();
-    ok(&Page::whole(items))
+    page.with(items).respond(&uri)
 }
 
 /// Why somebody does something.
@@ -188,23 +220,20 @@ pub(super) async fn change_signing_key<O: Organisation>(
 pub(super) struct BalancesQuery {
     #[serde(default)]
     prefix: String,
+    cursor: Option<String>,
+    limit: Option<u32>,
 }
 
 /// `GET /api/v1/balances`.
 pub(super) async fn balances<O: Organisation>(
     State(app): State<Arc<App<O>>>,
-    Query(query): Query<BalancesQuery>,
+    uri: Uri,
+    Query(BalancesQuery { prefix, cursor, limit }): Query<BalancesQuery>,
 ) -> Result<Response, Problem> {
-    let items = app.handle.readers.balances(&query.prefix).await.map_err(|error| unreadable(&error))?;
-    ok(&Page::whole(items))
-}
-
-/// Which page.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TransfersQuery {
-    cursor: Option<String>,
-    limit: Option<u32>,
+    let limit = page_limit(limit)?;
+    let after = PageQuery { cursor, limit: None }.after()?;
+    let read = app.handle.readers.balances(&prefix, &after, limit + 1).await;
+    Page::cut(read.map_err(|error| unreadable(&error))?, limit, |balance| balance.code.clone()).respond(&uri)
 }
 
 /// Transfers that are read at once: more than any one decision books.
@@ -214,16 +243,15 @@ const TRANSFERS_READ: u32 = 1000;
 pub(super) async fn transfers<O: Organisation>(
     State(app): State<Arc<App<O>>>,
     uri: Uri,
-    Query(query): Query<TransfersQuery>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = usize::try_from(page_limit(query.limit)?).unwrap_or(usize::MAX);
-    let after = match query.cursor.as_deref().map(web::decode_cursor).transpose()? {
-        None => 0,
-        Some(place) => {
-            place.parse().map_err(|_| Problem::bad_request("INVALID_CURSOR", "cursor 应为上一页给出的值。"))?
-        }
-    };
-    let items = app.handle.readers.transfers(after, TRANSFERS_READ).await.map_err(|error| unreadable(&error))?;
+    let items = app
+        .handle
+        .readers
+        .transfers(query.after_position()?, TRANSFERS_READ)
+        .await
+        .map_err(|error| unreadable(&error))?;
     let is_all = items.len() < usize::try_from(TRANSFERS_READ).unwrap_or(usize::MAX);
     let (items, last) = whole_decisions(items, limit, is_all);
     let next_cursor = last.map(|position| web::encode_cursor(&position.to_string()));

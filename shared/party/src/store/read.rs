@@ -290,23 +290,24 @@ impl Readers {
         Ok(rows.first().map(|row| row.get(0)))
     }
 
-    /// Incidents as JSON.
+    /// Incidents whose id comes after `after`, in the order of ids, at most `limit`: id, and all of it as JSON.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn incidents(&self) -> Result<Vec<String>, StoreError> {
-        let rows = self.ask("list incidents", "SELECT body FROM incident ORDER BY incident_id LIMIT 1000", []).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+    pub async fn incidents(&self, after: &str, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = "SELECT incident_id, body FROM incident WHERE incident_id > $1 ORDER BY incident_id LIMIT $2";
+        let rows = self.ask("list incidents", sql, [after.into(), i64::from(limit).into()]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    /// Parked and held inputs, oldest first.
+    /// Parked and held inputs after a journal position, oldest first, at most `limit`.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn parked(&self) -> Result<Vec<ParkedRow>, StoreError> {
+    pub async fn parked(&self, after: u64, limit: u32) -> Result<Vec<ParkedRow>, StoreError> {
         let sql = "SELECT position, application_id, source, why, state, at FROM parked \
-                   WHERE state IN ('parked', 'held') ORDER BY position LIMIT 1000";
-        let rows = self.ask("list parked inputs", sql, []).await?;
+                   WHERE state IN ('parked', 'held') AND position > $1 ORDER BY position LIMIT $2";
+        let rows = self.ask("list parked inputs", sql, [integer(after).into(), i64::from(limit).into()]).await?;
         Ok(rows
             .iter()
             .map(|row| ParkedRow {
@@ -320,13 +321,15 @@ impl Readers {
             .collect())
     }
 
-    /// Balances of all accounts whose code begins with `prefix`.
+    /// Balances of accounts whose code begins with `prefix` and comes after `after`, in the order of codes, at most `limit`.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn balances(&self, prefix: &str) -> Result<Vec<Balance>, StoreError> {
-        let sql = "SELECT code, balance_fen FROM account WHERE code >= $1 AND code < $2 ORDER BY code LIMIT 10000";
-        let rows = self.ask("read balances", sql, [prefix.into(), end_of(prefix).into()]).await?;
+    pub async fn balances(&self, prefix: &str, after: &str, limit: u32) -> Result<Vec<Balance>, StoreError> {
+        let sql =
+            "SELECT code, balance_fen FROM account WHERE code >= $1 AND code < $2 AND code > $3 ORDER BY code LIMIT $4";
+        let binds = [prefix.into(), end_of(prefix).into(), after.into(), i64::from(limit).into()];
+        let rows = self.ask("read balances", sql, binds).await?;
         Ok(rows.iter().map(|row| Balance { code: row.get(0), balance_fen: row.get(1) }).collect())
     }
 

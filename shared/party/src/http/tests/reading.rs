@@ -261,6 +261,20 @@ async fn operators_see_incidents_parked_inputs_and_the_backlog() {
         "at": "1970-01-01T08:00:00.000+08:00",
     });
     assert_eq!(service.get("operator", "/api/v1/parked").await.body, json!({ "items": [parked] }));
+    // Of long lists a page.
+    service.put(&INCIDENT, ["NCD-2020-0002/1".into(), "NCD-2020-0002".into(), "operator".into(), "{}".into()]).await;
+    let cells = [Cell::Int(9), Cell::Null, "union".into(), "毒".into(), "{}".into(), Cell::Int(0), "held".into()];
+    service.put(&PARKED, cells).await;
+    for (list, last) in [("incidents", json!({})), ("parked", json!(9))] {
+        let first = service.get("operator", &format!("/api/v1/{list}?limit=1")).await;
+        let cursor = first.body["next_cursor"].as_str().unwrap();
+        let rest = service.get("operator", &format!("/api/v1/{list}?cursor={cursor}")).await.body;
+        let item = &rest["items"].as_array().unwrap()[0];
+        assert_eq!(*item.get("position").unwrap_or(item), last, "{rest}");
+        assert!(rest.get("next_cursor").is_none());
+        service.get("operator", &format!("/api/v1/{list}?limit=201")).await.is(400, "INVALID_QUERY");
+    }
+    service.get("operator", "/api/v1/parked?cursor=eHg").await.is(400, "INVALID_CURSOR");
     let backlog = crate::handle::Backlog { queued: 2, unreceipted: 3, ..Default::default() };
     service.ends.as_ref().unwrap().backlog.send(backlog).unwrap();
     let expected = json!({ "queued": 2, "unreceipted": 3, "frozen": 0, "position": 0, "next_wake_ms": null });
@@ -279,6 +293,9 @@ async fn the_books_are_read_by_account_and_by_whole_decisions() {
     ] });
     assert_eq!(balances.body, expected);
     assert_eq!(service.get("auditor", "/api/v1/balances").await.body["items"].as_array().unwrap().len(), 3);
+    let first = service.get("auditor", "/api/v1/balances?limit=2").await.body;
+    let path = format!("/api/v1/balances?cursor={}", first["next_cursor"].as_str().unwrap());
+    assert_eq!(service.get("auditor", &path).await.body, json!({ "items": [{ "code": "U1001", "balance_fen": 9 }] }));
 
     for (id, position) in [("a", 1), ("b", 2), ("c", 2), ("d", 2), ("e", 3)] {
         let cells =

@@ -116,15 +116,21 @@ async fn journal_ledger_incidents_parked_inputs_and_accounts_read_as_they_were_w
         let journal = readers.journal("x").await.unwrap();
         assert_eq!(journal.iter().map(|row| row.position).collect::<Vec<_>>(), [1, 3]);
         assert_eq!((journal[0].kind.as_str(), journal[0].refusal.as_deref()), ("command", None));
-        let balances = readers.balances("U").await.unwrap();
+        let balances = readers.balances("U", "", 10).await.unwrap();
         let balances: Vec<_> = balances.iter().map(|balance| (balance.code.as_str(), balance.balance_fen)).collect();
         assert_eq!(balances, [("U9001", 5), ("U9002", -5)]);
         for (after, limit, ids) in [(0, 10, &["t0", "t1", "t2"][..]), (1, 10, &["t1", "t2"]), (0, 2, &["t0", "t1"])] {
             let found = readers.transfers(after, limit).await.unwrap();
             assert_eq!(found.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ids, "after {after}");
         }
-        assert_eq!(readers.incidents().await.unwrap(), ["{\"what\":\"甲\"}"]);
-        let waiting = readers.parked().await.unwrap();
+        let after = readers.balances("U", "U9001", 10).await.unwrap();
+        assert_eq!(after.iter().map(|balance| balance.code.as_str()).collect::<Vec<_>>(), ["U9002"]);
+        assert_eq!(readers.balances("", "", 1).await.unwrap().len(), 1);
+        let incidents = readers.incidents("", 10).await.unwrap();
+        assert_eq!(incidents.iter().map(|(_, body)| body.as_str()).collect::<Vec<_>>(), ["{\"what\":\"甲\"}"]);
+        assert_eq!(readers.incidents(&incidents[0].0, 10).await.unwrap(), []);
+        let waiting = readers.parked(0, 10).await.unwrap();
+        assert_eq!(readers.parked(waiting[0].position, 10).await.unwrap(), []);
         assert_eq!(waiting.len(), 1);
         assert_eq!((waiting[0].position, waiting[0].application_id.as_deref()), (4, Some("x")));
         let holder = readers.account_holder(&[7; 32]).await.unwrap().unwrap();
