@@ -50,9 +50,21 @@ pub struct Application {
     /// Proof of the pay-out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<DisbursementReceipt>,
+    /// The file in the archive, once the application is settled by a pay-out and the applicant told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<Archived>,
     /// What the bank signed about the pay-out and contradicts the rest; it counts for nothing until people have settled it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputed: Vec<Disputed>,
+}
+
+/// The file of a settled application in the archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// Its number there.
+    pub number: String,
+    /// Since when; on this day the applicant was told, too.
+    pub on: Date,
 }
 
 /// A report that excludes what was known when it came.

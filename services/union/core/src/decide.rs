@@ -250,6 +250,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         letter: None,
         contract_no: None,
         receipt: None,
+        archived: None,
         disputed: Vec::new(),
     }
 }

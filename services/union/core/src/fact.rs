@@ -2,7 +2,7 @@
 
 use crate::{
     Reason, Role, Row,
-    application::{Application, Approval, Disputed, Opinion, Recommendation, Reservation, ReservationState},
+    application::{Application, Approval, Archived, Disputed, Opinion, Recommendation, Reservation, ReservationState},
     rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
 };
 use contracts::{DisbursementReceipt, Letter};
@@ -96,6 +96,13 @@ pub enum Fact {
     ReservationCommitted {
         /// The application.
         id: ApplicationId,
+    },
+    /// The applicant is told of the pay-out, and the file is in the archive.
+    Archived {
+        /// The application.
+        id: ApplicationId,
+        /// Where.
+        archived: Archived,
     },
     /// The guarantor agreed.
     OpinionGiven {
@@ -200,6 +207,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 reservation.state = ReservationState::Committed;
             }
         }),
+        Fact::Archived { id, archived } => with(rows, id, |application| application.archived = Some(archived.clone())),
         Fact::OpinionGiven { id, opinion } => with(rows, id, |application| application.opinion = Some(opinion.clone())),
         Fact::CreditApproved { id, approval } => {
             with(rows, id, |application| application.approval = Some(approval.clone()))

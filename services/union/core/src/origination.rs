@@ -5,7 +5,7 @@
 
 use crate::{
     Fact, Reason, Role, Row, Union,
-    application::{Application, Recommendation},
+    application::{Application, Archived, Recommendation},
     fund, rows,
     vocabulary::IntakeRejection,
 };
@@ -15,7 +15,7 @@ use contracts::{
 };
 use domain::{Amount, ApplicationId, Calendar, Charter, Moment, Party, Term};
 use organisation::{Desk, Key, Stop};
-use saga::{Ask, Definition, DefinitionError, Definitions, FactOf, Retry, RunOf, Since, World, saga};
+use saga::{Ask, Definition, DefinitionError, Definitions, FactOf, Must, Retry, RunOf, Since, World, saga};
 use std::sync::{Arc, LazyLock};
 
 /// Origination, version 1.
@@ -50,6 +50,7 @@ pub fn definition() -> Result<Definition<Origination>, DefinitionError> {
         .owner(Role::FundManager)
         .must("make letter effective", Party::Guarantor, activate_letter)
         .must_here("commit reservation", fund::commit)
+        .must_here("notify and archive", notify_and_archive)
         .expire("QUEUE", Since::Waiting("reserve fund"), "reserve fund", |w| w.term(|c| c.queue_expiry))
         .expire("RESERVATION", Since::Done("reserve fund"), "disburse", |w| w.term(|c| c.reservation_expiry))
         .expire("CONTRACT", Since::Done("approve credit"), "sign contracts", |w| w.term(|c| c.contracts_expiry))
@@ -304,6 +305,13 @@ fn activate_letter(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
     let message = ActivateLetter { about: w.about(ask)?, letter_no: w.letter_no()? };
     w.desk.say(Message::ActivateLetter(message));
     Ok(())
+}
+
+/// The applicant finds the notice with the application; the file goes into the archive under its number.
+fn notify_and_archive(w: &mut Origination) -> Result<Must, Stop> {
+    let archived = Archived { number: format!("DA-{}", w.id), on: w.now().date() };
+    w.desk.record(Fact::Archived { id: w.id.clone(), archived })?;
+    Ok(Must::Done)
 }
 
 impl Origination {

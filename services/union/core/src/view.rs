@@ -87,9 +87,18 @@ pub fn summary(application: &Application) -> Value {
         "letter": application.letter,
         "contract_no": application.contract_no,
         "receipt": application.receipt,
+        "archived": application.archived,
+        "notice": notice(application),
         "disputed": application.disputed,
         "waiting_for": waiting,
     })
+}
+
+/// What the applicant is told at the end.
+fn notice(application: &Application) -> Option<String> {
+    let (archived, receipt) = (application.archived.as_ref()?, application.receipt.as_ref()?);
+    let (amount, day, posting) = (receipt.amount_fen.fen(), receipt.value_date, &receipt.posting_no);
+    Some(format!("您的申请已办结：银行放款 {amount} 元，起息日 {day}，凭证号 {posting}；归档号 {}。", archived.number))
 }
 
 fn ending(ending: &Ending<Reason>) -> Value {
@@ -119,6 +128,7 @@ pub fn step_zh(step: &str) -> &str {
         "disburse" => "放款",
         "make letter effective" => "保函生效",
         "commit reservation" => "担保金转为在保",
+        "notify and archive" => "通知并归档",
         other => other,
     }
 }
@@ -152,6 +162,9 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             "noted",
             format!("银行已放款 {} 元，起息日 {}", receipt.amount_fen.fen(), receipt.value_date),
         ),
+        Fact::Archived { archived, .. } => {
+            plain("notify and archive", "noted", format!("已通知申请人放款结果，归档号 {}", archived.number))
+        }
         Fact::ReportDisputed { disputed: Disputed { key, report }, .. } => {
             let said = match report {
                 DisbursementReport::Posted { receipt } => {

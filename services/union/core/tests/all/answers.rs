@@ -4,6 +4,7 @@ use super::office::*;
 use contracts::{AskRefusal, AskRefused, DisbursementReport, DisbursementReported, Letter, Message};
 use domain::CharterHash;
 use organisation::RefusalKind;
+use serde_json::{Value, json};
 
 type Says = fn(&Office) -> Message;
 
@@ -138,6 +139,24 @@ fn rekeyed(mut message: Message, key: &str) -> Message {
     };
     about.key = key.into();
     message
+}
+
+#[test]
+fn the_applicant_is_told_and_the_file_archived_once_the_letter_counts() {
+    let mut office = asked("make letter effective");
+    let before = union_core::summary(office.application(1));
+    assert_eq!((&before["archived"], &before["notice"]), (&Value::Null, &Value::Null));
+    let (_, effective) = STEPS.last().unwrap();
+    office.tell(effective(&office));
+    let after = union_core::summary(office.application(1));
+    let today = office.at.date().to_string();
+    assert_eq!(after["archived"], json!({ "number": "DA-NCD-2020-0001", "on": today }));
+    let notice = after["notice"].as_str().unwrap();
+    assert!(
+        notice.starts_with("您的申请已办结：银行放款 300,000.00 元") && notice.ends_with("归档号 DA-NCD-2020-0001。"),
+        "{notice}"
+    );
+    assert_eq!(after["ended"], true);
 }
 
 #[test]

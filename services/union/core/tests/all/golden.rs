@@ -48,7 +48,7 @@ fn each_kind_of_fact_is_written_as_pinned() {
         first.entry(kind).or_insert(json);
     }
     // A new kind of fact belongs into `lives` and here.
-    assert_eq!(first.len(), 20, "{:#?}", first.keys());
+    assert_eq!(first.len(), 21, "{:#?}", first.keys());
     insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
 }
 
