@@ -17,7 +17,7 @@ pub(crate) async fn request(request: Request, next: Next) -> Response {
 }
 
 /// The application that a path names; the slash in a task's number may be encoded.
-fn named(path: &str) -> Option<ApplicationId> {
+pub(crate) fn named(path: &str) -> Option<ApplicationId> {
     let path = path.replace("%2F", "/").replace("%2f", "/");
     path.split('/').find_map(|part| ApplicationId::parse(part).ok())
 }

@@ -8,6 +8,7 @@ use crate::{
 };
 use organisation::{Actor, Key, Organisation, PortAnswer, Refusal};
 use std::{collections::BTreeMap, sync::Arc, sync::Mutex};
+use telemetry::Spans;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// A command on its way to the writer.
@@ -23,12 +24,21 @@ pub struct CommandWork<C> {
     pub idempotency: Option<Idempotency>,
     /// Personal data that belong to the command; written only if it is accepted.
     pub sealed: Option<Sealed>,
-    /// W3C trace context that the caller sent.
-    pub caller: Option<String>,
-    /// When the request arrived, Unix nanoseconds.
-    pub arrived_ns: u64,
+    /// How it came.
+    pub arrival: Arrival,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Reply>,
+}
+
+/// How a request came in: what its span says beside what is decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// When, Unix nanoseconds.
+    pub at_ns: u64,
+    /// The route that took it, e.g. `/api/v1/tasks/{*task}`; empty if it came another way.
+    pub route: String,
+    /// W3C trace context that the caller sent.
+    pub caller: Option<String>,
 }
 
 /// Names an answer so that it can be given again.
@@ -198,6 +208,8 @@ pub struct Handle<O: Organisation> {
     pub clock: BusinessClock,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where the spans of requests go that leave no journal row.
+    pub requests: Spans,
     /// Whether the writer is up and greeted its partners.
     pub ready: watch::Receiver<bool>,
     /// How many inputs wait and how many messages are not receipted: zero when idle.
@@ -229,6 +241,7 @@ impl<O: Organisation> Clone for Handle<O> {
             changes: self.changes.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
+            requests: self.requests.clone(),
             ready: self.ready.clone(),
             backlog: self.backlog.clone(),
         }

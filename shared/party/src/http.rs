@@ -8,6 +8,7 @@
 pub mod applications;
 pub mod holders;
 pub mod policy;
+mod requests;
 pub mod tasks;
 pub mod technical;
 pub mod testing;
@@ -19,6 +20,7 @@ mod tests;
 pub use applications::Nothing;
 pub use holders::Caller;
 pub use policy::{APPLICANT, AUDITOR, OFFICER, OPERATOR, Route, Who};
+pub(crate) use requests::trace_of;
 pub use technical::{Because, because};
 pub use writing::Writing;
 
@@ -136,8 +138,9 @@ pub fn router<O: Organisation>(
         .route("/metrics", routing::get(technical::metrics::<O>))
         .route("/livez", routing::get(technical::livez))
         .route("/readyz", routing::get(technical::readyz::<O>));
+    let requests = from_fn_with_state(requests::Requests::new(O::PARTY, app.handle.requests.clone()), requests::traced);
     // Outermost, so that a panic too is logged with its application.
-    web::finish(guarded.merge(public).with_state(app)).layer(from_fn(crate::about::request))
+    web::finish(guarded.merge(public).with_state(app)).layer(requests).layer(from_fn(crate::about::request))
 }
 
 /// The OpenAPI document of an organisation, as it is served and committed.

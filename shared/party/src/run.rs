@@ -141,7 +141,7 @@ pub async fn run<O: Organisation>(
         nats::connect(config.nats_url.whole(), admin_seed, &format!("{} provisioner", O::PARTY), &inbox).await?;
 
     let metrics = Arc::new(Metrics::default());
-    let (spans, spans_guard) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_ref());
+    let (spans, requests, guards) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_ref());
     let stop = shutdown.child_token();
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(calendar_watch::watch(charters(config)?, clock.clone(), Arc::clone(&metrics)));
@@ -193,6 +193,7 @@ pub async fn run<O: Organisation>(
         changes,
         clock,
         metrics,
+        requests,
         ready: writer.ready(),
         backlog: writer.backlog(),
     };
@@ -219,7 +220,7 @@ pub async fn run<O: Organisation>(
     let _ = tokio::time::timeout(Duration::from_secs(5), http).await;
     tasks.abort_all();
     while tasks.join_next().await.is_some() {}
-    if let Some(guard) = spans_guard {
+    for guard in guards {
         // It blocks, for no longer than this; what shares the runtime with this service goes on.
         let _ = tokio::task::spawn_blocking(move || guard.shutdown(Duration::from_secs(2))).await;
     }

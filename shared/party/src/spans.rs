@@ -7,7 +7,7 @@
 //! A row keeps what its spans need beside what it records ([`Spanned::kept`]), and the writer's row how far a collector has
 //! taken them: a start emits the rest again. Only how long the commit took is lost with a process.
 
-use crate::{config::Address, store::read::TracedRow, writer::item::Item};
+use crate::{config::Address, handle::Arrival, http, store::read::TracedRow, writer::item::Item};
 use domain::{ApplicationId, Party};
 use organisation::{Input, Organisation, Outcome, Recorded, Refusal};
 use std::collections::VecDeque;
@@ -41,6 +41,8 @@ pub struct Spanned {
     pub steps: Vec<(String, &'static str)>,
     /// Messages sent: type, receiver.
     pub sent: Vec<(String, Party)>,
+    /// How a command came.
+    pub arrival: Option<Arrival>,
     /// Unix nanoseconds at which deciding began.
     pub started_ns: u64,
     /// Unix nanoseconds at which deciding ended.
@@ -59,6 +61,7 @@ impl Spanned {
         input: &Input<C>,
         parent: Option<Context>,
         before: Option<Context>,
+        arrival: Option<&Arrival>,
         started_ns: u64,
     ) -> Self {
         let parent = parent.filter(|context| is_context(context));
@@ -88,6 +91,7 @@ impl Spanned {
             refusal: None,
             steps: Vec::new(),
             sent: Vec::new(),
+            arrival: arrival.filter(|arrival| !arrival.route.is_empty()).cloned(),
             started_ns,
             decided_ns: started_ns,
             party,
@@ -126,12 +130,14 @@ impl Spanned {
     }
 
     /// What the journal row keeps: the context, and what its spans cannot be built from otherwise, with blanks between:
-    /// kind, beginning and end of deciding, the parent's span in the same trace, the link; `-` for none.
+    /// kind, beginning and end of deciding, the parent's span in the same trace, the link, arrival and route of a command;
+    /// `-` for none.
     pub fn kept(&self) -> String {
         let Spanned { context, kind, started_ns, decided_ns, .. } = self;
         let parent = self.parent.as_deref().map_or("-", |parent| &parent[36..52]);
         let link = self.link.as_deref().unwrap_or("-");
-        format!("{context} {kind} {started_ns} {decided_ns} {parent} {link}")
+        let (at_ns, route) = self.arrival.as_ref().map_or((0, "-"), |arrival| (arrival.at_ns, arrival.route.as_str()));
+        format!("{context} {kind} {started_ns} {decided_ns} {parent} {link} {at_ns} {route}")
     }
 
     /// The row's spans from what was committed. `None`: they were not wanted then, or this build cannot read it.
@@ -140,6 +146,9 @@ impl Spanned {
         let mut next = || kept.next();
         let (context, kind, started_ns, decided_ns) = (next()?, next()?, next()?.parse().ok()?, next()?.parse().ok()?);
         let (parent, link) = (next()?, next()?);
+        let (at_ns, route) = (next()?.parse().ok()?, next()?);
+        let parent = (parent != "-").then(|| format!("00-{}-{parent}-01", &context[3..35]));
+        let arrival = (route != "-").then(|| Arrival { at_ns, route: route.to_owned(), caller: parent.clone() });
         let kind = *KINDS.iter().find(|known| **known == kind)?;
         TraceContext::parse(context).ok()?;
         let input: serde_json::Value = serde_json::from_str(&row.input).ok()?;
@@ -157,7 +166,7 @@ impl Spanned {
         let saga_id = row.application_id.as_deref().and_then(|id| ApplicationId::parse(id).ok());
         Some(Spanned {
             context: context.to_owned(),
-            parent: (parent != "-").then(|| format!("00-{}-{parent}-01", &context[3..35])),
+            parent,
             link: (link != "-").then(|| link.to_owned()),
             saga_id: saga_id.as_ref().map(organisation::saga_id).unwrap_or_default(),
             position: row.position,
@@ -167,6 +176,7 @@ impl Spanned {
             refusal: refusal.map(|refusal| refusal.code),
             steps: steps::<O>(&recorded),
             sent: said.zip(receivers).collect(),
+            arrival,
             started_ns,
             decided_ns,
             party: O::PARTY,
@@ -209,7 +219,7 @@ fn span_id(party: Party, position: u64, index: u32) -> String {
 pub(crate) fn parent_of<O: Organisation>(item: &Item<O>) -> Option<Context> {
     match item {
         Item::Message(received) | Item::KnownBefore(received) => received.traceparent.clone(),
-        Item::Command(work) => work.caller.clone(),
+        Item::Command(work) => work.arrival.caller.clone(),
         _ => None,
     }
 }
@@ -220,10 +230,7 @@ pub(crate) fn trace_of<O: Organisation>(item: &Item<O>) -> Option<String> {
     let sent = parent_of(item).and_then(|context| TraceContext::parse(&context).ok());
     match (sent, item) {
         (Some(context), _) => Some(context.trace_id_hex()),
-        (None, Item::Command(work)) => {
-            let arrival = format!("{}/arrived/{}", O::PARTY, work.arrived_ns);
-            Some(hex::encode(telemetry::trace_id(&arrival, 0)))
-        }
+        (None, Item::Command(work)) => Some(hex::encode(http::trace_of(O::PARTY, work.arrival.at_ns))),
         (None, _) => None,
     }
 }
@@ -240,17 +247,21 @@ pub struct Exporter {
     exported: u64,
 }
 
-/// Starts the exporter of an organisation. A wrong endpoint is logged and nothing is exported: traces never stop a service.
-pub fn exporter(party: &str, endpoint: Option<&Address>) -> (Exporter, Option<Guard>) {
+/// Starts the exporter of an organisation's rows, and that of its requests beside it: what is taken of the rows is counted,
+/// so nothing else may be among them. A wrong endpoint is logged and nothing is exported: traces never stop a service.
+pub fn exporter(party: &str, endpoint: Option<&Address>) -> (Exporter, Spans, Vec<Guard>) {
     let service = format!("nuan-{party}");
     let instance = format!("{party}-{}", std::process::id());
-    match Spans::new(&service, &instance, endpoint.map(Address::whole)).or_else(|error| {
-        // Not the error itself: it quotes the address, credentials and all.
-        tracing::error!(endpoint = endpoint.map(tracing::field::display), error = error.reason, "spans go nowhere");
-        Spans::new(&service, &instance, None)
-    }) {
-        Ok((spans, guard)) => (Exporter { spans, ..Exporter::default() }, Some(guard)),
-        Err(_) => (Exporter::default(), None),
+    let start = || Spans::new(&service, &instance, endpoint.map(Address::whole));
+    match start().and_then(|rows| Ok((rows, start()?))) {
+        Ok(((spans, rows), (requests, others))) => {
+            (Exporter { spans, ..Exporter::default() }, requests, vec![rows, others])
+        }
+        Err(error) => {
+            // Not the error itself: it quotes the address, credentials and all.
+            tracing::error!(endpoint = endpoint.map(tracing::field::display), error = error.reason, "spans go nowhere");
+            (Exporter::default(), Spans::disabled(), Vec::new())
+        }
     }
 }
 
@@ -317,8 +328,16 @@ impl Spanned {
             "command" => SpanKind::Server,
             _ => SpanKind::Internal,
         };
-        let name = if self.partner.is_some() { format!("process {}", self.name) } else { self.name.clone() };
-        let mut own = self.record(context, name, kind, self.started_ns, committed_ns);
+        let name = match (&self.arrival, self.partner) {
+            (Some(arrival), _) => format!("POST {}", arrival.route),
+            (None, Some(_)) => format!("process {}", self.name),
+            (None, None) => self.name.clone(),
+        };
+        let from_ns = self.arrival.as_ref().map_or(self.started_ns, |arrival| arrival.at_ns);
+        let mut own = self.record(context, name, kind, from_ns, committed_ns);
+        if let Some(arrival) = &self.arrival {
+            own = own.with(names::HTTP_REQUEST_METHOD, "POST").with(names::HTTP_ROUTE, arrival.route.clone());
+        }
         own.parent = self.parent.as_deref().and_then(|parent| TraceContext::parse(parent).ok());
         own.links = self.link.iter().filter_map(|link| TraceContext::parse(link).ok()).collect();
         if let Some(partner) = self.partner {

@@ -7,14 +7,15 @@ use nuan::{broker::Broker, cluster, databases::Databases};
 use organisation::{Actor, Organisation, Person};
 use party::{
     config::Config,
-    handle::{CommandWork, Handle, Idempotency, Maintenance, MaintenanceWork, Reply, Told, Until},
+    handle::{Arrival, CommandWork, Handle, Idempotency, Maintenance, MaintenanceWork, Reply, Told, Until},
+    store::read::ParkedRow,
 };
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,14 @@ use union_core::command::{Form, MemberEntry};
 
 /// How long anything may take that has no reason to wait.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The route by which commands come here.
+pub const ROUTE: &str = "/api/v1/of-the-tests";
+
+fn unix_ns() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_nanos()).unwrap()
+}
 
 /// One running organisation.
 pub struct Running<O: Organisation> {
@@ -87,8 +96,7 @@ impl<O: Organisation> Running<O> {
             expected: None,
             idempotency,
             sealed: None,
-            caller: None,
-            arrived_ns: 0,
+            arrival: Arrival { at_ns: unix_ns(), route: ROUTE.into(), caller: None },
             reply,
         };
         self.handle.commands.send(work).await.unwrap();
@@ -146,8 +154,18 @@ impl<O: Organisation> Running<O> {
         self.handle.readers.state(key).await.unwrap().map(|row| row.status).unwrap_or_default()
     }
 
+    /// Open incidents, as JSON.
+    pub async fn incidents(&self) -> Vec<String> {
+        self.handle.readers.incidents("", 1000).await.unwrap().into_iter().map(|(_, body)| body).collect()
+    }
+
+    /// Inputs that stand still.
+    pub async fn parked(&self) -> Vec<ParkedRow> {
+        self.handle.readers.parked(0, 1000).await.unwrap()
+    }
+
     pub async fn balance(&self, code: &str) -> i64 {
-        let all = self.handle.readers.balances(code).await.unwrap();
+        let all = self.handle.readers.balances(code, "", 1000).await.unwrap();
         all.iter().map(|balance| balance.balance_fen).sum()
     }
 

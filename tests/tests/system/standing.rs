@@ -8,7 +8,7 @@ use crate::{
 };
 use domain::{ApplicationId, Moment, Party};
 use organisation::{Actor, Person};
-use party::handle::{CommandWork, Reply};
+use party::handle::{Arrival, CommandWork, Reply};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -37,7 +37,7 @@ async fn timers_of_applications_that_stand_still_hold_up_nobody_elses() {
     let messages: Vec<Vec<u8>> = (1..=3).map(unknown).collect();
     union_says(&mut house, Party::Bank, &messages).await;
     house.idle().await;
-    assert_eq!(house.bank.handle.readers.parked().await.unwrap().len(), 3);
+    assert_eq!(house.bank.parked().await.len(), 3);
 
     // Half of the investigator's ten working days is over for all four.
     house.drive(Moment::start_of(first_day()).plus_hours(24 * 12));
@@ -73,8 +73,7 @@ async fn what_was_accepted_before_a_stop_is_decided_and_answered() {
             expected: None,
             idempotency: None,
             sealed: None,
-            caller: None,
-            arrived_ns: 0,
+            arrival: Arrival::default(),
             reply,
         };
         house.union.handle.commands.try_send(work).unwrap();

@@ -1,7 +1,7 @@
 //! One saga as an operator sees it in a trace viewer: every step, every organisation, and nothing that hangs in the air.
 
 use crate::{
-    house::{House, Setup},
+    house::{House, ROUTE, Setup},
     rotel::{PrintedSpan, Rotel},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -48,6 +48,12 @@ async fn the_spans_of_one_saga_name_every_step_and_hang_together_over_three_serv
     // Everything was decided by rule, so the whole saga is one automatic leg: one trace.
     let traces: BTreeSet<_> = of_saga.iter().map(|span| span.context.trace_id).collect();
     assert_eq!(traces.len(), 1);
+    // It began with a request, whose span begins when it arrived.
+    let servers: Vec<_> = of_saga.iter().filter(|span| span.kind == Some(SpanKind::Server)).collect();
+    assert_eq!(servers.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), [format!("POST {ROUTE}")]);
+    let decided = of_saga.iter().filter(|span| span.parent == Some(servers[0].context.span_id));
+    let first_ns = decided.map(|span| span.start_ns).min().unwrap();
+    assert!(servers[0].start_ns < first_ns, "deciding began later");
     // Every message that was processed is a consumer span under the producer span of its sender.
     let consumers: Vec<_> = of_saga.iter().filter(|span| span.kind == Some(SpanKind::Consumer)).collect();
     assert!(!consumers.is_empty());
@@ -114,7 +120,7 @@ async fn a_person_s_decision_begins_a_new_trace_linked_to_the_last() {
     house.idle().await;
     let saga_id = organisation::saga_id(&id);
     let enough =
-        |spans: &[ReceivedSpan]| done(spans, &saga_id).contains("commit reservation") && dangling(spans).is_empty();
+        |spans: &[ReceivedSpan]| done(spans, &saga_id).contains("notify and archive") && dangling(spans).is_empty();
     let spans = receiver.until(PATIENCE, enough).await.unwrap();
     let decision = spans
         .iter()

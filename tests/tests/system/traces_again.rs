@@ -25,7 +25,7 @@ fn by_id(spans: Vec<ReceivedSpan>) -> BTreeMap<TraceContext, ReceivedSpan> {
 /// How many applications are paid out, by these spans, with nothing missing in between.
 fn paid_out(spans: &[ReceivedSpan]) -> usize {
     let last = |span: &&ReceivedSpan| {
-        (span.text(names::SAGA_STEP), span.text(names::SAGA_EVENT)) == (Some("commit reservation"), Some("done"))
+        (span.text(names::SAGA_STEP), span.text(names::SAGA_EVENT)) == (Some("notify and archive"), Some("done"))
     };
     if dangling(spans).is_empty() { spans.iter().filter(last).count() } else { 0 }
 }

@@ -39,6 +39,7 @@ pub fn handle<O: Organisation>(readers: Readers, clock: BusinessClock, queue: us
         changes: Arc::new(Changes::default()),
         clock,
         metrics: Arc::new(Metrics::default()),
+        requests: telemetry::Spans::disabled(),
         ready,
         backlog,
     };

@@ -3,6 +3,7 @@
 
 mod logging;
 mod reading;
+mod requests;
 mod rights;
 mod writing;
 
@@ -145,10 +146,20 @@ impl Service {
     }
 
     async fn with(clock: BusinessClock, queue: usize) -> Self {
+        Self::started(clock, queue, telemetry::Spans::disabled()).await
+    }
+
+    /// One whose requests have spans.
+    async fn traced(requests: telemetry::Spans) -> Self {
+        Self::started(BusinessClock::system(), 4, requests).await
+    }
+
+    async fn started(clock: BusinessClock, queue: usize, requests: telemetry::Spans) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let (store, tip) = Store::open(&folder.path().join("toy.db")).await.unwrap();
         let (handle, ends) = handle::<Toy>(store.readers(), clock, queue);
+        let handle = Handle { requests, ..handle };
         // One route stands in the table, the other does not.
         let own = Router::new()
             .route("/api/v1/own", routing::get(|| async { "own" }))

@@ -1,10 +1,8 @@
 //! A `POST` on its way to the writer, and the writer's answer on its way back.
 
-use super::{App, Caller};
+use super::{App, Caller, requests};
 use crate::{
-    clock::unix_ns,
-    handle::{CommandWork, Idempotency, Maintenance, MaintenanceWork, Reply, StoredAnswer, Told},
-    spans::is_context,
+    handle::{Arrival, CommandWork, Idempotency, Maintenance, MaintenanceWork, Reply, StoredAnswer, Told},
     vault::Sealed,
 };
 use axum::{
@@ -32,26 +30,24 @@ pub struct Writing {
     /// The body, as it came.
     pub body: Bytes,
     media_type: Option<String>,
-    traceparent: Option<String>,
-    arrived_ns: u64,
+    arrival: Arrival,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Writing {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let arrived_ns = unix_ns();
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         let IdempotencyKey(key) = IdempotencyKey::from_request_parts(&mut parts, state).await?;
         let media_type = web::media_type(&parts.headers);
-        let traceparent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        // Put there by `requests::traced`, which sees every request first.
+        let arrival = parts.extensions.remove::<Arrival>().unwrap_or_default();
         // The whole path, not its pattern: one key for two applications is two keys.
         let scope = format!("{} {} {}", caller.person, parts.method, parts.uri.path());
         let body = web::body(Request::from_parts(parts, body), state).await?;
         let idempotency = Idempotency { scope, key, body_hash: Sha256::digest(&body).into() };
-        let traceparent = traceparent.filter(|context| is_context(context));
-        Ok(Writing { caller, idempotency, body, media_type, traceparent, arrived_ns })
+        Ok(Writing { caller, idempotency, body, media_type, arrival })
     }
 }
 
@@ -102,8 +98,7 @@ impl<O: Organisation> App<O> {
             expected,
             idempotency: Some(writing.idempotency),
             sealed,
-            caller: writing.traceparent,
-            arrived_ns: writing.arrived_ns,
+            arrival: writing.arrival,
             reply,
         };
         match self.handle.commands.try_send(work) {
@@ -143,12 +138,12 @@ impl<O: Organisation> App<O> {
                     self.owners.put(id, person);
                 }
                 mark(&mut response, replayed);
-                Ok(response)
+                Ok(if replayed { response } else { requests::has_row(response) })
             }
             Reply::Decided { body: Err(refusal), replayed, .. } => {
                 let mut response = refused(refusal).into_response();
                 mark(&mut response, replayed);
-                Ok(response)
+                Ok(if replayed { response } else { requests::has_row(response) })
             }
             Reply::KeyReused => Err(key_reused()),
             Reply::Parked => {

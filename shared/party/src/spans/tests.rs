@@ -18,7 +18,7 @@ fn hasty(receiver: &Receiver) -> (Exporter, Guard) {
 
 fn row(position: u64) -> Spanned {
     let due = Input::<()>::Due(Key::Row("case/NCD-2018-0052".into()));
-    Spanned::new(Party::Bank, "saga", position, "due", &due, None, None, 1)
+    Spanned::new(Party::Bank, "saga", position, "due", &due, None, None, None, 1)
 }
 
 async fn until(mut holds: impl FnMut() -> bool) {
@@ -63,7 +63,7 @@ async fn while_nobody_answers_the_mark_stands() {
 
 #[test]
 fn without_a_collector_the_mark_stays_where_it_was() {
-    let (mut exporter, _guard) = exporter("bank", None);
+    let (mut exporter, _, _guards) = exporter("bank", None);
     exporter.begin(3);
     exporter.emit(vec![row(4)], 2);
     assert_eq!((exporter.exported(), exporter.under_way.len()), (3, 0));

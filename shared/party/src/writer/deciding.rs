@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     clock::unix_ns,
-    handle::{CommandWork, CommittedRow, Idempotency, Reply, StoredAnswer},
+    handle::{Arrival, CommandWork, CommittedRow, Idempotency, Reply, StoredAnswer},
     journal::Entry,
     spans::{self, Spanned},
     store::{
@@ -34,6 +34,20 @@ const MAX_FOLLOWING: usize = 10_000;
 /// Why a message stands still that was in custody before the database was set back to an older copy.
 const KNOWN_BEFORE: &str = "it was receipted before this database was restored from an old copy, and may have been decided then: compare \
                             with what the partners hold of it, then retry to decide it anew";
+
+/// What an input came from, for its span.
+struct Cause<'a> {
+    /// The span that it continues.
+    parent: Option<String>,
+    /// How a command came.
+    arrival: Option<&'a Arrival>,
+}
+
+impl Cause<'_> {
+    fn span(context: String) -> Self {
+        Cause { parent: Some(context), arrival: None }
+    }
+}
 
 /// Why a batch could not be prepared.
 #[derive(Debug)]
@@ -210,10 +224,13 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             }
             None => self.core(at, input).await?,
         };
+        let cause = Cause {
+            parent: spans::parent_of(item),
+            arrival: if let Item::Command(work) = item { Some(&work.arrival) } else { None },
+        };
         match decided {
             Ok(outcome) => {
-                let parent = spans::parent_of(item);
-                let context = self.record(input, &outcome, None, parent, started_ns);
+                let context = self.record(input, &outcome, None, cause, started_ns);
                 following.extend(outcome.follow.iter().cloned().map(|key| (key, context.clone())));
                 if let Item::Command(work) = item {
                     self.keep_personal_data(work, outcome.application_id.as_ref());
@@ -223,7 +240,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             Err(refusal) => {
                 self.done.refused += 1;
                 let outcome = Outcome { application_id: known(item), ..Outcome::default() };
-                self.record(input, &outcome, Some(&refusal), spans::parent_of(item), started_ns);
+                self.record(input, &outcome, Some(&refusal), cause, started_ns);
                 if let Item::Command(work) = item {
                     self.answer(at, work, Err(refusal));
                 }
@@ -242,11 +259,11 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             let started_ns = unix_ns();
             match self.core(at, &input).await? {
                 Ok(outcome) => {
-                    let context = self.record(&input, &outcome, None, Some(cause), started_ns);
+                    let context = self.record(&input, &outcome, None, Cause::span(cause), started_ns);
                     following.extend(outcome.follow.into_iter().map(|key| (key, context.clone())));
                 }
                 Err(refusal) => {
-                    self.record(&input, &Outcome::default(), Some(&refusal), Some(cause), started_ns);
+                    self.record(&input, &Outcome::default(), Some(&refusal), Cause::span(cause), started_ns);
                 }
             }
         }
@@ -294,7 +311,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         input: &Input<O::Command>,
         outcome: &Outcome<O::Fact>,
         refusal: Option<&Refusal>,
-        parent: Option<String>,
+        Cause { parent, arrival }: Cause<'_>,
         started_ns: u64,
     ) -> String {
         self.position += 1;
@@ -302,7 +319,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         let application_id = outcome.application_id.as_ref().map(ToString::to_string);
         let saga_id = outcome.application_id.as_ref().map(organisation::saga_id).unwrap_or_default();
         let before = self.last_trace();
-        let spanned = Spanned::new(O::PARTY, &saga_id, self.position, kind, input, parent, before, started_ns);
+        let spanned = Spanned::new(O::PARTY, &saga_id, self.position, kind, input, parent, before, arrival, started_ns);
         let mut sent = String::new();
         for (n, message) in outcome.messages.iter().enumerate() {
             let to = message.kind().route().1;

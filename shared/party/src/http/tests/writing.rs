@@ -30,8 +30,8 @@ async fn a_decision_reaches_the_writer_with_all_that_it_needs() {
     assert_eq!(idempotency.scope, format!("person:looker POST {DECISION}"));
     assert_eq!(idempotency.key, "key-1");
     assert_eq!(idempotency.body_hash, <[u8; 32]>::from(Sha256::digest(body.to_string())));
-    assert_eq!(work.caller.as_deref(), Some(context));
-    assert!(work.arrived_ns > 1_700_000_000_000_000_000);
+    assert_eq!(work.arrival.caller.as_deref(), Some(context));
+    assert!(work.arrival.at_ns > 1_700_000_000_000_000_000);
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_task_may_be_named_with_its_slash_encoded() {
     let work = writer.await.unwrap().pop().unwrap();
     let Command::Decide { task, .. } = work.command;
     assert_eq!(task, "look");
-    assert_eq!(work.caller, None, "what is no trace context is dropped");
+    assert_eq!(work.arrival.caller, None, "what is no trace context is dropped");
 }
 
 #[tokio::test]
