@@ -346,7 +346,8 @@ impl<O: Organisation> Writer<O> {
         }
         let mut round = self.collect(first, now_ms).await?;
         if round.items.is_empty() && !round.must_commit {
-            // Receipts, duplicates, greetings: nothing to decide. Receipts become durable with the next commit.
+            // Receipts, duplicates, greetings: nothing to decide. A receipt is stored by the next commit that takes or sends a
+            // frame; until then a crash only has frames sent again that are receipted again.
             self.links = round.links;
             let actions = self.links.committed(&BTreeMap::new(), now_ms);
             self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
@@ -392,7 +393,7 @@ impl<O: Organisation> Writer<O> {
         while round.items.len() < self.batch_inputs
             && round.frame_bytes < BATCH_BYTES
             && !round.links.changes_key()
-            && let Some(incoming) = self.next_frame()
+            && let Some(incoming) = self.next_frame(round.links.are_open())
         {
             self.take_frame(&mut round, incoming, now_ms).await?;
         }
@@ -416,9 +417,9 @@ impl<O: Organisation> Writer<O> {
         Ok(round)
     }
 
-    /// The next frame at hand, those that came too early first.
-    fn next_frame(&mut self) -> Option<Incoming> {
-        let early = if self.links.are_open() { self.early.pop_front() } else { None };
+    /// The next frame at hand, those that came too early first, unless it is still too early: they would come back at once.
+    fn next_frame(&mut self, is_open: bool) -> Option<Incoming> {
+        let early = if is_open { self.early.pop_front() } else { None };
         early.or_else(|| self.queues.frames.try_recv().ok())
     }
 
