@@ -21,7 +21,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -47,6 +47,9 @@ pub struct Arguments {
     /// PostgreSQL server on which databases are made for it, and dropped at the end; without it: SQLite
     #[arg(long, value_name = "URL")]
     postgres: Option<SecretString>,
+    /// Folder in which everything is kept; it must not exist. Without it: a temporary one, removed at the end
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -61,6 +64,8 @@ struct Figures {
     cpu_ms: u64,
     client_cpu_ms: u64,
     rss_kib: u64,
+    /// CPU by thread, us.
+    threads: BTreeMap<String, u64>,
     disk_bytes: u64,
     inputs: u64,
     commits: u64,
@@ -99,16 +104,20 @@ async fn bench_on(arguments: &Arguments) -> anyhow::Result<Figures> {
 }
 
 async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::Result<Figures> {
-    let folder = tempfile::tempdir()?;
-    let broker = Broker::start(&folder.path().join("broker"))?;
+    let temporary = tempfile::tempdir()?;
+    let folder = arguments.data_dir.as_deref().unwrap_or(temporary.path());
+    if arguments.data_dir.is_some() {
+        fs::create_dir(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    let broker = Broker::start(&folder.join("broker"))?;
     let options = Options {
         driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
         automatic: firms::every_role(),
-        charter: Some(firms::charter(folder.path())?),
+        charter: Some(firms::charter(folder)?),
         databases: databases.map(Databases::urls).unwrap_or_default(),
         ..Options::default()
     };
-    let files = cluster::prepare(folder.path(), &broker, &options)?;
+    let files = cluster::prepare(folder, &broker, &options)?;
     let program = std::env::current_exe()?;
     let mut services = BTreeMap::new();
     for party in Party::ALL {
@@ -118,13 +127,20 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
 
     let processes: Vec<u32> =
         services.values().map(Service::id).chain(broker.process_id()).chain([std::process::id()]).collect();
+    let named: Vec<(&str, u32)> =
+        Party::ALL.iter().map(|party| party.as_str()).chain(["broker"]).zip(processes.iter().copied()).collect();
+    let threads_before = threads(&named);
     let before = measure(&processes)?;
     let counters_before = counters(&services).await?;
-    let disk_before = disk(folder.path(), databases).await?;
+    let disk_before = disk(folder, databases).await?;
     let started = Instant::now();
     let (latencies, declined) = file_all(arguments, &applicant).await?;
     let wall = started.elapsed();
     let after = measure(&processes)?;
+    let mut threads = threads(&named);
+    for (name, before_us) in threads_before {
+        threads.entry(name).and_modify(|us| *us = us.saturating_sub(before_us));
+    }
     let counters_after = counters(&services).await?;
     let rss_kib = after.iter().take(processes.len() - 1).map(|process| process.1).sum();
     let spent: Vec<u64> = after.iter().zip(&before).map(|(after, before)| after.0 - before.0).collect();
@@ -139,7 +155,8 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
         cpu_ms: spent.iter().sum::<u64>() - client_cpu_ms,
         client_cpu_ms,
         rss_kib,
-        disk_bytes: disk(folder.path(), databases).await?.saturating_sub(disk_before),
+        threads,
+        disk_bytes: disk(folder, databases).await?.saturating_sub(disk_before),
         inputs: difference("nuan_inputs_total"),
         commits: difference("nuan_commits_total"),
         messages: difference("nuan_messages_sent_total"),
@@ -168,6 +185,7 @@ impl Figures {
             "sagas_per_s": rounded(float(sagas) / self.wall.as_secs_f64()),
             "cpu_ms_per_saga": per(self.cpu_ms, sagas),
             "client_cpu_ms_per_saga": per(self.client_cpu_ms, sagas),
+            "cpu_us_per_saga_by_thread": self.threads.iter().map(|(name, us)| (name.clone(), per(*us, sagas))).collect::<BTreeMap<_, _>>(),
             "p50_ms": percentile(50),
             "p99_ms": percentile(99),
             "rss_mib": rounded(float(self.rss_kib) / 1024.0),
@@ -249,6 +267,27 @@ fn process(id: u32) -> anyhow::Result<(u64, u64)> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("status has no VmRSS")?;
     let kib = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(((ticks(11)? + ticks(12)?) * 10, kib))
+}
+
+/// CPU in us of each thread of these processes, by the name of its process and, unless it is the main one's, its own. A thread
+/// that is gone, or a system that does not tell, leaves it out: it only says where the sum went.
+fn threads(processes: &[(&str, u32)]) -> BTreeMap<String, u64> {
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for (process, id) in processes {
+        let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else { continue };
+        for thread in threads.flatten().map(|entry| entry.path()) {
+            let read = |file: &str| fs::read_to_string(thread.join(file)).unwrap_or_default();
+            let ns =
+                read("schedstat").split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or_default();
+            let comm = read("comm");
+            let name = match comm.trim() {
+                "nuan" | "nats-server" => (*process).to_owned(),
+                comm => format!("{process} {comm}"),
+            };
+            *sums.entry(name).or_default() += ns / 1000;
+        }
+    }
+    sums
 }
 
 /// Sums of the services' counters.

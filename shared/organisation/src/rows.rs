@@ -4,7 +4,7 @@ use ledger::{Account, AccountCode, TransferId, TransferRecord};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// Names a row.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// A row of the organisation's own kinds, e.g. `application/NCD-2018-0052`.
     Row(String),

@@ -17,6 +17,8 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 /// Binds that one statement may carry.
 const MAX_BINDS: usize = 32_000;
+/// Kept prepared statements: each is a small batch in one of the shapes that small batches have.
+const STATEMENTS: usize = 128;
 /// Values of `user_version` that were used before the schema had one history for both databases.
 const VERSIONS_BEFORE: i64 = 4;
 /// Binds of a batch whose prepared statements are kept: two or three inputs.
@@ -43,6 +45,7 @@ impl Writing {
             .pragma("wal_autocheckpoint", "16000")
             // A multi-row statement keeps a journal of its own; in a file it costs five system calls a commit.
             .pragma("temp_store", "MEMORY")
+            .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
         let connection = options.connect().await.map_err(failed("open the database"))?;
         Ok(Writing { connection, options })
@@ -90,6 +93,7 @@ impl Writing {
     /// Connections for reading. Nothing is opened yet.
     pub fn readers(&self) -> SqlitePool {
         let options = self.options.clone().read_only(true).create_if_missing(false).pragma("cache_size", "-4000");
+        let options = options.statement_cache_capacity(20);
         SqlitePoolOptions::new()
             .max_connections(2)
             // A local file does not go away between two reads; asking first would double the cost of each.
@@ -120,6 +124,9 @@ impl Writing {
             let before = binds.len();
             binds.extend(keys);
             if binds.len() > before {
+                // So many keys, or a power of two of them, the last one again and again: few statements to be prepared and kept.
+                let last = binds[binds.len() - 1].clone();
+                binds.resize(before + (binds.len() - before).next_power_of_two(), last);
                 sql.push_str(if sql.is_empty() { "" } else { " UNION ALL " });
                 sql.push_str(table.select());
                 sql.push_str(" IN (");

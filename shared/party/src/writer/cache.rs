@@ -4,7 +4,7 @@
 //! firm is not known yet is asked again and again. Dropped as a whole when the outcome of a commit is unknown.
 
 use organisation::{Index, Key, Row};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 /// Rows of one generation; two are kept. Some hundred bytes to some kilobytes each.
 const GENERATION: usize = 8_192;
@@ -31,13 +31,14 @@ impl<R> Clone for Kept<R> {
 /// Two generations: what is used moves into the young one, and when that is full the old one is forgotten.
 #[derive(Debug)]
 pub(super) struct Cache<R> {
-    young: BTreeMap<Key, Kept<R>>,
-    old: BTreeMap<Key, Kept<R>>,
+    // Never iterated. Long keys that differ at their ends only cost a tree twice what a row's decision does.
+    young: HashMap<Key, Kept<R>>,
+    old: HashMap<Key, Kept<R>>,
 }
 
 impl<R> Default for Cache<R> {
     fn default() -> Self {
-        Cache { young: BTreeMap::new(), old: BTreeMap::new() }
+        Cache { young: HashMap::new(), old: HashMap::new() }
     }
 }
 
