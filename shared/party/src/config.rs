@@ -29,6 +29,9 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// Where HTTP listens.
     pub http_listen: SocketAddr,
+    /// Where the other replicas of this service reach this one, `http://host:port`; none: at the address that HTTP listens on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_advertise: Option<String>,
     /// URL of the organisation's NATS server.
     pub nats_url: Address,
     /// Seed of the application's NATS user.
@@ -224,6 +227,17 @@ impl Config {
             table.try_into().map_err(|error: toml::de::Error| ConfigError::Wrong(error.message().to_owned()))?;
         if config.batch_inputs == 0 || config.command_queue == 0 {
             return Err(ConfigError::Wrong("batch_inputs and command_queue have to be at least 1".into()));
+        }
+        match &config.http_advertise {
+            Some(_) if config.database_url.is_none() => {
+                let why =
+                    "http_advertise is for replicas, and those need a database_url: on SQLite one process serves alone";
+                return Err(ConfigError::Wrong(why.into()));
+            }
+            Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
+                return Err(ConfigError::Wrong("http_advertise has to be http://host:port".into()));
+            }
+            _ => {}
         }
         if config.core_banking_timeout_ms == 0 {
             return Err(ConfigError::Wrong("core_banking_timeout_ms has to be at least 1".into()));
