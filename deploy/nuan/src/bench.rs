@@ -3,6 +3,7 @@
 //! Every decision is automatic, every firm another; one applicant in so many owes more than the bank allows and is declined
 //! after the guarantor has agreed, so that everything is undone. CPU, memory and disk are those of services and broker,
 //! read from the system; the clients' own CPU is given beside them. A PostgreSQL server's CPU and memory are in no figure.
+//! Processes that stand by (`--replicas`) count like those that write; clients speak to the first one, which writes.
 #![allow(clippy::float_arithmetic, reason = "measured figures, no money")]
 
 use crate::{
@@ -47,6 +48,9 @@ pub struct Arguments {
     /// PostgreSQL server on which databases are made for it, and dropped at the end; without it: SQLite
     #[arg(long, value_name = "URL")]
     postgres: Option<SecretString>,
+    /// How many processes of each service, one that writes and others that stand by; more than one needs --postgres
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
+    replicas: u32,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -71,6 +75,9 @@ struct Figures {
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if arguments.applications == 0 || arguments.clients == 0 || arguments.rate == Some(0) {
         return Err(Failure::Usage("--applications, --clients and --rate have to be at least 1".into()));
+    }
+    if arguments.replicas > 1 && arguments.postgres.is_none() {
+        return Err(Failure::Usage("--replicas needs --postgres: on SQLite one process serves alone".into()));
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -115,9 +122,15 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
         services.insert(party, Service::start(&program, party, &files[&party])?);
     }
     let applicant = firms::open(&services, arguments.applications).await?;
+    let mut standing_by = Vec::new();
+    for (party, config) in &files {
+        for number in 2..=arguments.replicas {
+            standing_by.push(Service::start(&program, *party, &cluster::prepare_replica(config, number)?)?);
+        }
+    }
 
-    let processes: Vec<u32> =
-        services.values().map(Service::id).chain(broker.process_id()).chain([std::process::id()]).collect();
+    let started = services.values().chain(&standing_by).map(Service::id);
+    let processes: Vec<u32> = started.chain(broker.process_id()).chain([std::process::id()]).collect();
     let before = measure(&processes)?;
     let counters_before = counters(&services).await?;
     let disk_before = disk(folder.path(), databases).await?;
@@ -145,7 +158,7 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
         messages: difference("nuan_messages_sent_total"),
         frames: difference("nuan_frames_sent_total"),
     };
-    for service in services.values_mut() {
+    for service in standing_by.iter_mut().chain(services.values_mut()) {
         service.stop()?;
     }
     Ok(figures)

@@ -86,8 +86,8 @@ pub fn prepare(folder: &Path, broker: &Broker, options: &Options) -> anyhow::Res
     Ok(files)
 }
 
-/// Writes the configuration of another process of the service with this one, in a folder of its own beside it: the same
-/// keys, database and tokens. Returns its configuration file.
+/// Writes the configuration of another process of the service that has this one, in a folder of its own beside it: the same
+/// keys, tokens and PostgreSQL database. Returns its configuration file, for [`Service::start`].
 ///
 /// # Errors
 /// A file cannot be read or written.
@@ -99,6 +99,7 @@ pub fn prepare_replica(config: &Path, number: u32) -> anyhow::Result<PathBuf> {
     let mut table: toml::Table = fs::read_to_string(config)?.parse()?;
     table.insert("data_dir".to_owned(), toml::Value::String(other.join("data").display().to_string()));
     let file = other.join("config.toml");
+    let _ = fs::remove_file(&file);
     secret_file(&file, toml::to_string_pretty(&table)?.as_bytes())?;
     Ok(file)
 }

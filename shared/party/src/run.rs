@@ -192,21 +192,22 @@ pub async fn run<O: Organisation>(
         role: replica.role(),
     };
     let file = config.data_dir.join("http.addr");
-    let mut doors = Doors { closed: Some((listener, app(handle, vault))), serving: None, file: file.clone(), stop };
+    let app = app(handle, vault);
+    let mut doors = Doors { closed: Some((listener, app)), address, serving: None, file: file.clone(), stop };
 
     let ended = loop {
-        let (mine, tip) = match (store.take(), seat.take()) {
-            (Some(store), Some(tip)) => (store, tip),
+        let (mine, tip, is_successor) = match (store.take(), seat.take()) {
+            (Some(store), Some(tip)) => (store, tip, false),
             (store, _) => {
-                doors.open::<O>(address)?;
+                doors.open::<O>()?;
                 match replica.stand_by(store, &mut queues, &doors.stop).await {
-                    Ok(Some(taken)) => taken,
+                    Ok(Some((store, tip))) => (store, tip, true),
                     Ok(None) => break Ok(None),
                     Err(error) => break Err(error.into()),
                 }
             }
         };
-        match turn.write(mine, tip, &mut queues, &mut doors, address).await {
+        match turn.write(mine, tip, is_successor, &mut queues, &mut doors).await {
             Err(RunError::Writer(WriterError::Store(error)) | RunError::Store(error))
                 if replica.may_stand_by(&error) =>
             {
@@ -237,6 +238,7 @@ pub async fn run<O: Organisation>(
 /// HTTP, closed until there is somebody behind it: a writer that has come up, or one who stands by.
 struct Doors {
     closed: Option<(TcpListener, axum::Router)>,
+    address: SocketAddr,
     serving: Option<tokio::task::JoinHandle<()>>,
     /// Where the address is written.
     file: PathBuf,
@@ -244,15 +246,15 @@ struct Doors {
 }
 
 impl Doors {
-    fn open<O: Organisation>(&mut self, address: SocketAddr) -> Result<(), RunError> {
+    fn open<O: Organisation>(&mut self) -> Result<(), RunError> {
         let Some((listener, app)) = self.closed.take() else { return Ok(()) };
         let stop = self.stop.clone();
         self.serving = Some(tokio::spawn(async move {
             // An accept error ends nothing: axum retries; only the stop ends this.
             let _ = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
         }));
-        write_file(&self.file, address.to_string().as_bytes(), false)?;
-        tracing::info!(party = %O::PARTY, %address, "serving");
+        write_file(&self.file, self.address.to_string().as_bytes(), false)?;
+        tracing::info!(party = %O::PARTY, address = %self.address, "serving");
         Ok(())
     }
 }
@@ -284,14 +286,14 @@ impl<O: Organisation> Turn<'_, O> {
         &self,
         store: Store,
         tip: Tip,
+        is_successor: bool,
         queues: &mut Queues<O>,
         doors: &mut Doors,
-        address: SocketAddr,
     ) -> Result<Stopped, RunError> {
         // They end with this turn: nobody but the writer takes frames, keeps the lease and gives orders.
         let mut tasks = tokio::task::JoinSet::new();
         let mut publishing = tokio::task::JoinSet::new();
-        let ended = self.write_with(store, tip, queues, doors, address, &mut tasks, &mut publishing).await;
+        let ended = self.write_with(store, tip, is_successor, queues, doors, &mut tasks, &mut publishing).await;
         tasks.shutdown().await;
         self.replica.stands_by();
         self.ready.send_replace(false);
@@ -311,9 +313,9 @@ impl<O: Organisation> Turn<'_, O> {
         &self,
         mut store: Store,
         tip: Tip,
+        is_successor: bool,
         queues: &mut Queues<O>,
         doors: &mut Doors,
-        address: SocketAddr,
         tasks: &mut tokio::task::JoinSet<()>,
         publishing: &mut tokio::task::JoinSet<()>,
     ) -> Result<Stopped, RunError> {
@@ -336,7 +338,8 @@ impl<O: Organisation> Turn<'_, O> {
             publishers.insert(partner, out);
             let (client, admin) = (self.client.clone(), self.admin.clone());
             publishing.spawn(nats::publish(client.clone(), O::PARTY, partner, queue, Arc::clone(&self.metrics)));
-            tasks.spawn(nats::take(client, admin, O::PARTY, partner, self.frames.clone(), self.stop.clone()));
+            let (frames, stop) = (self.frames.clone(), self.stop.clone());
+            tasks.spawn(nats::take(client, admin, O::PARTY, partner, frames, stop, is_successor));
         }
         let orders = self.config.core_banking_url.as_ref().map(|url| {
             let url = url.whole().to_owned();
@@ -362,7 +365,7 @@ impl<O: Organisation> Turn<'_, O> {
             Signals { ready: self.ready.clone(), backlog: self.backlog.clone(), lost },
         )
         .await?;
-        doors.open::<O>(address)?;
+        doors.open::<O>()?;
         // The writer outlives HTTP: what was accepted is decided, committed and answered before it stops.
         Ok(writer.run(self.stop.clone()).await?)
     }

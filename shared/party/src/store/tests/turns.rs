@@ -81,7 +81,7 @@ async fn a_lease_is_kept_until_another_takes_over() {
     let_the_lease_run_out(&mut other).await;
     let (held, mut holds) = tokio::sync::watch::channel(None);
     let asked = tokio::time::Instant::now();
-    let lease = tokio::spawn(one.lease().unwrap().keep(move |until| drop(held.send_replace(Some(until)))));
+    let lease = tokio::spawn(one.lease().unwrap().keep(move |until| held.send_modify(|held| *held = Some(until))));
     let until = holds.wait_for(Option::is_some).await.unwrap().unwrap();
     assert!(until >= asked + lease::LEASE);
     assert!(matches!(other.seize("http://other").await.unwrap(), Seat::Held { .. }));
