@@ -234,7 +234,7 @@ impl Config {
                     "http_advertise is for replicas, and those need a database_url: on SQLite one process serves alone";
                 return Err(ConfigError::Wrong(why.into()));
             }
-            Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            Some(url) if !url.starts_with("http://") => {
                 return Err(ConfigError::Wrong("http_advertise has to be http://host:port".into()));
             }
             _ => {}
@@ -394,6 +394,16 @@ mod tests {
         assert!(text.contains("nats_app_seed = \"(redacted)\""), "{text}");
         assert!(!format!("{config:?}").contains("SUAPP"));
         assert!(!text.contains("database_url"), "{text}");
+    }
+
+    #[test]
+    fn an_address_for_replicas_is_refused_where_there_can_be_none() {
+        let advertised = ("NUAN_HTTP_ADVERTISE", "http://union-1:8080");
+        let refused = |variables: &[(&str, &str)]| with(variables).unwrap_err().to_string();
+        assert!(refused(&[advertised]).contains("need a database_url"));
+        let server = ("NUAN_DATABASE_URL", "postgres://u:p@host/union");
+        assert_eq!(with(&[server, advertised]).unwrap().http_advertise.as_deref(), Some("http://union-1:8080"));
+        assert!(refused(&[server, ("NUAN_HTTP_ADVERTISE", "union-1:8080")]).contains("http://host:port"));
     }
 
     #[test]

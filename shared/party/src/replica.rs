@@ -88,10 +88,10 @@ impl Replica {
         self.metrics.unreceipted.set(0);
         self.metrics.channels_frozen.set(0);
         self.role.send_if_modified(|role| {
-            let now = Role::StandBy { writer };
+            let now = Role::StandBy { writer: writer.clone() };
             let is_new = *role != now;
             if is_new {
-                tracing::info!(role = ?now, "does not write");
+                tracing::info!(writer, "stands by");
                 *role = now;
             }
             is_new

@@ -147,7 +147,7 @@ pub async fn run<O: Organisation>(
     let admin =
         nats::connect(config.nats_url.whole(), admin_seed, &format!("{} provisioner", O::PARTY), &inbox).await?;
 
-    let (spans, spans_guard) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_ref());
+    let (mut spans, spans_guard) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_ref());
     let stop = shutdown.child_token();
     let clock = match config.business_time {
         BusinessTime::System => BusinessClock::system(),
@@ -174,7 +174,6 @@ pub async fn run<O: Organisation>(
         clock: clock.clone(),
         changes: Arc::new(Changes::default()),
         metrics: Arc::clone(&metrics),
-        spans,
         ready: watch::channel(false).0,
         backlog: watch::channel(Backlog::default()).0,
         stop: stop.clone(),
@@ -207,7 +206,7 @@ pub async fn run<O: Organisation>(
                 }
             }
         };
-        match turn.write(mine, tip, is_successor, &mut queues, &mut doors).await {
+        match turn.write(mine, tip, is_successor, &mut queues, &mut spans, &mut doors).await {
             Err(RunError::Writer(WriterError::Store(error)) | RunError::Store(error))
                 if replica.may_stand_by(&error) =>
             {
@@ -230,7 +229,7 @@ pub async fn run<O: Organisation>(
     }
     let _ = std::fs::remove_file(&file);
     if let Some(stopped) = ended? {
-        stopped.close().await;
+        stopped.close(&mut spans).await;
     }
     Ok(())
 }
@@ -273,7 +272,6 @@ struct Turn<'a, O: Organisation> {
     clock: BusinessClock,
     changes: Arc<Changes>,
     metrics: Arc<Metrics>,
-    spans: Exporter,
     ready: watch::Sender<bool>,
     backlog: watch::Sender<Backlog>,
     stop: CancellationToken,
@@ -288,12 +286,13 @@ impl<O: Organisation> Turn<'_, O> {
         tip: Tip,
         is_successor: bool,
         queues: &mut Queues<O>,
+        spans: &mut Exporter,
         doors: &mut Doors,
     ) -> Result<Stopped, RunError> {
         // They end with this turn: nobody but the writer takes frames, keeps the lease and gives orders.
         let mut tasks = tokio::task::JoinSet::new();
         let mut publishing = tokio::task::JoinSet::new();
-        let ended = self.write_with(store, tip, is_successor, queues, doors, &mut tasks, &mut publishing).await;
+        let ended = self.write_with(store, tip, is_successor, queues, spans, doors, &mut tasks, &mut publishing).await;
         tasks.shutdown().await;
         self.replica.stands_by();
         self.ready.send_replace(false);
@@ -315,6 +314,7 @@ impl<O: Organisation> Turn<'_, O> {
         tip: Tip,
         is_successor: bool,
         queues: &mut Queues<O>,
+        spans: &mut Exporter,
         doors: &mut Doors,
         tasks: &mut tokio::task::JoinSet<()>,
         publishing: &mut tokio::task::JoinSet<()>,
@@ -361,7 +361,7 @@ impl<O: Organisation> Turn<'_, O> {
             self.clock.clone(),
             Arc::clone(&self.changes),
             Arc::clone(&self.metrics),
-            self.spans.clone(),
+            spans,
             Signals { ready: self.ready.clone(), backlog: self.backlog.clone(), lost },
         )
         .await?;

@@ -229,7 +229,7 @@ pub(crate) fn trace_of<O: Organisation>(item: &Item<O>) -> Option<String> {
 }
 
 /// Where spans go; costs nothing when nobody listens.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Exporter {
     spans: Spans,
     /// Spans emitted so far.

@@ -94,7 +94,7 @@ pub struct Signals {
     pub lost: CancellationToken,
 }
 
-/// The one writer of an organisation. The queues outlive it: it may lose its turn and have another.
+/// The one writer of an organisation. What it borrows outlives it: it may lose its turn, and another begins with the same.
 pub struct Writer<'q, O: Organisation> {
     organisation: &'q O,
     store: Store,
@@ -111,7 +111,7 @@ pub struct Writer<'q, O: Organisation> {
     clock: BusinessClock,
     changes: Arc<Changes>,
     metrics: Arc<Metrics>,
-    spans: Exporter,
+    spans: &'q mut Exporter,
     batch_inputs: usize,
     started: Instant,
     signals: Signals,
@@ -150,7 +150,7 @@ impl<'q, O: Organisation> Writer<'q, O> {
         clock: BusinessClock,
         changes: Arc<Changes>,
         metrics: Arc<Metrics>,
-        spans: Exporter,
+        spans: &'q mut Exporter,
         signals: Signals,
     ) -> Result<Self, WriterError> {
         let at = Moment::from_millis(clock.now().millis().max(tip.at));
@@ -294,7 +294,7 @@ impl<'q, O: Organisation> Writer<'q, O> {
             }
         }
         self.finish().await?;
-        Ok(Stopped { store: self.store, tip: self.tip, spans: self.spans })
+        Ok(Stopped { store: self.store, tip: self.tip })
     }
 
     /// Decides what people were promised an answer to; nobody else may ask any more.
@@ -790,7 +790,6 @@ impl<'q, O: Organisation> Writer<'q, O> {
 pub struct Stopped {
     store: Store,
     tip: Tip,
-    spans: Exporter,
 }
 
 impl Stopped {
@@ -800,8 +799,8 @@ impl Stopped {
     }
 
     /// Closes the database, after the exporter's end: the next start emits again what was not taken by then, and no more.
-    pub async fn close(mut self) {
-        let to = Tip { exported: self.spans.exported(), ..self.tip.clone() };
+    pub async fn close(mut self, spans: &mut Exporter) {
+        let to = Tip { exported: spans.exported(), ..self.tip.clone() };
         if to != self.tip {
             match self.store.commit(Batch::default(), &self.tip, &to).await {
                 Ok(()) => {}

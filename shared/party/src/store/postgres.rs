@@ -60,7 +60,8 @@ impl Writing {
         let connection = self.connection.as_mut().ok_or_else(lost).map_err(wrong)?;
         server::check(connection).await?;
         let mut transaction = connection.begin().await.map_err(wrong)?;
-        // Two services that start at once do not both create it.
+        // Two services that start at once do not both create it; the second waits for as long as that takes.
+        transaction.execute("SET LOCAL lock_timeout = '60s'").await.map_err(wrong)?;
         let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SCHEMA_LOCK);
         lock.execute(&mut *transaction).await.map_err(wrong)?;
         let versions = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

@@ -42,10 +42,8 @@ async fn the_seat_is_one_processes_until_its_lease_runs_out_and_then_its_commits
 #[tokio::test]
 async fn of_many_that_want_a_free_seat_one_gets_it() {
     let fresh = Fresh::postgres().await;
-    let mut stores = Vec::new();
-    for _ in 0..5 {
-        stores.push(connect(&fresh).await);
-    }
+    // They also create the schema at once.
+    let mut stores = futures::future::join_all((0..5).map(|_| connect(&fresh))).await;
     let seats = stores.iter_mut().map(|store| store.seize("http://one"));
     let seats = futures::future::join_all(seats).await;
     let taken = seats.iter().filter(|seat| matches!(seat, Ok(Seat::Taken(_)))).count();
