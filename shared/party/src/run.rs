@@ -224,8 +224,8 @@ pub async fn run<O: Organisation>(
     }
     tasks.shutdown().await;
     if let Some(guard) = spans_guard {
-        // Blocking is right here: nothing else runs any more, and it is bounded.
-        guard.shutdown(Duration::from_secs(2));
+        // It blocks, for no longer than this; what shares the runtime with this service goes on.
+        let _ = tokio::task::spawn_blocking(move || guard.shutdown(Duration::from_secs(2))).await;
     }
     let _ = std::fs::remove_file(&file);
     if let Some(stopped) = ended? {
