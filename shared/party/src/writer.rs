@@ -127,7 +127,7 @@ struct Round<O: Organisation> {
     frame_bytes: usize,
     /// Something is to be committed even if no item decides anything: a frozen channel, evidence.
     must_commit: bool,
-    /// Who gave an order to the shell; a round takes one at most.
+    /// Who gave an order to the shell, and what is said if nothing fails; a round takes one at most.
     operator: Option<(oneshot::Sender<Told>, Told)>,
 }
 
