@@ -3,6 +3,7 @@
 //! Every decision is automatic, every firm another; one applicant in so many owes more than the bank allows and is declined
 //! after the guarantor has agreed, so that everything is undone. CPU, memory and disk are those of services and broker,
 //! read from the system; the clients' own CPU is given beside them. A PostgreSQL server's CPU and memory are in no figure.
+//! Processes that stand by (`--replicas`) count like those that write; clients speak to the first one, which writes.
 #![allow(clippy::float_arithmetic, reason = "measured figures, no money")]
 
 use crate::{
@@ -50,6 +51,9 @@ pub struct Arguments {
     /// Folder in which everything is kept; it must not exist. Without it: a temporary one, removed at the end
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// How many processes of each service, one that writes and others that stand by; more than one needs --postgres
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
+    replicas: u32,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -76,6 +80,9 @@ struct Figures {
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if arguments.applications == 0 || arguments.clients == 0 || arguments.rate == Some(0) {
         return Err(Failure::Usage("--applications, --clients and --rate have to be at least 1".into()));
+    }
+    if arguments.replicas > 1 && arguments.postgres.is_none() {
+        return Err(Failure::Usage("--replicas needs --postgres: on SQLite one process serves alone".into()));
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -124,12 +131,20 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
         services.insert(party, Service::start(&program, party, &files[&party])?);
     }
     let applicant = firms::open(&services, arguments.applications).await?;
+    let mut standing_by = Vec::new();
+    for (party, config) in &files {
+        for number in 2..=arguments.replicas {
+            standing_by.push(Service::start(&program, *party, &cluster::prepare_replica(config, number)?)?);
+        }
+    }
 
-    let processes: Vec<u32> =
-        services.values().map(Service::id).chain(broker.process_id()).chain([std::process::id()]).collect();
-    let named: Vec<(&str, u32)> =
-        Party::ALL.iter().map(|party| party.as_str()).chain(["broker"]).zip(processes.iter().copied()).collect();
+    let of_party = services.iter().map(|(party, service)| (party.as_str(), service.id()));
+    let named: Vec<(&str, u32)> = of_party
+        .chain(standing_by.iter().map(|service| ("standing by", service.id())))
+        .chain(broker.process_id().map(|id| ("broker", id)))
+        .collect();
     let threads_before = threads(&named);
+    let processes: Vec<u32> = named.iter().map(|(_, id)| *id).chain([std::process::id()]).collect();
     let before = measure(&processes)?;
     let counters_before = counters(&services).await?;
     let disk_before = disk(folder, databases).await?;
@@ -162,7 +177,7 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
         messages: difference("nuan_messages_sent_total"),
         frames: difference("nuan_frames_sent_total"),
     };
-    for service in services.values_mut() {
+    for service in standing_by.iter_mut().chain(services.values_mut()) {
         service.stop()?;
     }
     Ok(figures)

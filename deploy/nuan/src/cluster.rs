@@ -86,6 +86,24 @@ pub fn prepare(folder: &Path, broker: &Broker, options: &Options) -> anyhow::Res
     Ok(files)
 }
 
+/// Writes the configuration of another process of the service that has this one, in a folder of its own beside it: the same
+/// keys, tokens and PostgreSQL database. Returns its configuration file, for [`Service::start`].
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn prepare_replica(config: &Path, number: u32) -> anyhow::Result<PathBuf> {
+    let home = config.parent().context("a configuration file has a folder")?;
+    let name = home.file_name().context("it has a name")?.to_string_lossy();
+    let other = home.with_file_name(format!("{name}-{number}"));
+    fs::create_dir_all(&other)?;
+    let mut table: toml::Table = fs::read_to_string(config)?.parse()?;
+    table.insert("data_dir".to_owned(), toml::Value::String(other.join("data").display().to_string()));
+    let file = other.join("config.toml");
+    let _ = fs::remove_file(&file);
+    secret_file(&file, toml::to_string_pretty(&table)?.as_bytes())?;
+    Ok(file)
+}
+
 fn configuration(
     home: &Path,
     pairing: &Path,
@@ -193,7 +211,9 @@ impl Service {
             }
             std::thread::sleep(Duration::from_millis(20));
         };
-        let operator_token = fs::read_to_string(home.join("operator.token"))?.trim().to_owned();
+        let table: toml::Table = fs::read_to_string(config)?.parse()?;
+        let token_file = table.get("operator_token_file").and_then(toml::Value::as_str).context("no operator")?;
+        let operator_token = fs::read_to_string(token_file)?.trim().to_owned();
         Ok(Service {
             party,
             url: format!("http://{address}"),
@@ -217,6 +237,22 @@ impl Service {
     pub fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         Ok(())
+    }
+
+    /// Stops it where it stands (SIGSTOP), as a machine would that hangs.
+    ///
+    /// # Errors
+    /// The process cannot be signalled.
+    pub fn freeze(&mut self) -> anyhow::Result<()> {
+        Ok(self.child.freeze()?)
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Errors
+    /// The process cannot be signalled.
+    pub fn thaw(&mut self) -> anyhow::Result<()> {
+        Ok(self.child.thaw()?)
     }
 
     /// Starts it again on the same files. Its address changes.

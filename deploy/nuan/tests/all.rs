@@ -3,5 +3,7 @@
 
 #[path = "all/broker.rs"]
 mod broker;
+#[path = "all/replicas.rs"]
+mod replicas;
 #[path = "all/torture.rs"]
 mod torture;

@@ -29,6 +29,9 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// Where HTTP listens.
     pub http_listen: SocketAddr,
+    /// Where the other replicas of this service reach this one, `http://host:port`; none: at the address that HTTP listens on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_advertise: Option<String>,
     /// URL of the organisation's NATS server.
     pub nats_url: Address,
     /// Seed of the application's NATS user.
@@ -225,6 +228,17 @@ impl Config {
         if config.batch_inputs == 0 || config.command_queue == 0 {
             return Err(ConfigError::Wrong("batch_inputs and command_queue have to be at least 1".into()));
         }
+        match &config.http_advertise {
+            Some(_) if config.database_url.is_none() => {
+                let why =
+                    "http_advertise is for replicas, and those need a database_url: on SQLite one process serves alone";
+                return Err(ConfigError::Wrong(why.into()));
+            }
+            Some(url) if !url.starts_with("http://") => {
+                return Err(ConfigError::Wrong("http_advertise has to be http://host:port".into()));
+            }
+            _ => {}
+        }
         if config.core_banking_timeout_ms == 0 {
             return Err(ConfigError::Wrong("core_banking_timeout_ms has to be at least 1".into()));
         }
@@ -380,6 +394,16 @@ mod tests {
         assert!(text.contains("nats_app_seed = \"(redacted)\""), "{text}");
         assert!(!format!("{config:?}").contains("SUAPP"));
         assert!(!text.contains("database_url"), "{text}");
+    }
+
+    #[test]
+    fn an_address_for_replicas_is_refused_where_there_can_be_none() {
+        let advertised = ("NUAN_HTTP_ADVERTISE", "http://union-1:8080");
+        let refused = |variables: &[(&str, &str)]| with(variables).unwrap_err().to_string();
+        assert!(refused(&[advertised]).contains("need a database_url"));
+        let server = ("NUAN_DATABASE_URL", "postgres://u:p@host/union");
+        assert_eq!(with(&[server, advertised]).unwrap().http_advertise.as_deref(), Some("http://union-1:8080"));
+        assert!(refused(&[server, ("NUAN_HTTP_ADVERTISE", "union-1:8080")]).contains("http://host:port"));
     }
 
     #[test]

@@ -9,7 +9,10 @@ use crate::{
 use organisation::{Actor, Key, Organisation, PortAnswer, Refusal};
 use std::{collections::BTreeMap, sync::Arc, sync::Mutex};
 use telemetry::Spans;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
 
 /// A command on its way to the writer.
 #[derive(Debug)]
@@ -214,6 +217,34 @@ pub struct Handle<O: Organisation> {
     pub ready: watch::Receiver<bool>,
     /// How many inputs wait and how many messages are not receipted: zero when idle.
     pub backlog: watch::Receiver<Backlog>,
+    /// Whether this process writes.
+    pub role: watch::Receiver<Role>,
+}
+
+/// What a process of an organisation does among its replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It decides and commits.
+    Writer {
+        /// Before then nobody else can have taken over; none: there is nobody else.
+        until: Option<Instant>,
+    },
+    /// It reads, forwards what it is told, and takes over when the writer is gone.
+    StandBy {
+        /// Where the writer answers, as far as that is known.
+        writer: Option<String>,
+    },
+}
+
+impl Role {
+    /// Whether this process writes, for all that can be known without asking the database. A writer that was frozen or cut off
+    /// for longer than its lease says no until it has renewed it, or found out that another has taken over.
+    pub fn writes(&self) -> bool {
+        match self {
+            Role::Writer { until } => until.is_none_or(|until| Instant::now() < until),
+            Role::StandBy { .. } => false,
+        }
+    }
 }
 
 /// What is still under way in this organisation.
@@ -231,6 +262,13 @@ pub struct Backlog {
     pub next_wake_ms: Option<i64>,
 }
 
+impl<O: Organisation> Handle<O> {
+    /// Whether this process writes: see [`Role::writes`].
+    pub fn writes(&self) -> bool {
+        self.role.borrow().writes()
+    }
+}
+
 impl<O: Organisation> Clone for Handle<O> {
     fn clone(&self) -> Self {
         Handle {
@@ -244,6 +282,7 @@ impl<O: Organisation> Clone for Handle<O> {
             requests: self.requests.clone(),
             ready: self.ready.clone(),
             backlog: self.backlog.clone(),
+            role: self.role.clone(),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! at once, and no request can cancel what it has set going.
 
 pub mod applications;
+mod forwarding;
 pub mod holders;
 pub mod policy;
 mod requests;
@@ -92,6 +93,7 @@ pub struct App<O: Organisation> {
     owners: Owners,
     waiting: Semaphore,
     proposals: technical::Proposals,
+    forwarder: forwarding::Forwarder,
     document: String,
 }
 
@@ -113,6 +115,7 @@ pub fn router<O: Organisation>(
         owners: Owners::default(),
         waiting: Semaphore::new(MAX_WAITING),
         proposals: technical::Proposals::default(),
+        forwarder: forwarding::Forwarder::default(),
     });
     let guarded = Router::new()
         .route("/api/v1/applications", routing::get(applications::list::<O>))
@@ -133,11 +136,13 @@ pub fn router<O: Organisation>(
         .route("/api/v1/tokens", routing::post(technical::new_token::<O>))
         .route("/api/v1/openapi.json", routing::get(technical::openapi::<O>))
         .merge(own)
+        // Inside of what follows: nothing of strangers is carried on.
+        .route_layer(from_fn_with_state(Arc::clone(&app), forwarding::to_the_writer::<O>))
         .route_layer(from_fn_with_state(Arc::clone(&app), policy::authorise::<O>));
     let public = Router::new()
         .route("/metrics", routing::get(technical::metrics::<O>))
         .route("/livez", routing::get(technical::livez))
-        .route("/readyz", routing::get(technical::readyz::<O>));
+        .route("/readyz", routing::get(forwarding::readyz::<O>));
     let requests = from_fn_with_state(requests::Requests::new(O::PARTY, app.handle.requests.clone()), requests::traced);
     // Outermost, so that a panic too is logged with its application.
     web::finish(guarded.merge(public).with_state(app)).layer(requests).layer(from_fn(crate::about::request))

@@ -17,6 +17,7 @@ pub mod nats;
 pub mod pairing;
 pub mod ports;
 pub mod process;
+mod replica;
 pub mod run;
 pub mod spans;
 pub mod store;

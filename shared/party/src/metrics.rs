@@ -45,6 +45,10 @@ pub struct Metrics {
     pub publishes_failed: Counter,
     /// Commands refused because the queue was full.
     pub commands_rejected: Counter,
+    /// Requests that were handed to the writer, by a process that stands by.
+    pub forwarded: Counter,
+    /// 1 if this process writes, 0 if it stands by.
+    pub is_writer: Gauge,
     /// Channels that are frozen.
     pub channels_frozen: Gauge,
     /// Messages that were sent and not receipted.
@@ -81,11 +85,13 @@ impl Default for Metrics {
         let commits_failed = counter("commits_failed", "Commits that failed");
         let publishes_failed = counter("publishes_failed", "Publishes that the broker did not acknowledge");
         let commands_rejected = counter("commands_rejected", "Commands refused because the queue was full");
+        let forwarded = counter("requests_forwarded", "Requests handed to the writer by this process, which stands by");
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
             gauge
         };
+        let is_writer = gauge("role_writer", "1 if this process writes, 0 if it stands by");
         let channels_frozen = gauge("channels_frozen", "Channels that are frozen");
         let unreceipted = gauge("messages_unreceipted", "Messages that were sent and not receipted");
         let spans_dropped = gauge("spans_dropped", "Spans dropped because their queue was full");
@@ -110,6 +116,8 @@ impl Default for Metrics {
             commits_failed,
             publishes_failed,
             commands_rejected,
+            forwarded,
+            is_writer,
             channels_frozen,
             unreceipted,
             spans_dropped,

@@ -126,7 +126,8 @@ pub async fn provision(admin: &Client, own: Party, partner: Party, storage: Stor
     Ok(())
 }
 
-/// Takes `partner`'s frames until shutdown: provisions, pulls, and starts again with a back-off whenever it stalls.
+/// Takes `partner`'s frames until shutdown: provisions, pulls, and starts again with a back-off whenever it stalls. A
+/// successor takes over from a process that may hang and pull still.
 pub async fn take(
     app: Client,
     admin: Client,
@@ -134,7 +135,11 @@ pub async fn take(
     partner: Party,
     frames: mpsc::Sender<Incoming>,
     shutdown: CancellationToken,
+    is_successor: bool,
 ) {
+    if is_successor {
+        forget_pulls(&admin, partner).await;
+    }
     let mut wait = Duration::from_millis(50);
     while !shutdown.is_cancelled() {
         let stalled = tokio::select! {
@@ -147,6 +152,15 @@ pub async fn take(
             () = tokio::time::sleep(wait) => {}
         }
         wait = (wait * 2).min(Duration::from_secs(2));
+    }
+}
+
+/// Deletes the consumer, and with it the pulls under way: to one who hangs frames would go unheard until they run out. What
+/// waited in it comes again from its sender, who is greeted. If it cannot be done, that only takes longer.
+async fn forget_pulls(admin: &Client, partner: Party) {
+    let context = ContextBuilder::new().timeout(Duration::from_secs(1)).build(admin.clone());
+    if let Err(error) = context.delete_consumer_from_stream(CONSUMER, stream_name(partner)).await {
+        tracing::debug!(%partner, %error, "the consumer is kept");
     }
 }
 

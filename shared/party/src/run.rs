@@ -1,32 +1,37 @@
 //! One service from start to stop: database, keys, broker, writer, HTTP.
 //!
 //! Start order matters: the database's epoch first (whoever wrote before is fenced off), then the partners are greeted,
-//! then people are let in.
+//! then people are let in. Who finds that another process writes stands by, and starts this way when it has a turn.
 
 use crate::{
     calendar_watch,
     clock::BusinessClock,
     config::{BusinessTime, Config, ConfigError, read_vault_key},
-    handle::{Changes, Handle},
+    handle::{Backlog, Changes, Handle},
     key_change::SigningKeys,
     keys::{KeyFileError, read_signing_key},
     metrics::Metrics,
-    nats::{self, ConnectFailed},
+    nats::{self, ConnectFailed, Incoming},
     pairing::{Pairing, PairingError},
     ports,
+    replica::Replica,
+    spans::Exporter,
     store::{
-        Batch, Store, StoreError,
+        Batch, Store, StoreError, Tip,
         tables::{TOKEN, Value},
     },
     vault::Vault,
-    writer::{Queues, Writer, WriterError},
+    writer::{Queues, Signals, Stopped, Writer, WriterError},
 };
-use domain::{Charter, CharterError, Charters, Moment};
-use organisation::Organisation;
+use domain::{ApplicationId, Charter, CharterError, Charters, Moment};
+use organisation::{Organisation, PortAnswer};
 use rand::RngCore;
 use sha2::{Digest, Sha256};
-use std::{io::Write as _, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::mpsc};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Frames that may wait for the writer.
@@ -126,13 +131,15 @@ pub async fn run<O: Organisation>(
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| RunError::Write { path: config.data_dir.clone(), source })?;
 
-    let (mut store, tip) = Store::open(config.database()).await?;
-    ensure_operator(&mut store, &tip, config).await?;
-    let clock = match config.business_time {
-        BusinessTime::System => BusinessClock::system(),
-        // A driven clock goes on where the journal stopped.
-        BusinessTime::Driven(start) => BusinessClock::driven(start.max(Moment::from_millis(tip.at))),
-    };
+    let metrics = Arc::new(Metrics::default());
+    let mut store = Store::connect(config.database()).await?;
+    let readers = store.readers();
+    let listen = |source| RunError::Listen { address: config.http_listen, source };
+    let listener = TcpListener::bind(config.http_listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let replica = Replica::new(config, address, &metrics);
+    let mut seat = replica.try_to_write(&mut store).await?;
+    let mut store = Some(store);
 
     let (app_seed, admin_seed) = config.nats_seeds();
     let inbox = format!("_INBOX_{}", O::PARTY);
@@ -140,97 +147,233 @@ pub async fn run<O: Organisation>(
     let admin =
         nats::connect(config.nats_url.whole(), admin_seed, &format!("{} provisioner", O::PARTY), &inbox).await?;
 
-    let metrics = Arc::new(Metrics::default());
-    let (spans, requests, guards) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_ref());
+    let (mut spans, requests, guards) = crate::spans::exporter(&O::PARTY.to_string(), config.otlp_endpoint.as_ref());
     let stop = shutdown.child_token();
+    let clock = match config.business_time {
+        BusinessTime::System => BusinessClock::system(),
+        BusinessTime::Driven(start) => BusinessClock::driven(start),
+    };
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(calendar_watch::watch(charters(config)?, clock.clone(), Arc::clone(&metrics)));
 
     let (frames_in, frames) = mpsc::channel(FRAME_QUEUE);
-    let mut publishers = std::collections::BTreeMap::new();
-    for partner in pairing.partners(O::PARTY) {
-        let (out, queue) = mpsc::channel(PUBLISH_QUEUE);
-        publishers.insert(partner, out);
-        tasks.spawn(nats::publish(client.clone(), O::PARTY, partner, queue, Arc::clone(&metrics)));
-        tasks.spawn(nats::take(client.clone(), admin.clone(), O::PARTY, partner, frames_in.clone(), stop.clone()));
-    }
-    drop(frames_in);
-
     let (commands, command_queue) = mpsc::channel(config.command_queue);
     let (port_answers, port_queue) = mpsc::channel(FRAME_QUEUE);
     let (maintenance, maintenance_queue) = mpsc::channel(16);
-    let orders = config.core_banking_url.as_ref().map(|url| {
-        let url = url.whole().to_owned();
-        let (out, queue) = mpsc::channel(FRAME_QUEUE);
-        let timeout = Duration::from_millis(config.core_banking_timeout_ms);
-        tasks.spawn(ports::carry_out(url, timeout, queue, port_answers.clone(), stop.clone()));
-        out
-    });
-    let changes = Arc::new(Changes::default());
-    let queues = Queues { frames, commands: command_queue, ports: port_queue, maintenance: maintenance_queue };
-    let readers = store.readers();
-    let writer = Writer::start(
+    let mut queues = Queues { frames, commands: command_queue, ports: port_queue, maintenance: maintenance_queue };
+    let turn = Turn {
         organisation,
-        store,
-        tip,
-        queues,
-        publishers,
-        orders,
         config,
-        &pairing,
-        keys,
-        clock.clone(),
-        Arc::clone(&changes),
-        Arc::clone(&metrics),
-        spans,
-    )
-    .await?;
+        pairing: &pairing,
+        keys: &keys,
+        replica: &replica,
+        client,
+        admin,
+        frames: frames_in,
+        ports: port_answers.clone(),
+        clock: clock.clone(),
+        changes: Arc::new(Changes::default()),
+        metrics: Arc::clone(&metrics),
+        ready: watch::channel(false).0,
+        backlog: watch::channel(Backlog::default()).0,
+        stop: stop.clone(),
+    };
     let handle = Handle {
         commands,
         ports: port_answers,
         maintenance,
         readers,
-        changes,
+        changes: Arc::clone(&turn.changes),
         clock,
         metrics,
         requests,
-        ready: writer.ready(),
-        backlog: writer.backlog(),
+        ready: turn.ready.subscribe(),
+        backlog: turn.backlog.subscribe(),
+        role: replica.role(),
     };
-
-    let listener = TcpListener::bind(config.http_listen)
-        .await
-        .map_err(|source| RunError::Listen { address: config.http_listen, source })?;
-    let address = listener.local_addr().map_err(|source| RunError::Listen { address: config.http_listen, source })?;
-    let app = app(handle, vault);
-    let serving = stop.clone();
-    let http = tokio::spawn(async move {
-        let stopped = async move { serving.cancelled().await };
-        // An accept error ends nothing: axum retries; only the stop ends this.
-        let _ = axum::serve(listener, app).with_graceful_shutdown(stopped).await;
-    });
     let file = config.data_dir.join("http.addr");
-    write_file(&file, address.to_string().as_bytes(), false)?;
-    tracing::info!(party = %O::PARTY, %address, "serving");
+    let app = app(handle, vault);
+    let mut doors = Doors { closed: Some((listener, app)), address, serving: None, file: file.clone(), stop };
 
-    // The writer outlives HTTP: what was accepted is decided, committed and answered before it stops.
-    let result = writer.run(stop.clone()).await;
-    stop.cancel();
-    // Long polls end with their connections; nobody waits for them longer than this.
-    let _ = tokio::time::timeout(Duration::from_secs(5), http).await;
-    tasks.abort_all();
-    while tasks.join_next().await.is_some() {}
+    let ended = loop {
+        let (mine, tip, is_successor) = match (store.take(), seat.take()) {
+            (Some(store), Some(tip)) => (store, tip, false),
+            (store, _) => {
+                doors.open::<O>()?;
+                match replica.stand_by(store, &mut queues, &doors.stop).await {
+                    Ok(Some((store, tip))) => (store, tip, true),
+                    Ok(None) => break Ok(None),
+                    Err(error) => break Err(error.into()),
+                }
+            }
+        };
+        match turn.write(mine, tip, is_successor, &mut queues, &mut spans, &mut doors).await {
+            Err(RunError::Writer(WriterError::Store(error)) | RunError::Store(error))
+                if replica.may_stand_by(&error) =>
+            {
+                tracing::warn!(%error, "writes no more, and stands by");
+            }
+            ended => break ended.map(Some),
+        }
+    };
+    doors.stop.cancel();
+    // Nobody waits in them for a writer that has gone.
+    drop(queues);
+    if let Some(serving) = doors.serving {
+        // Requests end with their connections; nobody waits for them longer than this.
+        let _ = tokio::time::timeout(Duration::from_secs(5), serving).await;
+    }
+    tasks.shutdown().await;
     for guard in guards {
         // It blocks, for no longer than this; what shares the runtime with this service goes on.
         let _ = tokio::task::spawn_blocking(move || guard.shutdown(Duration::from_secs(2))).await;
     }
     let _ = std::fs::remove_file(&file);
-    result?.close().await;
+    if let Some(stopped) = ended? {
+        stopped.close(&mut spans).await;
+    }
     Ok(())
 }
 
+/// HTTP, closed until there is somebody behind it: a writer that has come up, or one who stands by.
+struct Doors {
+    closed: Option<(TcpListener, axum::Router)>,
+    address: SocketAddr,
+    serving: Option<tokio::task::JoinHandle<()>>,
+    /// Where the address is written.
+    file: PathBuf,
+    stop: CancellationToken,
+}
+
+impl Doors {
+    fn open<O: Organisation>(&mut self) -> Result<(), RunError> {
+        let Some((listener, app)) = self.closed.take() else { return Ok(()) };
+        let stop = self.stop.clone();
+        self.serving = Some(tokio::spawn(async move {
+            // An accept error ends nothing: axum retries; only the stop ends this.
+            let _ = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
+        }));
+        write_file(&self.file, self.address.to_string().as_bytes(), false)?;
+        tracing::info!(party = %O::PARTY, address = %self.address, "serving");
+        Ok(())
+    }
+}
+
+/// What a process needs for a turn as the writer.
+struct Turn<'a, O: Organisation> {
+    organisation: O,
+    config: &'a Config,
+    pairing: &'a Pairing,
+    keys: &'a SigningKeys,
+    replica: &'a Replica,
+    client: async_nats::Client,
+    admin: async_nats::Client,
+    frames: mpsc::Sender<Incoming>,
+    ports: mpsc::Sender<(ApplicationId, PortAnswer)>,
+    clock: BusinessClock,
+    changes: Arc<Changes>,
+    metrics: Arc<Metrics>,
+    ready: watch::Sender<bool>,
+    backlog: watch::Sender<Backlog>,
+    stop: CancellationToken,
+}
+
+impl<O: Organisation> Turn<'_, O> {
+    /// Writes until it is asked to stop, fails, or another process has taken over. However it ends, this process is none that
+    /// writes when it returns.
+    async fn write(
+        &self,
+        store: Store,
+        tip: Tip,
+        is_successor: bool,
+        queues: &mut Queues<O>,
+        spans: &mut Exporter,
+        doors: &mut Doors,
+    ) -> Result<Stopped, RunError> {
+        // They end with this turn: nobody but the writer takes frames, keeps the lease and gives orders.
+        let mut tasks = tokio::task::JoinSet::new();
+        let mut publishing = tokio::task::JoinSet::new();
+        let ended = self.write_with(store, tip, is_successor, queues, spans, doors, &mut tasks, &mut publishing).await;
+        tasks.shutdown().await;
+        self.replica.stands_by();
+        self.ready.send_replace(false);
+        self.backlog.send_replace(Backlog::default());
+        // Nobody is told of a commit here any more: they look, and have to ask again.
+        self.changes.look();
+        let mut stopped = ended?;
+        stopped.release().await;
+        // What the last commits say to partners still goes out.
+        let _ = tokio::time::timeout(Duration::from_secs(1), async { while publishing.join_next().await.is_some() {} })
+            .await;
+        Ok(stopped)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the one part of a turn that may fail at any point")]
+    async fn write_with(
+        &self,
+        mut store: Store,
+        tip: Tip,
+        is_successor: bool,
+        queues: &mut Queues<O>,
+        spans: &mut Exporter,
+        doors: &mut Doors,
+        tasks: &mut tokio::task::JoinSet<()>,
+        publishing: &mut tokio::task::JoinSet<()>,
+    ) -> Result<Stopped, RunError> {
+        let lost = CancellationToken::new();
+        if let Some(lease) = store.lease() {
+            let (replica, lost) = (self.replica.clone(), lost.clone());
+            tasks.spawn(async move {
+                lease.keep(|until| replica.holds_until(until)).await;
+                lost.cancel();
+            });
+        }
+        ensure_operator(&mut store, &tip, self.config).await?;
+        if self.clock.is_driven() {
+            // It goes on where the journal stopped; if it stands later already, it stays there.
+            let _ = self.clock.drive(Moment::from_millis(tip.at));
+        }
+        let mut publishers = std::collections::BTreeMap::new();
+        for partner in self.pairing.partners(O::PARTY) {
+            let (out, queue) = mpsc::channel(PUBLISH_QUEUE);
+            publishers.insert(partner, out);
+            let (client, admin) = (self.client.clone(), self.admin.clone());
+            publishing.spawn(nats::publish(client.clone(), O::PARTY, partner, queue, Arc::clone(&self.metrics)));
+            let (frames, stop) = (self.frames.clone(), self.stop.clone());
+            tasks.spawn(nats::take(client, admin, O::PARTY, partner, frames, stop, is_successor));
+        }
+        let orders = self.config.core_banking_url.as_ref().map(|url| {
+            let url = url.whole().to_owned();
+            let (out, queue) = mpsc::channel(FRAME_QUEUE);
+            let timeout = Duration::from_millis(self.config.core_banking_timeout_ms);
+            tasks.spawn(ports::carry_out(url, timeout, queue, self.ports.clone(), self.stop.clone()));
+            out
+        });
+        let writer = Writer::start(
+            &self.organisation,
+            store,
+            tip,
+            queues,
+            publishers,
+            orders,
+            self.config,
+            self.pairing,
+            self.keys.clone(),
+            self.clock.clone(),
+            Arc::clone(&self.changes),
+            Arc::clone(&self.metrics),
+            spans,
+            Signals { ready: self.ready.clone(), backlog: self.backlog.clone(), lost },
+        )
+        .await?;
+        doors.open::<O>()?;
+        // The writer outlives HTTP: what was accepted is decided, committed and answered before it stops.
+        Ok(writer.run(self.stop.clone()).await?)
+    }
+}
+
 /// At the first start: an account for the first operator, its token in a file that nobody else may read.
-async fn ensure_operator(store: &mut Store, tip: &crate::store::Tip, config: &Config) -> Result<(), RunError> {
+async fn ensure_operator(store: &mut Store, tip: &Tip, config: &Config) -> Result<(), RunError> {
     if config.operator_token_file.exists() {
         // The file may have been given, or the database replaced: either way this token is the operator's.
         let token = crate::config::read_secret(&config.operator_token_file)?;
@@ -243,7 +386,7 @@ async fn ensure_operator(store: &mut Store, tip: &crate::store::Tip, config: &Co
     put_operator(store, tip, &token).await
 }
 
-async fn put_operator(store: &mut Store, tip: &crate::store::Tip, token: &str) -> Result<(), RunError> {
+async fn put_operator(store: &mut Store, tip: &Tip, token: &str) -> Result<(), RunError> {
     let mut batch = Batch::default();
     let hash = Sha256::digest(token.as_bytes()).to_vec();
     batch.put(&TOKEN, [Value::Blob(hash), "operator".into(), "person:operator".into(), "operator auditor".into()]);

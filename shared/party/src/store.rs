@@ -4,6 +4,7 @@
 //! one round trip and fenced by the writer's epoch: a writer that was replaced changes nothing. Reads for people go through
 //! connections of their own and never wait for the writer. It decides nothing and interprets no body.
 
+pub mod lease;
 mod postgres;
 pub mod read;
 pub mod server;
@@ -177,6 +178,18 @@ impl<P: AsRef<Path> + ?Sized> std::convert::From<&P> for Location {
     }
 }
 
+/// Who writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// This process, from here on.
+    Taken(Tip),
+    /// Another one, which answers at this address.
+    Held {
+        /// `http://host:port`.
+        address: String,
+    },
+}
+
 /// The writer's side of the database.
 #[derive(Debug)]
 pub struct Store {
@@ -296,14 +309,74 @@ impl Store {
     /// # Errors
     /// It cannot be opened, or was written by another schema.
     pub async fn open(location: impl Into<Location>) -> Result<(Store, Tip), StoreError> {
+        let mut store = Store::connect(location).await?;
+        let tip = store.take().await?;
+        Ok((store, tip))
+    }
+
+    /// Opens the database and creates what is missing in it, without the right to write: see [`Store::seize`].
+    ///
+    /// # Errors
+    /// It cannot be opened, or was written by another schema.
+    pub async fn connect(location: impl Into<Location>) -> Result<Store, StoreError> {
         let (mut backend, readers) = Backend::connect(&location.into()).await?;
         backend.migrate(HISTORY, HISTORY.len()).await?;
         let mut holder = [0_u8; 16];
         rand::rng().fill_bytes(&mut holder);
-        let mut store = Store { backend, readers, epoch: 0, holder: hex::encode(holder) };
-        let take = "UPDATE writer SET epoch = epoch + 1, holder = $1 WHERE id = 1 RETURNING epoch, position, link, at, exported";
-        let tip = store.take_epoch(take).await?;
-        Ok((store, tip))
+        Ok(Store { backend, readers, epoch: 0, holder: hex::encode(holder) })
+    }
+
+    async fn take(&mut self) -> Result<Tip, StoreError> {
+        let sql = "UPDATE writer SET epoch = epoch + 1, holder = $1 WHERE id = 1 RETURNING epoch, position, link, at, exported";
+        let holder = self.holder.as_str().into();
+        self.take_epoch(sql, [holder]).await?.ok_or(StoreError::Fenced)
+    }
+
+    /// Takes a new epoch unless another process writes: on PostgreSQL one whose [`lease`] holds; on SQLite none. `address` is
+    /// where this process answers.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn seize(&mut self, address: &str) -> Result<Seat, StoreError> {
+        if let Backend::Sqlite(_) = self.backend {
+            return self.take().await.map(Seat::Taken);
+        }
+        let binds = [self.holder.as_str().into(), address.into(), integer(lease::LEASE_MS).into()];
+        if let Some(tip) = self.take_epoch(lease::SEIZE, binds).await? {
+            return Ok(Seat::Taken(tip));
+        }
+        let rows = self.ask("look who writes", "SELECT address FROM writer WHERE id = 1", []).await?;
+        Ok(Seat::Held { address: rows.first().map(|row| row.get(0)).unwrap_or_default() })
+    }
+
+    /// What tells others that this writer is alive; none on SQLite, where there are no others.
+    pub fn lease(&self) -> Option<lease::Lease> {
+        match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(writing) => Some(writing.lease(&self.holder)),
+        }
+    }
+
+    /// Lets whoever stands by take over at once, after the last commit.
+    pub async fn release(&mut self) {
+        if let Backend::Postgres(_) = self.backend {
+            let released = self.ask("end the lease", lease::RELEASE, [self.holder.as_str().into()]).await;
+            if let Err(error) = released {
+                tracing::debug!(%error, "the lease has to run out");
+            }
+        }
+    }
+
+    /// Whether this process still writes. What it says without a commit, it may say from memory only after this.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if another writer has taken over; or the database cannot be read.
+    pub async fn confirm(&mut self) -> Result<(), StoreError> {
+        let sql = "SELECT epoch FROM writer WHERE id = 1 AND epoch = $1";
+        match self.ask("look who writes", sql, [self.epoch.into()]).await?.is_empty() {
+            true => Err(StoreError::Fenced),
+            false => Ok(()),
+        }
     }
 
     /// Connections for reading, which never wait for the writer.
@@ -321,16 +394,26 @@ impl Store {
             Backend::Sqlite(writing) => writing.reopen().await?,
             Backend::Postgres(writing) => writing.reopen().await?,
         }
-        let take = "UPDATE writer SET epoch = epoch + 1 WHERE id = 1 AND holder = $1 RETURNING epoch, position, link, at, exported";
-        self.take_epoch(take).await
+        let sql = match self.backend {
+            Backend::Sqlite(_) => {
+                "UPDATE writer SET epoch = epoch + 1 WHERE id = 1 AND holder = $1 RETURNING epoch, position, link, at, exported"
+            }
+            Backend::Postgres(_) => lease::SEIZE_AGAIN,
+        };
+        let holder = self.holder.as_str().into();
+        self.take_epoch(sql, [holder]).await?.ok_or(StoreError::Fenced)
     }
 
-    async fn take_epoch(&mut self, sql: &'static str) -> Result<Tip, StoreError> {
-        let rows = self.ask("take a new epoch", sql, [self.holder.as_str().into()]).await?;
-        let row = rows.first().ok_or(StoreError::Fenced)?;
+    async fn take_epoch<const N: usize>(
+        &mut self,
+        sql: &'static str,
+        binds: [Value; N],
+    ) -> Result<Option<Tip>, StoreError> {
+        let rows = self.ask("take a new epoch", sql, binds).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
         self.epoch = row.get(0);
         let link = <[u8; 32]>::try_from(row.get::<Vec<u8>>(2).as_slice()).unwrap_or_default();
-        Ok(Tip { position: row.unsigned(1), link, at: row.get(3), exported: row.unsigned(4) })
+        Ok(Some(Tip { position: row.unsigned(1), link, at: row.get(3), exported: row.unsigned(4) }))
     }
 
     async fn ask<const N: usize>(

@@ -32,7 +32,7 @@ use cache::Cache;
 use deciding::{Decided, Deciding, Failed, Undecided};
 use domain::{ApplicationId, Moment, Party};
 use item::{Item, ParkedInput};
-use links::Links;
+use links::{Links, Sends};
 use organisation::{Key, Organisation, PortAnswer, PortOrder, Refusal, RefusalKind};
 use serde_json::json;
 use std::{
@@ -83,12 +83,23 @@ pub enum WriterError {
     Defect(String),
 }
 
-/// The one writer of an organisation.
-pub struct Writer<O: Organisation> {
-    organisation: O,
+/// What the writer tells those around it, and what they tell it.
+#[derive(Clone, Debug)]
+pub struct Signals {
+    /// Whether people may be let in.
+    pub ready: watch::Sender<bool>,
+    /// What is under way.
+    pub backlog: watch::Sender<Backlog>,
+    /// Another writer has taken over.
+    pub lost: CancellationToken,
+}
+
+/// The one writer of an organisation. What it borrows outlives it: it may lose its turn, and another begins with the same.
+pub struct Writer<'q, O: Organisation> {
+    organisation: &'q O,
     store: Store,
     tip: Tip,
-    queues: Queues<O>,
+    queues: &'q mut Queues<O>,
     /// Frames that came before every partner had shown its heads.
     early: VecDeque<Incoming>,
     links: Links,
@@ -100,11 +111,10 @@ pub struct Writer<O: Organisation> {
     clock: BusinessClock,
     changes: Arc<Changes>,
     metrics: Arc<Metrics>,
-    spans: Exporter,
+    spans: &'q mut Exporter,
     batch_inputs: usize,
     started: Instant,
-    ready: watch::Sender<bool>,
-    backlog: watch::Sender<Backlog>,
+    signals: Signals,
 }
 
 /// What one round took from the queues.
@@ -117,21 +127,21 @@ struct Round<O: Organisation> {
     frame_bytes: usize,
     /// Something is to be committed even if no item decides anything: a frozen channel, evidence.
     must_commit: bool,
-    /// Who gave an order to the shell; a round takes one at most.
-    operator: Option<oneshot::Sender<Told>>,
+    /// Who gave an order to the shell, and what is said if nothing fails; a round takes one at most.
+    operator: Option<(oneshot::Sender<Told>, Told)>,
 }
 
-impl<O: Organisation> Writer<O> {
+impl<'q, O: Organisation> Writer<'q, O> {
     /// Brings the writer up: reads what stands still, greets the partners, journals the start.
     ///
     /// # Errors
     /// The database cannot be read or written.
     #[allow(clippy::too_many_arguments, reason = "the parts of one service, put together in one place")]
     pub async fn start(
-        organisation: O,
+        organisation: &'q O,
         mut store: Store,
         tip: Tip,
-        queues: Queues<O>,
+        queues: &'q mut Queues<O>,
         publishers: BTreeMap<Party, mpsc::Sender<Bytes>>,
         orders: Option<mpsc::Sender<PortOrder>>,
         config: &Config,
@@ -140,7 +150,8 @@ impl<O: Organisation> Writer<O> {
         clock: BusinessClock,
         changes: Arc<Changes>,
         metrics: Arc<Metrics>,
-        spans: Exporter,
+        spans: &'q mut Exporter,
+        signals: Signals,
     ) -> Result<Self, WriterError> {
         let at = Moment::from_millis(clock.now().millis().max(tip.at));
         let links =
@@ -164,8 +175,7 @@ impl<O: Organisation> Writer<O> {
             spans,
             batch_inputs: config.batch_inputs,
             started: Instant::now(),
-            ready: watch::channel(false).0,
-            backlog: watch::channel(Backlog::default()).0,
+            signals,
         };
         let Tip { position, exported, .. } = writer.tip;
         writer.spans.begin(exported);
@@ -173,16 +183,6 @@ impl<O: Organisation> Writer<O> {
         writer.journal_start(config).await?;
         writer.repeat_orders().await?;
         Ok(writer)
-    }
-
-    /// Whether people may be let in.
-    pub fn ready(&self) -> watch::Receiver<bool> {
-        self.ready.subscribe()
-    }
-
-    /// What is under way.
-    pub fn backlog(&self) -> watch::Receiver<Backlog> {
-        self.backlog.subscribe()
     }
 
     /// Build, roles that decide by themselves, accepted charters: what a replay needs to be the same.
@@ -273,15 +273,16 @@ impl<O: Organisation> Writer<O> {
         let now_ms = self.elapsed_ms();
         self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
         loop {
-            if !*self.ready.borrow() && self.links.are_open() {
-                self.ready.send_replace(true);
+            if !*self.signals.ready.borrow() && self.links.are_open() {
+                self.signals.ready.send_replace(true);
             }
             let early = if self.links.are_open() { self.early.pop_front() } else { None };
             let first = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                () = self.signals.lost.cancelled() => return Err(StoreError::Fenced.into()),
                 Some(early) = std::future::ready(early) => First::Frame(Box::new(early)),
-                first = Self::wait(&mut self.queues, &self.clock, self.next_wake, self.links.next_wake(), self.started, self.links.are_open()) => first,
+                first = Self::wait(self.queues, &self.clock, self.next_wake, self.links.next_wake(), self.started, self.links.are_open()) => first,
             };
             match self.round(first).await {
                 Ok(()) => {}
@@ -293,7 +294,7 @@ impl<O: Organisation> Writer<O> {
             }
         }
         self.finish().await?;
-        Ok(Stopped { store: self.store, tip: self.tip, spans: self.spans })
+        Ok(Stopped { store: self.store, tip: self.tip })
     }
 
     /// Decides what people were promised an answer to; nobody else may ask any more.
@@ -340,7 +341,7 @@ impl<O: Organisation> Writer<O> {
         let now_ms = self.elapsed_ms();
         if let First::LinkTimer = first {
             let actions = self.links.tick(now_ms);
-            self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
+            self.say_from_memory(actions, now_ms).await?;
             self.report();
             return Ok(());
         }
@@ -350,7 +351,7 @@ impl<O: Organisation> Writer<O> {
             // frame; until then a crash only has frames sent again that are receipted again.
             self.links = round.links;
             let actions = self.links.committed(&BTreeMap::new(), now_ms);
-            self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
+            self.say_from_memory(actions, now_ms).await?;
             acknowledge(round.acks).await;
             self.report();
             return Ok(());
@@ -368,6 +369,17 @@ impl<O: Organisation> Writer<O> {
             }
         };
         self.effects(round, decided, parked, links, earliest).await
+    }
+
+    /// Says what needs no commit: receipts, greetings, answers, stored frames. Whoever was replaced without knowing it yet says
+    /// nothing: it would show heads of before as its own of now, and a partner that has just asked for them would take them for
+    /// those of a database that was set back, and freeze the channel. Nothing else leaves the writer without a commit.
+    async fn say_from_memory(&mut self, actions: Sends, now_ms: u64) -> Result<(), WriterError> {
+        if actions.iter().all(|(_, actions, _)| actions.is_empty()) {
+            return Ok(());
+        }
+        self.store.confirm().await?;
+        Ok(self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?)
     }
 
     /// Takes from the queues what is there, up to the size of a batch.
@@ -472,9 +484,14 @@ impl<O: Organisation> Writer<O> {
         match told {
             Ok(()) => {
                 round.items.extend(idempotency.map(|under| Item::Carried { under }));
-                round.operator = Some(reply);
+                round.operator = Some((reply, Told::Done));
             }
-            Err(told) => drop(reply.send(told)),
+            Err(told) => {
+                // Nothing changes; but what is said from memory has to be so, and a commit is what nobody succeeds with who was
+                // replaced.
+                round.must_commit = true;
+                round.operator = Some((reply, told));
+            }
         }
         Ok(())
     }
@@ -623,7 +640,7 @@ impl<O: Organisation> Writer<O> {
         rehearsal: bool,
     ) -> Result<(Decided, BTreeMap<String, usize>, Built, Option<i64>), Failed> {
         let mut deciding = Deciding {
-            organisation: &self.organisation,
+            organisation: self.organisation,
             store: &mut self.store,
             working: Working::new(&mut self.cache),
             at,
@@ -698,10 +715,10 @@ impl<O: Organisation> Writer<O> {
         for order in decided.orders {
             self.send_order(order);
         }
-        if let Some(reply) = round.operator {
+        if let Some((reply, told)) = round.operator {
             let failed = decided.undecided.into_iter().find_map(|one| Some((one.retried?, one.why)));
             let _ = reply.send(match failed {
-                None => Told::Done,
+                None => told,
                 Some((position, why)) => Told::StillParked { position, why },
             });
         }
@@ -721,7 +738,7 @@ impl<O: Organisation> Writer<O> {
         self.metrics.unreceipted.set(i64::try_from(backlog.unreceipted).unwrap_or(i64::MAX));
         self.metrics.channels_frozen.set(i64::try_from(backlog.frozen).unwrap_or(i64::MAX));
         self.metrics.spans_dropped.set(i64::try_from(self.spans.dropped()).unwrap_or(i64::MAX));
-        self.backlog.send_replace(backlog);
+        self.signals.backlog.send_replace(backlog);
     }
 
     /// After a commit whose outcome is unknown: memory is dropped, a new epoch taken, everything loaded anew.
@@ -770,20 +787,27 @@ impl<O: Organisation> Writer<O> {
 }
 
 /// What a writer leaves behind that was asked to stop.
+#[derive(Debug)]
 pub struct Stopped {
     store: Store,
     tip: Tip,
-    spans: Exporter,
 }
 
 impl Stopped {
+    /// Lets another process write at once.
+    pub async fn release(&mut self) {
+        self.store.release().await;
+    }
+
     /// Closes the database, after the exporter's end: the next start emits again what was not taken by then, and no more.
-    pub async fn close(mut self) {
-        let to = Tip { exported: self.spans.exported(), ..self.tip.clone() };
-        if to != self.tip
-            && let Err(error) = self.store.commit(Batch::default(), &self.tip, &to).await
-        {
-            tracing::warn!(%error, "spans that were taken will be emitted again");
+    pub async fn close(mut self, spans: &mut Exporter) {
+        let to = Tip { exported: spans.exported(), ..self.tip.clone() };
+        if to != self.tip {
+            match self.store.commit(Batch::default(), &self.tip, &to).await {
+                Ok(()) => {}
+                Err(StoreError::Fenced) => tracing::debug!("the next writer has emitted them again already"),
+                Err(error) => tracing::warn!(%error, "spans that were taken will be emitted again"),
+            }
         }
         self.store.close().await;
     }

@@ -120,13 +120,35 @@ impl Child {
         self.end(Signal::INT, patience)
     }
 
+    /// Stops it where it stands, until [`Child::thaw`] (SIGSTOP).
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn freeze(&mut self) -> io::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn thaw(&mut self) -> io::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        // One that has ended was waited for: its number may be another's.
+        match (self.ended()?, i32::try_from(self.id()).ok().and_then(Pid::from_raw)) {
+            (None, Some(pid)) => Ok(kill_process(pid, signal)?),
+            _ => Ok(()),
+        }
+    }
+
     fn end(&mut self, signal: Signal, patience: Duration) -> io::Result<ExitStatus> {
         if let Some(status) = self.ended()? {
             return Ok(status);
         }
-        if let Some(pid) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
-            kill_process(pid, signal)?;
-        }
+        self.signal(signal)?;
         let until = Instant::now() + patience;
         while Instant::now() < until {
             if let Some(status) = self.ended()? {

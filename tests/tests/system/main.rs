@@ -15,6 +15,7 @@ mod house;
 mod journey;
 mod journeys;
 mod key_change;
+mod replaced;
 mod rotel;
 mod standing;
 mod traces;

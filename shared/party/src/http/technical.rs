@@ -403,12 +403,3 @@ pub(super) async fn metrics<O: Organisation>(State(app): State<Arc<App<O>>>) -> 
 pub(super) async fn livez() -> &'static str {
     "ok\n"
 }
-
-/// `GET /readyz`.
-pub(super) async fn readyz<O: Organisation>(State(app): State<Arc<App<O>>>) -> Result<&'static str, Problem> {
-    if *app.handle.ready.borrow() {
-        Ok("ready\n")
-    } else {
-        Err(Problem::unavailable("NOT_READY", "正在启动：尚未与各方建立联系。", 1))
-    }
-}

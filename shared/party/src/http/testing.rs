@@ -4,7 +4,7 @@
 
 use crate::{
     clock::BusinessClock,
-    handle::{Backlog, Changes, CommandWork, Handle, MaintenanceWork},
+    handle::{Backlog, Changes, CommandWork, Handle, MaintenanceWork, Role},
     metrics::Metrics,
     store::read::Readers,
 };
@@ -22,6 +22,8 @@ pub struct Ends<O: Organisation> {
     pub ready: watch::Sender<bool>,
     /// What is still under way.
     pub backlog: watch::Sender<Backlog>,
+    /// Whether this process writes; it begins as the only writer.
+    pub role: watch::Sender<Role>,
 }
 
 /// A handle on this database whose queue takes `queue` commands.
@@ -31,6 +33,7 @@ pub fn handle<O: Organisation>(readers: Readers, clock: BusinessClock, queue: us
     let (ports, _) = mpsc::channel(1);
     let (ready_end, ready) = watch::channel(false);
     let (backlog_end, backlog) = watch::channel(Backlog::default());
+    let (role_end, role) = watch::channel(Role::Writer { until: None });
     let handle = Handle {
         commands,
         ports,
@@ -42,6 +45,14 @@ pub fn handle<O: Organisation>(readers: Readers, clock: BusinessClock, queue: us
         requests: telemetry::Spans::disabled(),
         ready,
         backlog,
+        role,
     };
-    (handle, Ends { commands: command_end, maintenance: maintenance_end, ready: ready_end, backlog: backlog_end })
+    let ends = Ends {
+        commands: command_end,
+        maintenance: maintenance_end,
+        ready: ready_end,
+        backlog: backlog_end,
+        role: role_end,
+    };
+    (handle, ends)
 }

@@ -235,7 +235,7 @@ fn stopping() -> Problem {
     Problem::unavailable("STOPPING", "服务正在停止，请稍后重试。", 5)
 }
 
-fn outcome_unknown() -> Problem {
+pub(super) fn outcome_unknown() -> Problem {
     let detail = "暂时无法确认结果，请稍后以同一 Idempotency-Key 重试。";
     Problem::unavailable("OUTCOME_UNKNOWN", detail, 1)
 }

@@ -5,9 +5,11 @@
 //! that it is prepared once. It runs in a task of its own: a caller that is dropped cannot leave it half done.
 
 use super::{
-    Batch, Fence, From, LoadedRow, StoreError, failed, integer, server,
+    Batch, Fence, From, LoadedRow, StoreError, failed, integer,
+    lease::Lease,
+    server,
     sql::{Record, bind_postgres},
-    tables::{Change, Dialect, Table, Type, Value, Write, step},
+    tables::{Change, Dialect, Table, Type, Value, Write, first_row, step},
     versions_after,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -46,8 +48,8 @@ impl Writing {
     pub async fn connect(url: &SecretString) -> Result<Self, StoreError> {
         let options = options(url)?
             .statement_cache_capacity(STATEMENTS)
-            // Nobody waits for long behind one who holds the writer's row and does not move.
-            .options([("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "2s"), ("jit", "off")]);
+            // Nobody waits for as long as a lease lasts behind one who holds the writer's row and does not move.
+            .options([("lock_timeout", "1s"), ("idle_in_transaction_session_timeout", "1s"), ("jit", "off")]);
         let connection = connect_to_write(&options).await?;
         Ok(Writing { connection: Some(connection), options })
     }
@@ -58,7 +60,8 @@ impl Writing {
         let connection = self.connection.as_mut().ok_or_else(lost).map_err(wrong)?;
         server::check(connection).await?;
         let mut transaction = connection.begin().await.map_err(wrong)?;
-        // Two services that start at once do not both create it.
+        // Two services that start at once do not both create it; the second waits for as long as that takes.
+        transaction.execute("SET LOCAL lock_timeout = '60s'").await.map_err(wrong)?;
         let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SCHEMA_LOCK);
         lock.execute(&mut *transaction).await.map_err(wrong)?;
         let versions = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
@@ -68,11 +71,8 @@ impl Writing {
         for version in versions_after(found, to)? {
             let mut sql = step(history, version, Dialect::Postgres);
             if version == 1 {
-                sql.push_str(
-                    "INSERT INTO schema_version (version) VALUES (1);\n\
-                     INSERT INTO writer (id, epoch, holder, position, link, at, exported, channels) \
-                     VALUES (1, 0, '', 0, decode(repeat('00', 32), 'hex'), 0, 0, '{}');\n",
-                );
+                sql.push_str("INSERT INTO schema_version (version) VALUES (1);\n");
+                sql.push_str(&first_row(Dialect::Postgres));
             }
             let _ = write!(sql, "UPDATE schema_version SET version = {version};");
             transaction.execute(AssertSqlSafe(sql)).await.map_err(wrong)?;
@@ -90,6 +90,11 @@ impl Writing {
     /// Connections for reading. Nothing is opened yet.
     pub fn readers(&self) -> PgPool {
         PgPoolOptions::new().max_connections(4).acquire_timeout(READ_PATIENCE).connect_lazy_with(self.options.clone())
+    }
+
+    /// What tells others that this writer is alive.
+    pub fn lease(&self, holder: &str) -> Lease {
+        Lease::new(self.options.clone(), holder)
     }
 
     pub async fn ask(
@@ -186,7 +191,7 @@ fn lost() -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, LOST))
 }
 
-fn silent() -> sqlx::Error {
+pub(super) fn silent() -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, format!("the server does not answer within {PATIENCE:?}")))
 }
 

@@ -6,7 +6,7 @@
 use super::{
     Batch, Fence, From, LoadedRow, StoreError, failed, integer,
     sql::{Record, bind_sqlite},
-    tables::{Change, Dialect, Value, step},
+    tables::{Change, Dialect, Value, first_row, step},
     versions_after,
 };
 use sqlx::{
@@ -74,10 +74,7 @@ impl Writing {
         for version in versions_after(found, to)? {
             let mut sql = format!("BEGIN IMMEDIATE;\n{}", step(history, version, Dialect::Sqlite));
             if version == 1 {
-                sql.push_str(
-                    "INSERT INTO writer (id, epoch, holder, position, link, at, exported, channels) \
-                     VALUES (1, 0, '', 0, zeroblob(32), 0, 0, '{}');\n",
-                );
+                sql.push_str(&first_row(Dialect::Sqlite));
             }
             let user_version = VERSIONS_BEFORE.saturating_add_unsigned(version as u64);
             sql.push_str(&format!("PRAGMA user_version = {user_version};\nCOMMIT;"));

@@ -114,7 +114,8 @@ pub struct Table {
 }
 
 /// The one row that fences every commit: who writes, how far, how far a collector has taken the spans of it, and per partner
-/// the heads of both directions.
+/// the heads of both directions. Where several processes take turns, also where the one that writes answers, and when it last
+/// said that it does, in ms by the database's clock.
 pub static WRITER: Table = Table {
     name: "writer",
     // A writer that lost its epoch writes position -1 and so fails the whole transaction.
@@ -122,6 +123,8 @@ pub static WRITER: Table = Table {
         int("id").check("id = 1"),
         int("epoch"),
         text("holder"),
+        text("address"),
+        int("renewed_at"),
         int("position").check("position >= 0"),
         blob("link"),
         int("at"),
@@ -341,6 +344,18 @@ pub enum Change {
     Table(&'static Table),
     /// A new column of a table, and what the rows have there that are there already, as SQL.
     Column(&'static Table, &'static str, &'static str),
+}
+
+/// What the writer's row holds at first.
+pub fn first_row(dialect: Dialect) -> String {
+    let zeros = match dialect {
+        Dialect::Sqlite => "zeroblob(32)",
+        Dialect::Postgres => "decode(repeat('00', 32), 'hex')",
+    };
+    format!(
+        "INSERT INTO writer (id, epoch, holder, address, renewed_at, position, link, at, exported, channels) \
+         VALUES (1, 0, '', '', 0, 0, {zeros}, 0, 0, '{{}}');\n"
+    )
 }
 
 /// The schema's history: what each version changes in the one before it. A version that was released stays as it is.

@@ -4,6 +4,7 @@
 mod outages;
 mod reading;
 mod schema;
+mod turns;
 
 use super::*;
 use std::sync::{
