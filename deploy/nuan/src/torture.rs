@@ -12,22 +12,26 @@ mod clients;
 mod evidence;
 mod field;
 mod kill;
+mod postgres;
 mod random;
 mod restore;
 
-use crate::Failure;
+use crate::{Failure, databases::Databases};
 use check::Violation;
 use clap::ValueEnum;
 use evidence::Evidence;
-use field::{Course, Field};
+use field::{Course, Field, Ground};
 use random::Random;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
+use tools::postgres::Server;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -46,6 +50,10 @@ pub struct Arguments {
     /// Keep databases, keys and logs here instead of a folder that is removed at the end
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// PostgreSQL server on which databases are made for it, dropped at the end unless --data-dir keeps the rest; without it:
+    /// SQLite
+    #[arg(long, value_name = "URL")]
+    postgres: Option<SecretString>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -66,6 +74,14 @@ enum Kind {
     Absence,
     /// An organisation's database is set back to an older copy
     Restore,
+    /// A PostgreSQL server of its own is killed or shut down in mid-commit and started again
+    PostgresStop,
+}
+
+impl Arguments {
+    fn database(&self) -> &'static str {
+        if self.postgres.is_some() || self.kind == Kind::PostgresStop { "PostgreSQL" } else { "SQLite" }
+    }
 }
 
 impl Kind {
@@ -77,7 +93,7 @@ impl Kind {
     async fn prepare(self, field: &mut Field) -> anyhow::Result<()> {
         match self {
             Kind::Restore => restore::second_persons(field).await,
-            Kind::Kill | Kind::BrokerKill | Kind::BrokerWipe | Kind::BrokerRollback | Kind::Absence => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -90,6 +106,7 @@ impl Kind {
             Kind::BrokerRollback => broker::roll_back(field).await,
             Kind::Absence => absence::round(field).await,
             Kind::Restore => restore::round(field).await,
+            Kind::PostgresStop => postgres::round(field).await,
         }
     }
 }
@@ -97,6 +114,9 @@ impl Kind {
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if arguments.rounds == 0 || arguments.applications < arguments.rounds {
         return Err(Failure::Usage("--rounds has to be at least 1, and --applications at least one a round".into()));
+    }
+    if arguments.postgres.is_some() && arguments.kind == Kind::PostgresStop {
+        return Err(Failure::Usage("postgres-stop stops a server of its own: --postgres has no use".into()));
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -135,8 +155,31 @@ async fn campaign(arguments: &Arguments) -> anyhow::Result<Report> {
             temporary.path()
         }
     };
-    let begun = Instant::now();
-    let mut field = Field::start(folder, arguments.applications, Random::new(arguments.seed)).await?;
+    let server = if arguments.kind == Kind::PostgresStop { Some(Server::start()?) } else { None };
+    let url = match &server {
+        Some(server) => Some(server.url("postgres").into()),
+        None => arguments.postgres.clone(),
+    };
+    let databases = match &url {
+        Some(url) => Some(Arc::new(Databases::create(url).await?)),
+        None => None,
+    };
+    let is_ours = server.is_some();
+    let report = strike(arguments, folder, Ground { databases: databases.clone(), server }).await;
+    // What is on a server of ours goes with it.
+    if let Some(databases) = databases.filter(|_| !is_ours) {
+        match &arguments.data_dir {
+            Some(_) => databases.names().for_each(|name| eprintln!("{name}")),
+            None => databases.drop_all().await?,
+        }
+    }
+    report
+}
+
+/// Round after round, and then what became of it.
+async fn strike(arguments: &Arguments, folder: &Path, ground: Ground) -> anyhow::Result<Report> {
+    let (begun, random) = (Instant::now(), Random::new(arguments.seed));
+    let mut field = Field::start(folder, ground, arguments.applications, random).await?;
     arguments.kind.prepare(&mut field).await?;
     for round in 1..=arguments.rounds {
         let share = u64::from(arguments.applications) * u64::from(round) / u64::from(arguments.rounds);
@@ -162,11 +205,21 @@ impl Report {
         self.course.struck.values().sum()
     }
 
+    /// The median and the longest time from healing to the last end, ms.
+    fn healing_ms(&self) -> (u128, u128) {
+        let mut healings: Vec<u128> = self.course.healings.iter().map(Duration::as_millis).collect();
+        healings.sort_unstable();
+        let median = healings.get(healings.len() / 2).copied().unwrap_or_default();
+        (median, healings.last().copied().unwrap_or_default())
+    }
+
     fn json(&self, arguments: &Arguments) -> Value {
         let violations: Vec<Value> =
             self.violations.iter().map(|found| json!({ "rule": found.rule, "what": found.what })).collect();
+        let (median, longest) = self.healing_ms();
         json!({
             "kind": arguments.kind.name(),
+            "database": arguments.database(),
             "applications": arguments.applications,
             "rounds": arguments.rounds,
             "seed": arguments.seed,
@@ -175,14 +228,16 @@ impl Report {
             "ends": self.ends,
             "named": self.named,
             "violations": violations,
-            "healing_to_last_end_ms": u64::try_from(self.course.longest.as_millis()).unwrap_or(u64::MAX),
+            "fewest_under_way": self.course.fewest_under_way,
+            "healing_to_last_end_ms": { "median": to_u64(median), "longest": to_u64(longest), "times": self.course.healings.len() },
             "wall_s": self.wall.as_secs(),
         })
     }
 
     fn print(&self, arguments: &Arguments, out: &mut impl Write) -> std::io::Result<()> {
         let kind = arguments.kind.name();
-        writeln!(out, "{kind}: seed {}, {} rounds, {} s", arguments.seed, arguments.rounds, self.wall.as_secs())?;
+        let (database, seconds) = (arguments.database(), self.wall.as_secs());
+        writeln!(out, "{kind} on {database}: seed {}, {} rounds, {seconds} s", arguments.seed, arguments.rounds)?;
         for (fault, times) in &self.course.struck {
             writeln!(out, "  {fault:<40} {times:>6}")?;
         }
@@ -194,7 +249,9 @@ impl Report {
         for (application, who) in self.named.iter().take(SHOWN) {
             writeln!(out, "    {application}: {who}")?;
         }
-        writeln!(out, "  {:<40} {:>6}", "from healing to the last end, ms", self.course.longest.as_millis())?;
+        let (median, longest) = self.healing_ms();
+        writeln!(out, "  {:<40} {median:>6}", "from healing to the last end, ms: median")?;
+        writeln!(out, "  {:<40} {longest:>6}", "longest")?;
         writeln!(out, "  {:<40} {:>6}", "violations", self.violations.len())?;
         for violation in self.violations.iter().take(SHOWN) {
             writeln!(out, "    {violation}")?;
@@ -213,6 +270,10 @@ impl Report {
         }
         Ok(())
     }
+}
+
+fn to_u64(number: u128) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// Lines of a list that are printed at most; `--json` has all.

@@ -27,7 +27,7 @@ pub async fn kill(field: &mut Field) -> anyhow::Result<()> {
     field.broker.kill()?;
     field.pause(DOWN).await;
     field.broker.restart()?;
-    Ok(())
+    field.settle().await
 }
 
 /// Deletes the store while a partner is away: all applications of the round are open, and what was said to that partner

@@ -13,6 +13,7 @@ use crate::{
     api::Api,
     broker::Broker,
     cluster::{self, Options, Service},
+    databases::Databases,
     firms::{self, DAY},
 };
 use anyhow::{Context, bail};
@@ -22,9 +23,11 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::time::sleep;
+use tools::postgres::Server;
 
 /// What is not at rest after this has waited for ever: longer than the longest time between two resends (5 min).
 const FOR_EVER: Duration = Duration::from_secs(330);
@@ -34,6 +37,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_millis(300);
 /// How often a wait looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What a campaign stands on, if it is not three SQLite files.
+#[derive(Default)]
+pub struct Ground {
+    /// The three databases on a PostgreSQL server.
+    pub databases: Option<Arc<Databases>>,
+    /// That server, if it is ours.
+    pub server: Option<Server>,
+}
 
 /// Broker, services, applicants.
 pub struct Field {
@@ -49,11 +61,10 @@ pub struct Field {
     pub random: Random,
     /// Tokens of the second persons at each organisation, where a kind of fault needs them.
     pub second: BTreeMap<Party, String>,
+    /// Databases that are no SQLite files.
+    pub ground: Ground,
     next_share: u32,
-    wrong: Vec<Violation>,
-    struck: BTreeMap<String, u32>,
-    missed: u32,
-    longest: Duration,
+    course: Course,
 }
 
 /// How a campaign went, but for what is wrong.
@@ -63,8 +74,10 @@ pub struct Course {
     pub struck: BTreeMap<String, u32>,
     /// Faults that found nothing under way.
     pub missed: u32,
-    /// The longest time from healing to the last end.
-    pub longest: Duration,
+    /// The fewest applications that were under way when a fault struck.
+    pub fewest_under_way: Option<usize>,
+    /// Times from healing to the last end.
+    pub healings: Vec<Duration>,
     /// What went wrong on the way.
     pub wrong: Vec<Violation>,
 }
@@ -74,7 +87,7 @@ impl Field {
     ///
     /// # Errors
     /// A process does not come up, or a service refuses what it needs to begin.
-    pub async fn start(folder: &Path, firms: u32, random: Random) -> anyhow::Result<Self> {
+    pub async fn start(folder: &Path, ground: Ground, firms: u32, random: Random) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let folder = fs::canonicalize(folder)?;
         let broker = Broker::start(&folder.join("broker"))?;
@@ -82,6 +95,7 @@ impl Field {
             driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
             automatic: firms::every_role(),
             charter: Some(firms::charter(&folder)?),
+            databases: ground.databases.as_ref().map(|databases| databases.urls()).unwrap_or_default(),
             ..Options::default()
         };
         let files = cluster::prepare(&folder, &broker, &options)?;
@@ -100,11 +114,9 @@ impl Field {
             clients,
             random,
             second: BTreeMap::new(),
+            ground,
             next_share: 0,
-            wrong: Vec::new(),
-            struck: BTreeMap::new(),
-            missed: 0,
-            longest: Duration::ZERO,
+            course: Course::default(),
         })
     }
 
@@ -125,7 +137,7 @@ impl Field {
 
     /// Something did not happen that must, or the other way round.
     pub fn wrong(&mut self, rule: &'static str, what: String) {
-        self.wrong.push(Violation { rule, what });
+        self.course.wrong.push(Violation { rule, what });
     }
 
     /// Where an organisation's files lie.
@@ -163,10 +175,17 @@ impl Field {
 
     /// Counts a fault that strikes now: by its kind if applications are under way, else as one that missed.
     pub fn strike(&mut self, kind: impl Into<String>) {
-        if self.clients.under_way() > 0 {
-            *self.struck.entry(kind.into()).or_default() += 1;
+        self.struck(kind, self.clients.under_way());
+    }
+
+    /// Counts a fault that struck while so many applications were under way.
+    pub fn struck(&mut self, kind: impl Into<String>, under_way: usize) {
+        if under_way > 0 {
+            *self.course.struck.entry(kind.into()).or_default() += 1;
+            let fewest = self.course.fewest_under_way.get_or_insert(under_way);
+            *fewest = under_way.min(*fewest);
         } else {
-            self.missed += 1;
+            self.course.missed += 1;
         }
     }
 
@@ -246,10 +265,15 @@ impl Field {
         for party in Party::ALL {
             self.ready(party).await?;
         }
-        while begun.elapsed() < FOR_EVER && !self.is_at_rest().await? {
-            sleep(LOOK_EVERY).await;
+        while begun.elapsed() < FOR_EVER {
+            match self.is_at_rest().await {
+                Ok(true) => break,
+                // A service whose database was gone says so for a while.
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error),
+                Ok(false) | Err(_) => sleep(LOOK_EVERY).await,
+            }
         }
-        self.longest = self.longest.max(begun.elapsed());
+        self.course.healings.push(begun.elapsed());
         Ok(())
     }
 
@@ -294,7 +318,6 @@ impl Field {
                 evidence.unrest.push((service.party, format!("panicked {panics} times")));
             }
         }
-        let Field { struck, missed, longest, wrong, .. } = self;
-        Ok((evidence, Course { struck, missed, longest, wrong }))
+        Ok((evidence, self.course))
     }
 }

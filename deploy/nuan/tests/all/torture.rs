@@ -2,12 +2,19 @@
 
 use serde_json::Value;
 use std::process::Command;
+use tools::postgres::Server;
 
 /// Runs a campaign and returns its report: faults have struck, and nothing is wrong.
 fn campaign(kind: &str, applications: u32, rounds: u32) -> Value {
+    campaign_on(None, kind, applications, rounds)
+}
+
+/// As [`campaign`], on that PostgreSQL server.
+fn campaign_on(server: Option<&Server>, kind: &str, applications: u32, rounds: u32) -> Value {
     let (applications, rounds) = (applications.to_string(), rounds.to_string());
     let output = Command::new(env!("CARGO_BIN_EXE_nuan"))
         .args(["torture", kind, "--applications", &applications, "--rounds", &rounds, "--seed", "1", "--json"])
+        .args(server.iter().flat_map(|server| ["--postgres".to_owned(), server.url("postgres")]))
         .output()
         .unwrap();
     let (report, words) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -53,4 +60,19 @@ fn partner_that_was_absent_for_the_whole_run_takes_up_everything() {
 #[test]
 fn organisation_set_back_to_an_older_database_notices_and_recovers_by_hand() {
     assert!(struck(&campaign("restore", 40, 4)) >= 1);
+}
+
+#[test]
+fn campaigns_on_postgres_find_nothing_either() {
+    let server = Server::shared().unwrap();
+    for (kind, applications, rounds, least) in [("kill", 30, 3, 2), ("broker-wipe", 20, 1, 1), ("restore", 20, 2, 1)] {
+        let report = campaign_on(Some(&server), kind, applications, rounds);
+        assert_eq!(report["database"], "PostgreSQL");
+        assert!(struck(&report) >= least, "{report}");
+    }
+}
+
+#[test]
+fn postgres_stopped_in_mid_commit_loses_and_doubles_nothing() {
+    assert!(struck(&campaign("postgres-stop", 60, 3)) >= 2);
 }
