@@ -6,21 +6,28 @@
 //! campaign without a fault that struck fails.
 
 mod absence;
+mod boundaries;
 mod broker;
 mod check;
 mod clients;
+mod clock;
+mod disk;
 mod evidence;
 mod field;
 mod kill;
+mod kind;
 mod postgres;
+mod proxy;
 mod random;
 mod restore;
+mod wire;
 
 use crate::{Failure, databases::Databases};
 use check::Violation;
-use clap::ValueEnum;
+use disk::SmallDisks;
 use evidence::Evidence;
 use field::{Course, Field, Ground};
+use kind::Kind;
 use random::Random;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -54,60 +61,17 @@ pub struct Arguments {
     /// SQLite
     #[arg(long, value_name = "URL")]
     postgres: Option<SecretString>,
+    /// This process may mount what it likes: nobody else sees it
+    #[arg(long, hide = true)]
+    in_own_mounts: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// The kinds of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// Services are killed at random moments
-    Kill,
-    /// The broker is killed and restarted
-    BrokerKill,
-    /// The broker loses its whole store with all applications of the round open
-    BrokerWipe,
-    /// The broker's store is set back to an older copy with all applications of the round open
-    BrokerRollback,
-    /// A partner is absent while all applications of the round are filed, and started at the end
-    Absence,
-    /// An organisation's database is set back to an older copy
-    Restore,
-    /// A PostgreSQL server of its own is killed or shut down in mid-commit and started again
-    PostgresStop,
-}
-
 impl Arguments {
     fn database(&self) -> &'static str {
-        if self.postgres.is_some() || self.kind == Kind::PostgresStop { "PostgreSQL" } else { "SQLite" }
-    }
-}
-
-impl Kind {
-    fn name(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
-    }
-
-    /// What it needs besides.
-    async fn prepare(self, field: &mut Field) -> anyhow::Result<()> {
-        match self {
-            Kind::Restore => restore::second_persons(field).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// One round: lets the fault strike the applications that were just let in, and heals it.
-    async fn round(self, field: &mut Field) -> anyhow::Result<()> {
-        match self {
-            Kind::Kill => kill::round(field).await,
-            Kind::BrokerKill => broker::kill(field).await,
-            Kind::BrokerWipe => broker::wipe(field).await,
-            Kind::BrokerRollback => broker::roll_back(field).await,
-            Kind::Absence => absence::round(field).await,
-            Kind::Restore => restore::round(field).await,
-            Kind::PostgresStop => postgres::round(field).await,
-        }
+        if self.postgres.is_some() || self.kind.has_server() { "PostgreSQL" } else { "SQLite" }
     }
 }
 
@@ -115,8 +79,13 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if arguments.rounds == 0 || arguments.applications < arguments.rounds {
         return Err(Failure::Usage("--rounds has to be at least 1, and --applications at least one a round".into()));
     }
-    if arguments.postgres.is_some() && arguments.kind == Kind::PostgresStop {
-        return Err(Failure::Usage("postgres-stop stops a server of its own: --postgres has no use".into()));
+    if arguments.postgres.is_some() && (arguments.kind.has_server() || arguments.kind.is_for_files()) {
+        let database = if arguments.kind.has_server() { "a PostgreSQL server of its own" } else { "SQLite" };
+        return Err(Failure::Usage(format!("{} is for {database}: no --postgres", arguments.kind.name())));
+    }
+    arguments.kind.look().map_err(|why| Failure::Failed(format!("torture: {why}")))?;
+    if arguments.kind.mounts() && !arguments.in_own_mounts {
+        return Err(Failure::Failed(format!("torture: {}", disk::again_with_own_mounts())));
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -155,8 +124,19 @@ async fn campaign(arguments: &Arguments) -> anyhow::Result<Report> {
             temporary.path()
         }
     };
-    let server = if arguments.kind == Kind::PostgresStop { Some(Server::start()?) } else { None };
-    let url = match &server {
+    // Not below the folder: that may be one that the server's user cannot enter.
+    let disk = tempfile::Builder::new().prefix("nuan-disk-").tempdir()?;
+    let mut disks = SmallDisks::default();
+    let mut ground = arguments.kind.ground();
+    if arguments.kind == Kind::PostgresFull {
+        disks.mount(disk.path())?;
+        ground.server_disk = Some(disk.path().to_owned());
+    }
+    if arguments.kind.has_server() {
+        let below = ground.server_disk.clone().unwrap_or_else(std::env::temp_dir);
+        ground.server = Some(Server::start_below(&below)?);
+    }
+    let url = match &ground.server {
         Some(server) => Some(server.url("postgres").into()),
         None => arguments.postgres.clone(),
     };
@@ -164,10 +144,10 @@ async fn campaign(arguments: &Arguments) -> anyhow::Result<Report> {
         Some(url) => Some(Arc::new(Databases::create(url).await?)),
         None => None,
     };
-    let is_ours = server.is_some();
-    let report = strike(arguments, folder, Ground { databases: databases.clone(), server }).await;
+    ground.databases.clone_from(&databases);
+    let report = strike(arguments, folder, ground).await;
     // What is on a server of ours goes with it.
-    if let Some(databases) = databases.filter(|_| !is_ours) {
+    if let Some(databases) = databases.filter(|_| !arguments.kind.has_server()) {
         match &arguments.data_dir {
             Some(_) => databases.names().for_each(|name| eprintln!("{name}")),
             None => databases.drop_all().await?,
@@ -181,9 +161,9 @@ async fn strike(arguments: &Arguments, folder: &Path, ground: Ground) -> anyhow:
     let (begun, random) = (Instant::now(), Random::new(arguments.seed));
     let mut field = Field::start(folder, ground, arguments.applications, random).await?;
     arguments.kind.prepare(&mut field).await?;
-    for round in 1..=arguments.rounds {
-        let share = u64::from(arguments.applications) * u64::from(round) / u64::from(arguments.rounds);
-        field.begin_round(u32::try_from(share)?);
+    for round in 0..arguments.rounds {
+        let share = u64::from(arguments.applications) * u64::from(round + 1) / u64::from(arguments.rounds);
+        field.begin_round(round, u32::try_from(share)?);
         arguments.kind.round(&mut field).await?;
     }
     field.settle().await?;
@@ -201,7 +181,7 @@ impl Report {
         Report { course, ends, named: evidence.named.clone(), violations, wall }
     }
 
-    fn struck(&self) -> u32 {
+    fn struck(&self) -> u64 {
         self.course.struck.values().sum()
     }
 

@@ -90,7 +90,7 @@ async fn all_wait(field: &Field) -> anyhow::Result<()> {
 }
 
 /// Makes every inbound stream one on disk.
-async fn on_disk(broker: &Broker) -> anyhow::Result<()> {
+pub async fn on_disk(broker: &Broker) -> anyhow::Result<()> {
     for at in Party::ALL {
         let client = admin(broker, at).await?;
         let admin = jetstream::new(client.clone());
