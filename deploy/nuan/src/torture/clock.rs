@@ -6,7 +6,8 @@
 //! back: a clock that is set back stands still until it is past where it was. The clocks of broker and database are not
 //! set; nothing rests on them.
 
-use super::field::{Field, write_clock};
+use super::field::{Field, system_ms, write_clock};
+use anyhow::Context;
 use domain::Party;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use std::time::Duration;
 const BEFORE: Duration = Duration::from_millis(120);
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// How far a clock that is asked for over HTTP may be from what it was set to; every jump is longer.
+const SLACK_MS: u64 = 600_000;
 /// How far back a clock is set at most, days. Nothing is from before the campaign began but what lies further back.
 pub const BACK_DAYS: i64 = 20;
 
@@ -24,13 +27,18 @@ pub async fn round(field: &mut Field) -> anyhow::Result<()> {
     for party in &jumping {
         let (highest, by_hours) = (field.highest_ahead_ms, i64::try_from(field.random.below(72))?);
         let (word, ahead_ms) = if field.random.one_in(2) {
-            ("back", field.first_ahead_ms - i64::try_from(field.random.below(BACK_DAYS.unsigned_abs()))? * DAY_MS)
+            ("back", field.first_ahead_ms - (1 + i64::try_from(field.random.below(BACK_DAYS.unsigned_abs()))?) * DAY_MS)
         } else {
             ("forward", highest + (by_hours + 1) * HOUR_MS)
         };
         field.highest_ahead_ms = highest.max(ahead_ms);
+        let under_way = field.clients.under_way();
         write_clock(&field.folder, *party, ahead_ms)?;
-        field.strike(format!("clock of the {party} set {word}"));
+        field.struck(format!("clock of the {party} set {word}"), under_way);
+        let (shown, expected) = (shown_ms(field, *party).await?, system_ms()? + ahead_ms);
+        if shown.abs_diff(expected) > SLACK_MS {
+            field.wrong("clock", format!("the {party}'s clock shows {shown} and was set to {expected}"));
+        }
     }
     if field.random.one_in(3) {
         field.pause(BEFORE).await;
@@ -46,4 +54,9 @@ pub async fn round(field: &mut Field) -> anyhow::Result<()> {
         write_clock(&field.folder, party, field.highest_ahead_ms)?;
     }
     field.settle().await
+}
+
+/// What a service shows as the time.
+async fn shown_ms(field: &Field, party: Party) -> anyhow::Result<i64> {
+    field.operator(party)?.get("clock").await?["now_ms"].as_i64().context("no time")
 }

@@ -405,6 +405,10 @@ fn clock_file(folder: &Path, party: Party) -> PathBuf {
     folder.join(format!("{party}.clock"))
 }
 
-fn system_ms() -> anyhow::Result<i64> {
+/// What this machine's clock shows.
+///
+/// # Errors
+/// It stands before 1970.
+pub fn system_ms() -> anyhow::Result<i64> {
     Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
 }
