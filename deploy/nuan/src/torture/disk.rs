@@ -5,10 +5,12 @@
 //! has such a disk must refuse, lose nothing, and go on by itself when it is mended; only the broker is restarted by hand.
 
 use super::{broker::on_disk, field::Field};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use domain::Party;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use std::{
+    ffi::CStr,
     fs::{self, File},
     io::{self, Write},
     os::unix::{fs::PermissionsExt, process::CommandExt},
@@ -27,7 +29,7 @@ const BROKEN: Duration = Duration::from_millis(1_500);
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Size of a small file system. Only what is in it takes memory.
-const SIZE: &str = "size=192m";
+const SIZE: &CStr = c"size=192m";
 /// What is written at once to fill it up; the last byte is found by halving.
 const BLOCK: usize = 1 << 20;
 
@@ -43,9 +45,8 @@ impl SmallDisks {
     /// This process may not mount.
     pub fn mount(&mut self, folder: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", SIZE, "tmpfs"]).arg(folder).output();
-        let mount = mount.context("cannot run mount")?;
-        ensure!(mount.status.success(), "{}", String::from_utf8_lossy(&mount.stderr).trim());
+        mount("tmpfs", folder, "tmpfs", MountFlags::NODEV | MountFlags::NOSUID, SIZE)
+            .with_context(|| format!("cannot mount a file system at {}", folder.display()))?;
         self.0.push(folder.to_owned());
         Ok(())
     }
@@ -54,21 +55,22 @@ impl SmallDisks {
 impl Drop for SmallDisks {
     fn drop(&mut self) {
         for folder in &self.0 {
-            let _ = Command::new("umount").arg("--lazy").arg(folder).stderr(Stdio::null()).status();
+            let _ = unmount(folder, UnmountFlags::DETACH);
         }
     }
 }
 
 /// Runs this command again, where it may mount and nobody else sees it. Returns only if that is not possible: why.
 pub fn again_with_own_mounts() -> String {
-    // Who is not root becomes it in a user namespace.
-    let ways =
-        if rustix::process::geteuid().is_root() { &["--mount"][..] } else { &["--mount", "--user", "--map-root-user"] };
+    // Who is not root may do it in a user namespace, as whom he is.
+    let is_root = rustix::process::geteuid().is_root();
+    let ways = if is_root { &["--mount"][..] } else { &["--mount", "--user", "--map-current-user", "--keep-caps"] };
     let not_to_be_had = |why: String| format!("small file systems need a mount namespace of their own: {why}");
     match Command::new("unshare").args(ways).arg("true").output() {
         Err(error) => return not_to_be_had(format!("cannot run unshare: {error}")),
         Ok(tried) if !tried.status.success() => {
-            return not_to_be_had(String::from_utf8_lossy(&tried.stderr).trim().to_owned());
+            let words = String::from_utf8_lossy(&tried.stderr).into_owned();
+            return not_to_be_had(words.lines().next().unwrap_or("unshare does not say why").to_owned());
         }
         Ok(_) => {}
     }

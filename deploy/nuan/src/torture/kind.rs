@@ -37,7 +37,7 @@ pub enum Kind {
     SyncError,
     /// A PostgreSQL server of its own is killed, shut down or stands still in mid-commit
     PostgresStop,
-    /// The disk of a PostgreSQL server of its own is full (as disk-full; needs root)
+    /// The disk of a PostgreSQL server of its own is full (as disk-full)
     PostgresFull,
     /// Services have the system's time, and their clocks are set forward and back (needs a build with `--features fault-points`)
     ClockJump,
