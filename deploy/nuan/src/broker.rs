@@ -229,7 +229,8 @@ impl Broker {
         replace_folder(from, &self.store())
     }
 
-    fn store(&self) -> PathBuf {
+    /// Where it keeps what it stores.
+    pub fn store(&self) -> PathBuf {
         self.folder.join("store")
     }
 

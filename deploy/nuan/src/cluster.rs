@@ -17,6 +17,7 @@ use std::{
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 use tools::child::Child;
@@ -45,6 +46,8 @@ pub struct Options {
     pub core_banking_timeout_ms: Option<u32>,
     /// PostgreSQL databases; whoever has none keeps its data in SQLite.
     pub databases: BTreeMap<Party, SecretString>,
+    /// By which address each reaches the broker; whoever has none, by the broker's own.
+    pub nats_urls: BTreeMap<Party, String>,
 }
 
 /// Writes keys, pairing and configuration of the three under `folder` and returns the configuration files. What is there
@@ -123,7 +126,7 @@ fn configuration(
         set("database_url", text(url.expose_secret()));
     }
     set("http_listen", text("127.0.0.1:0"));
-    set("nats_url", text(&broker.url()));
+    set("nats_url", text(options.nats_urls.get(&party).unwrap_or(&broker.url())));
     set("nats_app_seed", text(&broker.seed(party, Access::App)?));
     set("nats_admin_seed", text(&broker.seed(party, Access::Admin)?));
     set("signing_key_file", path(&home.join(format!("{party}.key"))));
@@ -177,6 +180,8 @@ pub struct Service {
     pub operator_token: String,
     /// Its log.
     pub log: PathBuf,
+    /// What its environment has besides ours when it is started again.
+    pub environment: BTreeMap<&'static str, String>,
     config: PathBuf,
     program: PathBuf,
     child: Child,
@@ -189,13 +194,31 @@ impl Service {
     /// # Errors
     /// It cannot be started, or ends, or does not listen in time; with the last line of its log.
     pub fn start(program: &Path, party: Party, config: &Path) -> anyhow::Result<Self> {
+        Self::start_in(BTreeMap::new(), program, party, config)
+    }
+
+    /// As [`Service::start`], with these variables in its environment besides.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub fn start_in(
+        environment: BTreeMap<&'static str, String>,
+        program: &Path,
+        party: Party,
+        config: &Path,
+    ) -> anyhow::Result<Self> {
         let home = config.parent().context("a configuration file has a folder")?;
         let (log, address_file) = (home.join("service.log"), home.join("data/http.addr"));
         let _ = fs::remove_file(&address_file);
         let out = File::options().create(true).append(true).open(&log)?;
         let errors = out.try_clone()?;
         let mut child = Child::spawn(program, |command| {
-            command.args(["serve", party.as_str(), "--config"]).arg(config).stdout(out).stderr(errors);
+            command
+                .args(["serve", party.as_str(), "--config"])
+                .arg(config)
+                .envs(&environment)
+                .stdout(out)
+                .stderr(errors);
         })
         .with_context(|| format!("cannot start {}", program.display()))?;
         let until = Instant::now() + PATIENCE;
@@ -219,6 +242,7 @@ impl Service {
             url: format!("http://{address}"),
             operator_token,
             log,
+            environment,
             config: config.to_owned(),
             program: program.to_owned(),
             child,
@@ -228,6 +252,14 @@ impl Service {
     /// Process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.ended()?)
     }
 
     /// Kills it at once, wherever it is.
@@ -260,7 +292,7 @@ impl Service {
     /// # Errors
     /// As [`Service::start`].
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        *self = Service::start(&self.program, self.party, &self.config)?;
+        *self = Service::start_in(self.environment.clone(), &self.program, self.party, &self.config)?;
         Ok(())
     }
 

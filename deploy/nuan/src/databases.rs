@@ -57,14 +57,39 @@ impl Databases {
         Ok(bytes)
     }
 
-    /// Drops them with all that is in them.
+    /// Keeps a copy of what a party's database holds now, in place of an earlier one. Its service has to be down.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or somebody is connected.
+    pub async fn keep(&self, party: Party) -> anyhow::Result<()> {
+        let name = &self.each[&party].0;
+        server::copy_database(&self.server, name, &older(name)).await?;
+        Ok(())
+    }
+
+    /// Sets a party's database back to the copy that was kept. Its connections are cut.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or there is no copy.
+    pub async fn set_back(&self, party: Party) -> anyhow::Result<()> {
+        let name = &self.each[&party].0;
+        server::copy_database(&self.server, &older(name), name).await?;
+        Ok(())
+    }
+
+    /// Drops them with all that is in them, and the copies.
     ///
     /// # Errors
     /// The server cannot be reached or refuses.
-    pub async fn drop_all(self) -> anyhow::Result<()> {
+    pub async fn drop_all(&self) -> anyhow::Result<()> {
         for (name, _) in self.each.values() {
             server::drop_database(&self.server, name).await?;
+            server::drop_database(&self.server, &older(name)).await?;
         }
         Ok(())
     }
+}
+
+fn older(name: &str) -> String {
+    format!("{name}_older")
 }

@@ -6,28 +6,39 @@
 //! campaign without a fault that struck fails.
 
 mod absence;
+mod boundaries;
 mod broker;
 mod check;
 mod clients;
+mod clock;
+mod disk;
 mod evidence;
 mod field;
 mod kill;
+mod kind;
+mod postgres;
+mod proxy;
 mod random;
 mod restore;
+mod wire;
 
-use crate::Failure;
+use crate::{Failure, databases::Databases};
 use check::Violation;
-use clap::ValueEnum;
+use disk::SmallDisks;
 use evidence::Evidence;
-use field::{Course, Field};
+use field::{Course, Field, Ground};
+use kind::Kind;
 use random::Random;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
+use tools::postgres::Server;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -46,57 +57,35 @@ pub struct Arguments {
     /// Keep databases, keys and logs here instead of a folder that is removed at the end
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// PostgreSQL server on which databases are made for it, dropped at the end unless --data-dir keeps the rest; without it:
+    /// SQLite
+    #[arg(long, value_name = "URL")]
+    postgres: Option<SecretString>,
+    /// This process may mount what it likes: nobody else sees it
+    #[arg(long, hide = true)]
+    in_own_mounts: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// The kinds of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// Services are killed at random moments
-    Kill,
-    /// The broker is killed and restarted
-    BrokerKill,
-    /// The broker loses its whole store with all applications of the round open
-    BrokerWipe,
-    /// The broker's store is set back to an older copy with all applications of the round open
-    BrokerRollback,
-    /// A partner is absent while all applications of the round are filed, and started at the end
-    Absence,
-    /// An organisation's database is set back to an older copy
-    Restore,
-}
-
-impl Kind {
-    fn name(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
-    }
-
-    /// What it needs besides.
-    async fn prepare(self, field: &mut Field) -> anyhow::Result<()> {
-        match self {
-            Kind::Restore => restore::second_persons(field).await,
-            Kind::Kill | Kind::BrokerKill | Kind::BrokerWipe | Kind::BrokerRollback | Kind::Absence => Ok(()),
-        }
-    }
-
-    /// One round: lets the fault strike the applications that were just let in, and heals it.
-    async fn round(self, field: &mut Field) -> anyhow::Result<()> {
-        match self {
-            Kind::Kill => kill::round(field).await,
-            Kind::BrokerKill => broker::kill(field).await,
-            Kind::BrokerWipe => broker::wipe(field).await,
-            Kind::BrokerRollback => broker::roll_back(field).await,
-            Kind::Absence => absence::round(field).await,
-            Kind::Restore => restore::round(field).await,
-        }
+impl Arguments {
+    fn database(&self) -> &'static str {
+        if self.postgres.is_some() || self.kind.has_server() { "PostgreSQL" } else { "SQLite" }
     }
 }
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if arguments.rounds == 0 || arguments.applications < arguments.rounds {
         return Err(Failure::Usage("--rounds has to be at least 1, and --applications at least one a round".into()));
+    }
+    if arguments.postgres.is_some() && (arguments.kind.has_server() || arguments.kind.is_for_files()) {
+        let database = if arguments.kind.has_server() { "a PostgreSQL server of its own" } else { "SQLite" };
+        return Err(Failure::Usage(format!("{} is for {database}: no --postgres", arguments.kind.name())));
+    }
+    arguments.kind.look().map_err(|why| Failure::Failed(format!("torture: {why}")))?;
+    if arguments.kind.mounts() && !arguments.in_own_mounts {
+        return Err(Failure::Failed(format!("torture: {}", disk::again_with_own_mounts())));
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -135,12 +124,46 @@ async fn campaign(arguments: &Arguments) -> anyhow::Result<Report> {
             temporary.path()
         }
     };
-    let begun = Instant::now();
-    let mut field = Field::start(folder, arguments.applications, Random::new(arguments.seed)).await?;
+    // Not below the folder: that may be one that the server's user cannot enter.
+    let disk = tempfile::Builder::new().prefix("nuan-disk-").tempdir()?;
+    let mut disks = SmallDisks::default();
+    let mut ground = arguments.kind.ground();
+    if arguments.kind == Kind::PostgresFull {
+        disks.mount(disk.path())?;
+        ground.server_disk = Some(disk.path().to_owned());
+    }
+    if arguments.kind.has_server() {
+        let below = ground.server_disk.clone().unwrap_or_else(std::env::temp_dir);
+        ground.server = Some(Server::start_below(&below)?);
+    }
+    let url = match &ground.server {
+        Some(server) => Some(server.url("postgres").into()),
+        None => arguments.postgres.clone(),
+    };
+    let databases = match &url {
+        Some(url) => Some(Arc::new(Databases::create(url).await?)),
+        None => None,
+    };
+    ground.databases.clone_from(&databases);
+    let report = strike(arguments, folder, ground).await;
+    // What is on a server of ours goes with it.
+    if let Some(databases) = databases.filter(|_| !arguments.kind.has_server()) {
+        match &arguments.data_dir {
+            Some(_) => databases.names().for_each(|name| eprintln!("{name}")),
+            None => databases.drop_all().await?,
+        }
+    }
+    report
+}
+
+/// Round after round, and then what became of it.
+async fn strike(arguments: &Arguments, folder: &Path, ground: Ground) -> anyhow::Result<Report> {
+    let (begun, random) = (Instant::now(), Random::new(arguments.seed));
+    let mut field = Field::start(folder, ground, arguments.applications, random).await?;
     arguments.kind.prepare(&mut field).await?;
-    for round in 1..=arguments.rounds {
-        let share = u64::from(arguments.applications) * u64::from(round) / u64::from(arguments.rounds);
-        field.begin_round(u32::try_from(share)?);
+    for round in 0..arguments.rounds {
+        let share = u64::from(arguments.applications) * u64::from(round + 1) / u64::from(arguments.rounds);
+        field.begin_round(round, u32::try_from(share)?);
         arguments.kind.round(&mut field).await?;
     }
     field.settle().await?;
@@ -158,15 +181,25 @@ impl Report {
         Report { course, ends, named: evidence.named.clone(), violations, wall }
     }
 
-    fn struck(&self) -> u32 {
+    fn struck(&self) -> u64 {
         self.course.struck.values().sum()
+    }
+
+    /// The median and the longest time from healing to the last end, ms.
+    fn healing_ms(&self) -> (u128, u128) {
+        let mut healings: Vec<u128> = self.course.healings.iter().map(Duration::as_millis).collect();
+        healings.sort_unstable();
+        let median = healings.get(healings.len() / 2).copied().unwrap_or_default();
+        (median, healings.last().copied().unwrap_or_default())
     }
 
     fn json(&self, arguments: &Arguments) -> Value {
         let violations: Vec<Value> =
             self.violations.iter().map(|found| json!({ "rule": found.rule, "what": found.what })).collect();
+        let (median, longest) = self.healing_ms();
         json!({
             "kind": arguments.kind.name(),
+            "database": arguments.database(),
             "applications": arguments.applications,
             "rounds": arguments.rounds,
             "seed": arguments.seed,
@@ -175,14 +208,16 @@ impl Report {
             "ends": self.ends,
             "named": self.named,
             "violations": violations,
-            "healing_to_last_end_ms": u64::try_from(self.course.longest.as_millis()).unwrap_or(u64::MAX),
+            "fewest_under_way": self.course.fewest_under_way,
+            "healing_to_last_end_ms": { "median": to_u64(median), "longest": to_u64(longest), "times": self.course.healings.len() },
             "wall_s": self.wall.as_secs(),
         })
     }
 
     fn print(&self, arguments: &Arguments, out: &mut impl Write) -> std::io::Result<()> {
         let kind = arguments.kind.name();
-        writeln!(out, "{kind}: seed {}, {} rounds, {} s", arguments.seed, arguments.rounds, self.wall.as_secs())?;
+        let (database, seconds) = (arguments.database(), self.wall.as_secs());
+        writeln!(out, "{kind} on {database}: seed {}, {} rounds, {seconds} s", arguments.seed, arguments.rounds)?;
         for (fault, times) in &self.course.struck {
             writeln!(out, "  {fault:<40} {times:>6}")?;
         }
@@ -194,7 +229,9 @@ impl Report {
         for (application, who) in self.named.iter().take(SHOWN) {
             writeln!(out, "    {application}: {who}")?;
         }
-        writeln!(out, "  {:<40} {:>6}", "from healing to the last end, ms", self.course.longest.as_millis())?;
+        let (median, longest) = self.healing_ms();
+        writeln!(out, "  {:<40} {median:>6}", "from healing to the last end, ms: median")?;
+        writeln!(out, "  {:<40} {longest:>6}", "longest")?;
         writeln!(out, "  {:<40} {:>6}", "violations", self.violations.len())?;
         for violation in self.violations.iter().take(SHOWN) {
             writeln!(out, "    {violation}")?;
@@ -213,6 +250,10 @@ impl Report {
         }
         Ok(())
     }
+}
+
+fn to_u64(number: u128) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// Lines of a list that are printed at most; `--json` has all.

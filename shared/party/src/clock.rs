@@ -2,6 +2,7 @@
 //!
 //! Core timers and everything a core decides use this clock; leases, resends and network timeouts use the monotonic one.
 
+use crate::fault;
 use domain::Moment;
 use std::{
     sync::{
@@ -90,7 +91,7 @@ impl BusinessClock {
 
 fn unix_ms() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX).saturating_add(fault::wall_clock_ahead_ms())
 }
 
 /// Real time in Unix nanoseconds, for spans.

@@ -3,7 +3,7 @@
 //! `NUAN_HTTP_LISTEN=127.0.0.1:8080` overrides `http_listen`. Secrets come from files that nobody else may read (the TOML file
 //! itself, if it holds any), or from the environment; printing the configuration redacts them.
 
-use crate::store::Location;
+use crate::{fault, store::Location};
 use domain::{Moment, Party};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -219,6 +219,7 @@ impl Config {
                 table.insert("otlp_endpoint".into(), toml::Value::String(value));
             } else if let Some(key) = name.strip_prefix("NUAN_")
                 && !NOT_OURS.contains(&name.as_str())
+                && !fault::VARIABLES.contains(&name.as_str())
             {
                 table.insert(key.to_lowercase(), typed(key, &value));
             }
@@ -377,6 +378,13 @@ mod tests {
     fn unknown_keys_are_refused_wherever_they_come_from() {
         let error = with(&[("NUAN_HTTP_LISTN", "127.0.0.1:8080")]).unwrap_err().to_string();
         assert!(error.contains("http_listn"), "{error}");
+        for variable in [fault::DIE, fault::CLOCK] {
+            assert_eq!(
+                with(&[(variable, "1")]).is_err(),
+                !fault::COMPILED_IN,
+                "only a build for fault campaigns knows it"
+            );
+        }
         let mut table = base();
         table.insert("colour".into(), toml::Value::Integer(1));
         let error = Config::from_table(table, std::iter::empty()).unwrap_err().to_string();

@@ -7,6 +7,7 @@ mod about;
 mod calendar_watch;
 pub mod clock;
 pub mod config;
+pub mod fault;
 pub mod handle;
 pub mod http;
 pub mod journal;

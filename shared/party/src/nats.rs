@@ -19,7 +19,11 @@ use std::{future::IntoFuture, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Address, metrics::Metrics};
+use crate::{
+    config::Address,
+    fault::{self, Point},
+    metrics::Metrics,
+};
 
 /// Name of the durable consumer in each inbound stream.
 const CONSUMER: &str = "app";
@@ -57,6 +61,7 @@ pub struct Ack(jetstream::Message);
 impl Ack {
     /// Tells the broker that this frame and all before it are committed. If the broker misses it, it delivers again.
     pub async fn send(self) {
+        fault::point(Point::BeforeAck);
         let _ = self.0.ack().await;
     }
 }
@@ -195,6 +200,7 @@ async fn pull(
     while let Some(message) = messages.next().await {
         match message {
             Ok(message) => {
+                fault::point(Point::Received);
                 *wait = Duration::from_millis(50);
                 let incoming = Incoming { from: partner, bytes: message.payload.clone(), ack: Ack(message) };
                 if frames.send(incoming).await.is_err() {
@@ -232,17 +238,22 @@ pub async fn publish(
                     metrics.publishes_failed.inc();
                     let error: jetstream::context::PublishError = error;
                     tracing::debug!(%partner, %error, "the broker did not acknowledge a frame");
+                } else {
+                    fault::point(Point::Published);
                 }
             }
             frame = frames.recv(), if acks.len() < IN_FLIGHT => match frame {
                 None => break,
-                Some(frame) => match context.publish(subject.clone(), frame).await {
-                    Ok(ack) => acks.push(ack.into_future()),
-                    Err(error) => {
-                        metrics.publishes_failed.inc();
-                        tracing::debug!(%partner, %error, "cannot publish a frame");
+                Some(frame) => {
+                    fault::point(Point::BeforePublish);
+                    match context.publish(subject.clone(), frame).await {
+                        Ok(ack) => acks.push(ack.into_future()),
+                        Err(error) => {
+                            metrics.publishes_failed.inc();
+                            tracing::debug!(%partner, %error, "cannot publish a frame");
+                        }
                     }
-                },
+                }
             },
         }
     }

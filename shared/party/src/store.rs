@@ -14,6 +14,7 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 
+use crate::fault::{self, Point};
 use domain::Party;
 use rand::RngCore;
 use secrecy::SecretString;
@@ -601,7 +602,10 @@ impl Store {
     /// [`StoreError::Fenced`] if another writer has taken over; [`StoreError::Rejected`] if the batch is at fault;
     /// [`StoreError::Unavailable`] if the outcome is unknown.
     pub async fn commit(&mut self, batch: Batch, from: &Tip, to: &Tip) -> Result<(), StoreError> {
-        self.write(batch, from, to, false).await
+        fault::point(Point::BeforeCommit);
+        self.write(batch, from, to, false).await?;
+        fault::point(Point::Committed);
+        Ok(())
     }
 
     /// Tries whether the batch could be committed, and takes it back.

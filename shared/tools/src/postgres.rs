@@ -95,8 +95,16 @@ impl Server {
     /// # Errors
     /// See [`ServerError`].
     pub fn start() -> Result<Self, ServerError> {
+        Self::start_below(&std::env::temp_dir())
+    }
+
+    /// As [`Server::start`], with its folder in that one, which everybody can enter.
+    ///
+    /// # Errors
+    /// See [`ServerError`].
+    pub fn start_below(parent: &Path) -> Result<Self, ServerError> {
         let found = POSTGRES.obtain()?;
-        let folder = TempDir::with_prefix("nuan-postgres-").map_err(failed("create", &std::env::temp_dir()))?;
+        let folder = TempDir::with_prefix_in("nuan-postgres-", parent).map_err(failed("create", parent))?;
         let run_as = if rustix::process::geteuid().is_root() { Some(nobody()?) } else { None };
         // The real one: what belongs to it lies beside it, and not beside a link.
         let program = fs::canonicalize(&found.path).map_err(failed("find", &found.path))?;

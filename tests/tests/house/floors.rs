@@ -213,6 +213,36 @@ fn every_member_has_its_place_on_a_floor() {
     assert_eq!(members, placed);
 }
 
+/// Where a manifest lets a build have points at which it dies, but for builds that somebody asks for and for tests.
+fn fault_points_for_everybody(name: &str, manifest: &str) -> Vec<String> {
+    let manifest: Table = manifest.parse().unwrap();
+    let features = |section: &str| manifest.get(section).and_then(Value::as_table).cloned().unwrap_or_default();
+    let names = |value: &Value| value.to_string().contains("fault-points");
+    let by_default = features("features").get("default").is_some_and(names);
+    let by_import = features("dependencies").values().any(names);
+    let found = by_default || by_import;
+    found.then(|| format!("{name}: every build of it has fault points")).into_iter().collect()
+}
+
+#[test]
+fn released_build_has_no_fault_points() {
+    let folders = HOUSE.iter().map(|one| one.folder).chain(["tests"]);
+    let findings: Vec<String> = folders
+        .flat_map(|folder| fault_points_for_everybody(folder, &read(&root().join(folder).join("Cargo.toml"))))
+        .collect();
+    assert_none(&findings);
+    for bad in [
+        "[features]\ndefault = [\"fault-points\"]",
+        "[features]\ndefault = [\"party/fault-points\"]",
+        "[dependencies]\nparty = { workspace = true, features = [\"fault-points\"] }",
+    ] {
+        assert_eq!(fault_points_for_everybody("x", bad).len(), 1, "{bad}");
+    }
+    let good = "[features]\nfault-points = [\"party/fault-points\"]\n[dev-dependencies]\n\
+                party = { workspace = true, features = [\"fault-points\"] }";
+    assert!(fault_points_for_everybody("x", good).is_empty());
+}
+
 #[test]
 fn table_lets_nobody_import_upwards_or_a_neighbour() {
     let floor = |name: &str| HOUSE.iter().find(|one| one.name == name).unwrap().floor;

@@ -27,7 +27,7 @@ pub async fn kill(field: &mut Field) -> anyhow::Result<()> {
     field.broker.kill()?;
     field.pause(DOWN).await;
     field.broker.restart()?;
-    Ok(())
+    field.settle().await
 }
 
 /// Deletes the store while a partner is away: all applications of the round are open, and what was said to that partner
@@ -90,7 +90,7 @@ async fn all_wait(field: &Field) -> anyhow::Result<()> {
 }
 
 /// Makes every inbound stream one on disk.
-async fn on_disk(broker: &Broker) -> anyhow::Result<()> {
+pub async fn on_disk(broker: &Broker) -> anyhow::Result<()> {
     for at in Party::ALL {
         let client = admin(broker, at).await?;
         let admin = jetstream::new(client.clone());

@@ -86,6 +86,11 @@ impl Clients {
         self.shared.told().values().filter(|told| !told.numbers.is_empty()).count()
     }
 
+    /// Whether everybody who may file has an answer.
+    pub fn has_filed_all(&self) -> bool {
+        usize::try_from(self.allowed()).is_ok_and(|allowed| self.filed() >= allowed)
+    }
+
     /// Applications that are asked for and whose end nobody has seen yet.
     pub fn under_way(&self) -> usize {
         self.shared.told().values().filter(|told| told.ended_as.is_empty()).count()

@@ -6,25 +6,32 @@
 use super::{
     check::Violation,
     clients::Clients,
+    clock,
+    disk::{self, SmallDisks},
     evidence::{Evidence, named, unrest},
+    proxy::Proxies,
     random::Random,
 };
 use crate::{
     api::Api,
     broker::Broker,
     cluster::{self, Options, Service},
+    databases::Databases,
     firms::{self, DAY},
 };
 use anyhow::{Context, bail};
 use domain::{Moment, Party};
+use party::fault;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::time::sleep;
+use tools::postgres::Server;
 
 /// What is not at rest after this has waited for ever: longer than the longest time between two resends (5 min).
 const FOR_EVER: Duration = Duration::from_secs(330);
@@ -34,6 +41,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_millis(300);
 /// How often a wait looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What a campaign stands on besides the three services as they are started anywhere.
+#[derive(Default)]
+pub struct Ground {
+    /// A proxy between each service and the broker.
+    pub has_proxies: bool,
+    /// Business time is the system's, and can be set.
+    pub has_wall_clocks: bool,
+    /// Small file systems for the databases and the broker.
+    pub has_small_disks: bool,
+    /// The services can be forbidden to let their files grow.
+    pub has_limits: bool,
+    /// The three databases on a PostgreSQL server.
+    pub databases: Option<Arc<Databases>>,
+    /// That server, if it is ours.
+    pub server: Option<Server>,
+    /// The folder of its small file system, if it has one.
+    pub server_disk: Option<PathBuf>,
+}
 
 /// Broker, services, applicants.
 pub struct Field {
@@ -49,22 +75,32 @@ pub struct Field {
     pub random: Random,
     /// Tokens of the second persons at each organisation, where a kind of fault needs them.
     pub second: BTreeMap<Party, String>,
+    /// What it stands on.
+    pub ground: Ground,
+    /// Between the services and the broker, if the campaign wants them there.
+    pub proxies: Option<Proxies>,
+    /// The round, from 0.
+    pub round: usize,
+    /// What the services' clocks were ahead by at first, and at most so far, ms.
+    pub first_ahead_ms: i64,
+    pub highest_ahead_ms: i64,
     next_share: u32,
-    wrong: Vec<Violation>,
-    struck: BTreeMap<String, u32>,
-    missed: u32,
-    longest: Duration,
+    course: Course,
+    /// Behind all that use them.
+    _disks: SmallDisks,
 }
 
 /// How a campaign went, but for what is wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Course {
     /// Faults that struck while applications were under way, by kind.
-    pub struck: BTreeMap<String, u32>,
+    pub struck: BTreeMap<String, u64>,
     /// Faults that found nothing under way.
     pub missed: u32,
-    /// The longest time from healing to the last end.
-    pub longest: Duration,
+    /// The fewest applications that were under way when a fault struck.
+    pub fewest_under_way: Option<usize>,
+    /// Times from healing to the last end.
+    pub healings: Vec<Duration>,
     /// What went wrong on the way.
     pub wrong: Vec<Violation>,
 }
@@ -74,21 +110,43 @@ impl Field {
     ///
     /// # Errors
     /// A process does not come up, or a service refuses what it needs to begin.
-    pub async fn start(folder: &Path, firms: u32, random: Random) -> anyhow::Result<Self> {
+    pub async fn start(folder: &Path, ground: Ground, firms: u32, random: Random) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let folder = fs::canonicalize(folder)?;
+        let mut disks = SmallDisks::default();
+        if ground.has_small_disks {
+            disks.mount(&folder.join("broker/store"))?;
+            for party in Party::ALL {
+                disks.mount(&folder.join(party.as_str()).join("data"))?;
+            }
+        }
         let broker = Broker::start(&folder.join("broker"))?;
+        let proxies = if ground.has_proxies { Some(Proxies::start(&broker.url(), &random.split(2))?) } else { None };
+        let begin = Moment::start_of(DAY).plus_hours(9);
+        // Nothing in a form is from after the earliest time that a clock will be set back to.
+        let begin = if ground.has_wall_clocks { begin.plus_hours(24 * (clock::BACK_DAYS + 1)) } else { begin };
+        let first_ahead_ms = begin.millis() - system_ms()?;
         let options = Options {
-            driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
+            driven_from: (!ground.has_wall_clocks).then_some(begin),
             automatic: firms::every_role(),
             charter: Some(firms::charter(&folder)?),
+            databases: ground.databases.as_ref().map(|databases| databases.urls()).unwrap_or_default(),
+            nats_urls: proxies.as_ref().map(Proxies::urls).unwrap_or_default(),
             ..Options::default()
         };
         let files = cluster::prepare(&folder, &broker, &options)?;
-        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut program = std::env::current_exe().context("cannot find this program")?;
+        if ground.has_limits {
+            program = disk::without_signal(&program, &folder)?;
+        }
         let mut services = BTreeMap::new();
         for party in Party::ALL {
-            services.insert(party, Service::start(&program, party, &files[&party])?);
+            let mut environment = BTreeMap::new();
+            if ground.has_wall_clocks {
+                write_clock(&folder, party, first_ahead_ms)?;
+                environment.insert(fault::CLOCK, clock_file(&folder, party).display().to_string());
+            }
+            services.insert(party, Service::start_in(environment, &program, party, &files[&party])?);
         }
         let applicants = firms::open(&services, firms).await?;
         let union = folder.join(Party::Union.as_str());
@@ -100,16 +158,20 @@ impl Field {
             clients,
             random,
             second: BTreeMap::new(),
+            ground,
+            proxies,
+            round: 0,
+            first_ahead_ms,
+            highest_ahead_ms: first_ahead_ms,
             next_share: 0,
-            wrong: Vec::new(),
-            struck: BTreeMap::new(),
-            missed: 0,
-            longest: Duration::ZERO,
+            course: Course::default(),
+            _disks: disks,
         })
     }
 
-    /// The round that begins is the one up to whose end so many applications may be filed; [`Field::let_file`] lets them.
-    pub fn begin_round(&mut self, share: u32) {
+    /// This round begins, the one up to whose end so many applications may be filed; [`Field::let_file`] lets them.
+    pub fn begin_round(&mut self, round: u32, share: u32) {
+        self.round = usize::try_from(round).unwrap_or_default();
         self.next_share = share;
     }
 
@@ -125,7 +187,7 @@ impl Field {
 
     /// Something did not happen that must, or the other way round.
     pub fn wrong(&mut self, rule: &'static str, what: String) {
-        self.wrong.push(Violation { rule, what });
+        self.course.wrong.push(Violation { rule, what });
     }
 
     /// Where an organisation's files lie.
@@ -163,11 +225,34 @@ impl Field {
 
     /// Counts a fault that strikes now: by its kind if applications are under way, else as one that missed.
     pub fn strike(&mut self, kind: impl Into<String>) {
-        if self.clients.under_way() > 0 {
-            *self.struck.entry(kind.into()).or_default() += 1;
+        self.struck(kind, self.clients.under_way());
+    }
+
+    /// Counts a fault that struck while so many applications were under way.
+    pub fn struck(&mut self, kind: impl Into<String>, under_way: usize) {
+        self.struck_times(kind, 1, under_way);
+    }
+
+    /// Counts a fault that struck so many times.
+    pub fn struck_times(&mut self, kind: impl Into<String>, times: u64, under_way: usize) {
+        if under_way > 0 {
+            *self.course.struck.entry(kind.into()).or_default() += times;
+            let fewest = self.course.fewest_under_way.get_or_insert(under_way);
+            *fewest = under_way.min(*fewest);
         } else {
-            self.missed += 1;
+            self.course.missed += 1;
         }
+    }
+
+    /// How long an organisation's log is now.
+    pub fn log_length(&self, party: Party) -> usize {
+        self.log_since(party, 0).len()
+    }
+
+    /// What an organisation's log says after so many bytes.
+    pub fn log_since(&self, party: Party, bytes: usize) -> String {
+        let log = fs::read(self.home(party).join("service.log")).unwrap_or_default();
+        String::from_utf8_lossy(log.get(bytes..).unwrap_or_default()).into_owned()
     }
 
     /// Waits until all who may file have an answer.
@@ -176,7 +261,7 @@ impl Field {
     /// They wait for ever.
     pub async fn filed(&self) -> anyhow::Result<()> {
         let until = Instant::now() + FOR_EVER;
-        while self.clients.filed() < usize::try_from(self.clients.allowed())? {
+        while !self.clients.has_filed_all() {
             if Instant::now() > until {
                 bail!("{} of {} filings are answered after {FOR_EVER:?}", self.clients.filed(), self.clients.allowed());
             }
@@ -246,15 +331,20 @@ impl Field {
         for party in Party::ALL {
             self.ready(party).await?;
         }
-        while begun.elapsed() < FOR_EVER && !self.is_at_rest().await? {
-            sleep(LOOK_EVERY).await;
+        while begun.elapsed() < FOR_EVER {
+            match self.is_at_rest().await {
+                Ok(true) => break,
+                // A service whose database was gone says so for a while.
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error),
+                Ok(false) | Err(_) => sleep(LOOK_EVERY).await,
+            }
         }
-        self.longest = self.longest.max(begun.elapsed());
+        self.course.healings.push(begun.elapsed());
         Ok(())
     }
 
     async fn is_at_rest(&self) -> anyhow::Result<bool> {
-        if self.clients.filed() < usize::try_from(self.clients.allowed())? {
+        if !self.clients.has_filed_all() {
             return Ok(false);
         }
         for party in Party::ALL {
@@ -286,6 +376,7 @@ impl Field {
             operators.insert(party, self.operator(party)?);
         }
         let mut evidence = Evidence::read(&operators, self.clients.history()).await?;
+        evidence.time_jumped = self.ground.has_wall_clocks;
         for service in self.services.values_mut() {
             service.stop()?;
             let log = fs::read_to_string(&service.log).unwrap_or_default();
@@ -294,7 +385,30 @@ impl Field {
                 evidence.unrest.push((service.party, format!("panicked {panics} times")));
             }
         }
-        let Field { struck, missed, longest, wrong, .. } = self;
-        Ok((evidence, Course { struck, missed, longest, wrong }))
+        Ok((evidence, self.course))
     }
+}
+
+/// Sets a service's clock so far ahead of this machine's.
+///
+/// # Errors
+/// Its file cannot be written.
+pub fn write_clock(folder: &Path, party: Party, ahead_ms: i64) -> anyhow::Result<()> {
+    let file = clock_file(folder, party);
+    let new = file.with_extension("new");
+    fs::write(&new, ahead_ms.to_string())?;
+    // Whoever reads it reads the old time or the new one.
+    Ok(fs::rename(new, file)?)
+}
+
+fn clock_file(folder: &Path, party: Party) -> PathBuf {
+    folder.join(format!("{party}.clock"))
+}
+
+/// What this machine's clock shows.
+///
+/// # Errors
+/// It stands before 1970.
+pub fn system_ms() -> anyhow::Result<i64> {
+    Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
 }

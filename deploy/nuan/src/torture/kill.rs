@@ -31,7 +31,8 @@ pub async fn round(field: &mut Field) -> anyhow::Result<()> {
             field.service(*victim)?.restart()?;
         }
     }
-    Ok(())
+    // Often the next kill finds them before they are at rest again.
+    if field.random.one_in(4) { field.settle().await } else { Ok(()) }
 }
 
 fn kill(field: &mut Field, victim: Party) -> anyhow::Result<()> {

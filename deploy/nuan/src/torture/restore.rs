@@ -12,7 +12,7 @@ use domain::Party;
 use serde_json::json;
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 use tokio::time::sleep;
@@ -35,10 +35,8 @@ pub async fn second_persons(field: &mut Field) -> anyhow::Result<()> {
 
 pub async fn round(field: &mut Field) -> anyhow::Result<()> {
     let victim = *field.random.pick(&[Party::Guarantor, Party::Bank]).unwrap_or(&Party::Bank);
-    let (data, older) = (field.home(victim).join("data"), field.folder.join("older-database"));
-    let file = format!("{victim}.db");
     field.service(victim)?.stop()?;
-    copy_database(&file, &data, &older)?;
+    keep(field, victim).await?;
     field.service(victim)?.restart()?;
     // Some end, and the restored database will know of none of it; some are under way when it is lost.
     field.let_half_file();
@@ -47,7 +45,7 @@ pub async fn round(field: &mut Field) -> anyhow::Result<()> {
     field.pause(BEFORE).await;
     field.strike(format!("{victim} restored"));
     field.service(victim)?.kill()?;
-    copy_database(&file, &older, &data)?;
+    set_back(field, victim).await?;
     field.service(victim)?.restart()?;
 
     let partners = Party::ALL.into_iter().filter(|party| *party != victim);
@@ -79,6 +77,26 @@ pub async fn round(field: &mut Field) -> anyhow::Result<()> {
         retry_parked(&field.operator(party)?).await?;
     }
     field.settle().await
+}
+
+/// Keeps a copy of what the organisation's database holds now.
+async fn keep(field: &Field, victim: Party) -> anyhow::Result<()> {
+    match &field.ground.databases {
+        Some(databases) => databases.keep(victim).await,
+        None => copy_database(&format!("{victim}.db"), &field.home(victim).join("data"), &copy(field)),
+    }
+}
+
+/// Sets its database back to that copy.
+async fn set_back(field: &Field, victim: Party) -> anyhow::Result<()> {
+    match &field.ground.databases {
+        Some(databases) => databases.set_back(victim).await,
+        None => copy_database(&format!("{victim}.db"), &copy(field), &field.home(victim).join("data")),
+    }
+}
+
+fn copy(field: &Field) -> PathBuf {
+    field.folder.join("older-database")
 }
 
 /// Makes `to` hold what `from` holds of a database, and nothing else of it.

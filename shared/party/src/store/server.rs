@@ -40,6 +40,22 @@ pub async fn drop_database(server: &SecretString, name: &str) -> Result<(), Stor
     connection.close().await.map_err(failed(operation))
 }
 
+/// Creates a database that holds what another one on the same server holds now, in place of the one of that name, and returns
+/// its URL. Nobody may be connected to the other one; connections to the one that is replaced are cut.
+///
+/// # Errors
+/// The server cannot be reached or refuses, for instance because somebody is connected.
+pub async fn copy_database(server: &SecretString, from: &str, to: &str) -> Result<SecretString, StoreError> {
+    let operation = "copy a database";
+    drop_database(server, to).await?;
+    let options = options(server)?;
+    let mut connection = connect(&options).await?;
+    let sql = format!("CREATE DATABASE {} TEMPLATE {}", quoted(to), quoted(from));
+    connection.execute(AssertSqlSafe(sql)).await.map_err(failed(operation))?;
+    connection.close().await.map_err(failed(operation))?;
+    Ok(options.database(to).to_url_lossy().to_string().into())
+}
+
 /// The bytes that a database takes on disk.
 ///
 /// # Errors
