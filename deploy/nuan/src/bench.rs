@@ -22,7 +22,8 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Write,
-    path::{Path, PathBuf},
+    ops::Range,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -30,6 +31,8 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{sync::Mutex, task::JoinSet};
+
+mod measure;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -45,6 +48,15 @@ pub struct Arguments {
     /// Applications a second at most; without it as fast as it goes
     #[arg(long)]
     rate: Option<u32>,
+    /// Applications that are filed and ended before anything is measured: how cost grows
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    before: u32,
+    /// OpenTelemetry collector that the services send their spans to, e.g. http://127.0.0.1:4318
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
+    /// Say what each table takes too; SQLite only
+    #[arg(long)]
+    tables: bool,
     /// PostgreSQL server on which databases are made for it, and dropped at the end; without it: SQLite
     #[arg(long, value_name = "URL")]
     postgres: Option<SecretString>,
@@ -71,6 +83,8 @@ struct Figures {
     /// CPU by thread, us.
     threads: BTreeMap<String, u64>,
     disk_bytes: u64,
+    /// Bytes that each table grew by.
+    tables: BTreeMap<String, u64>,
     inputs: u64,
     commits: u64,
     messages: u64,
@@ -122,6 +136,7 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
         automatic: firms::every_role(),
         charter: Some(firms::charter(folder)?),
         databases: databases.map(Databases::urls).unwrap_or_default(),
+        otlp_endpoint: arguments.otlp.clone(),
         ..Options::default()
     };
     let files = cluster::prepare(folder, &broker, &options)?;
@@ -130,7 +145,8 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
     for party in Party::ALL {
         services.insert(party, Service::start(&program, party, &files[&party])?);
     }
-    let applicant = firms::open(&services, arguments.applications).await?;
+    let last = arguments.before.saturating_add(arguments.applications);
+    let applicant = firms::open(&services, last).await?;
     let mut standing_by = Vec::new();
     for (party, config) in &files {
         for number in 2..=arguments.replicas {
@@ -143,20 +159,27 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
         .chain(standing_by.iter().map(|service| ("standing by", service.id())))
         .chain(broker.process_id().map(|id| ("broker", id)))
         .collect();
-    let threads_before = threads(&named);
+    file_all(arguments, &applicant, 0..arguments.before, None).await?;
+    let has_tables = arguments.tables && databases.is_none();
+    let tables_before = if has_tables { measure::tables(folder).await? } else { BTreeMap::new() };
+    let threads_before = measure::threads(&named);
     let processes: Vec<u32> = named.iter().map(|(_, id)| *id).chain([std::process::id()]).collect();
-    let before = measure(&processes)?;
-    let counters_before = counters(&services).await?;
-    let disk_before = disk(folder, databases).await?;
+    let before = measure::measure(&processes)?;
+    let counters_before = measure::counters(&services).await?;
+    let disk_before = measure::disk(folder, databases).await?;
     let started = Instant::now();
-    let (latencies, declined) = file_all(arguments, &applicant).await?;
+    let (latencies, declined) = file_all(arguments, &applicant, arguments.before..last, arguments.rate).await?;
     let wall = started.elapsed();
-    let after = measure(&processes)?;
-    let mut threads = threads(&named);
+    let after = measure::measure(&processes)?;
+    let mut threads = measure::threads(&named);
     for (name, before_us) in threads_before {
         threads.entry(name).and_modify(|us| *us = us.saturating_sub(before_us));
     }
-    let counters_after = counters(&services).await?;
+    let counters_after = measure::counters(&services).await?;
+    let mut tables = if has_tables { measure::tables(folder).await? } else { BTreeMap::new() };
+    for (name, size) in tables_before {
+        tables.entry(name).and_modify(|bytes| *bytes = bytes.saturating_sub(size));
+    }
     let rss_kib = after.iter().take(processes.len() - 1).map(|process| process.1).sum();
     let spent: Vec<u64> = after.iter().zip(&before).map(|(after, before)| after.0 - before.0).collect();
     let client_cpu_ms = spent.last().copied().unwrap_or_default();
@@ -171,7 +194,8 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
         client_cpu_ms,
         rss_kib,
         threads,
-        disk_bytes: disk(folder, databases).await?.saturating_sub(disk_before),
+        disk_bytes: measure::disk(folder, databases).await?.saturating_sub(disk_before),
+        tables,
         inputs: difference("nuan_inputs_total"),
         commits: difference("nuan_commits_total"),
         messages: difference("nuan_messages_sent_total"),
@@ -193,7 +217,7 @@ impl Figures {
         };
         let per = |total: u64, count: u64| rounded(float(total) / float(count.max(1)));
         let sagas = u64::from(self.applications);
-        json!({
+        let mut fields = json!({
             "applications": self.applications,
             "declined": self.declined,
             "wall_s": rounded(self.wall.as_secs_f64()),
@@ -207,7 +231,12 @@ impl Figures {
             "disk_bytes_per_saga": self.disk_bytes / sagas.max(1),
             "inputs_per_commit": per(self.inputs, self.commits),
             "messages_per_frame": per(self.messages, self.frames),
-        })
+        });
+        if !self.tables.is_empty() {
+            let by_table = self.tables.iter().map(|(name, bytes)| (name.clone(), (bytes / sagas.max(1)).into()));
+            fields["bytes_per_saga_by_table"] = Value::Object(by_table.collect());
+        }
+        fields
     }
 }
 
@@ -220,24 +249,30 @@ fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 
-async fn file_all(arguments: &Arguments, applicant: &Api) -> anyhow::Result<(Vec<Duration>, u32)> {
-    let next = Arc::new(AtomicU32::new(0));
-    let pace = Arc::new(Mutex::new(tokio::time::interval(match arguments.rate {
+/// Files an application for each of these firms, at most `rate` a second. How long each took to its end, and how many were
+/// declined.
+async fn file_all(
+    arguments: &Arguments,
+    applicant: &Api,
+    firms: Range<u32>,
+    rate: Option<u32>,
+) -> anyhow::Result<(Vec<Duration>, u32)> {
+    let next = Arc::new(AtomicU32::new(firms.start));
+    let pace = Arc::new(Mutex::new(tokio::time::interval(match rate {
         Some(rate) => Duration::from_secs(1) / rate,
         None => Duration::from_nanos(1),
     })));
     let mut clients = JoinSet::new();
     for _ in 0..arguments.clients {
         let (next, pace) = (Arc::clone(&next), Arc::clone(&pace));
-        let (applications, percent, paced) =
-            (arguments.applications, arguments.decline_percent, arguments.rate.is_some());
+        let (end, percent, paced) = (firms.end, arguments.decline_percent, rate.is_some());
         // A client of its own, so that each has its own connection.
         let api = Api::new(&applicant.url, &applicant.token)?;
         clients.spawn(async move {
             let (mut latencies, mut declined) = (Vec::new(), 0_u32);
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
-                if n >= applications {
+                if n >= end {
                     return anyhow::Ok((latencies, declined));
                 }
                 if paced {
@@ -266,71 +301,4 @@ async fn file_all(arguments: &Arguments, applicant: &Api) -> anyhow::Result<(Vec
         declined += client_declined;
     }
     Ok((latencies, declined))
-}
-
-/// CPU in ms and resident memory in KiB of each process.
-fn measure(processes: &[u32]) -> anyhow::Result<Vec<(u64, u64)>> {
-    processes.iter().map(|id| process(*id).with_context(|| format!("cannot measure process {id}"))).collect()
-}
-
-fn process(id: u32) -> anyhow::Result<(u64, u64)> {
-    // Fields 14 and 15 of stat, counted behind the name in parentheses, in ticks of 10 ms.
-    let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit_once(')').context("stat has no name")?.1.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).context("stat is short");
-    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("status has no VmRSS")?;
-    let kib = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(((ticks(11)? + ticks(12)?) * 10, kib))
-}
-
-/// CPU in us of each thread of these processes, by the name of its process and, unless it is the main one's, its own. A thread
-/// that is gone, or a system that does not tell, leaves it out: it only says where the sum went.
-fn threads(processes: &[(&str, u32)]) -> BTreeMap<String, u64> {
-    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
-    for (process, id) in processes {
-        let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else { continue };
-        for thread in threads.flatten().map(|entry| entry.path()) {
-            let read = |file: &str| fs::read_to_string(thread.join(file)).unwrap_or_default();
-            let ns =
-                read("schedstat").split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or_default();
-            let comm = read("comm");
-            let name = match comm.trim() {
-                "nuan" | "nats-server" => (*process).to_owned(),
-                comm => format!("{process} {comm}"),
-            };
-            *sums.entry(name).or_default() += ns / 1000;
-        }
-    }
-    sums
-}
-
-/// Sums of the services' counters.
-async fn counters(services: &BTreeMap<Party, Service>) -> anyhow::Result<BTreeMap<String, u64>> {
-    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
-    for service in services.values() {
-        let text = reqwest::get(format!("{}/metrics", service.url)).await?.text().await?;
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            if let Some((name, value)) = line.split_once(' ')
-                && let Ok(value) = value.parse::<u64>()
-            {
-                *sums.entry(name.to_owned()).or_default() += value;
-            }
-        }
-    }
-    Ok(sums)
-}
-
-/// Bytes of the three databases.
-async fn disk(folder: &Path, databases: Option<&Databases>) -> anyhow::Result<u64> {
-    if let Some(databases) = databases {
-        return databases.bytes().await;
-    }
-    let mut bytes = 0;
-    for party in Party::ALL {
-        for entry in fs::read_dir(folder.join(party.as_str()).join("data"))? {
-            bytes += entry?.metadata()?.len();
-        }
-    }
-    Ok(bytes)
 }
