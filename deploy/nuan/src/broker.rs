@@ -21,6 +21,9 @@ use tools::child::Child;
 use tools::free_ports;
 use tools::tool::{Binary, NATS_SERVER, ToolError};
 
+/// How Go runs the server beside three services on a small machine, unless the environment says otherwise: one thread that
+/// works, so that none is woken to find nothing to do, and fewer collections. It saves a quarter to a third of its CPU.
+const GO: [(&str, &str); 2] = [("GOMAXPROCS", "1"), ("GOGC", "400")];
 /// The server's configuration; it reads public keys from the environment.
 const CONFIGURATION: &str = include_str!("broker/nats.conf");
 /// How long a server may take until it listens, and until it has ended after it was asked to.
@@ -256,6 +259,9 @@ impl Broker {
             command.current_dir(&self.folder).args(["--addr", "127.0.0.1", "--port", &self.port.to_string()]);
             command.arg("--config").arg("nats.conf").arg("--store_dir").arg(self.store());
             command.arg("--log").arg(&log).arg("--ports_file_dir").arg(&ports).stdout(out).stderr(err);
+            for (name, value) in GO {
+                command.env(name, std::env::var_os(name).unwrap_or_else(|| value.into()));
+            }
             for ((party, access), key) in &self.public_keys {
                 command.env(format!("{party}_{}_PUB", access.as_str()).to_uppercase(), key);
             }
