@@ -32,7 +32,7 @@ use random::Random;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
@@ -108,6 +108,8 @@ struct Report {
     course: Course,
     ends: BTreeMap<String, usize>,
     named: BTreeMap<String, String>,
+    /// Applications that were acknowledged and that the union does not have.
+    gone: usize,
     violations: Vec<Violation>,
     wall: Duration,
 }
@@ -177,26 +179,28 @@ impl Report {
         for application in evidence.applications.iter().filter(|application| application.ended) {
             *ends.entry(application.state.clone()).or_default() += 1;
         }
+        let there: BTreeSet<&str> = evidence.applications.iter().map(|one| one.application_id.as_str()).collect();
+        let told: BTreeSet<&str> = evidence.told.iter().flat_map(|told| &told.numbers).map(String::as_str).collect();
+        let gone = told.difference(&there).count();
         let violations = [course.wrong.clone(), check::check(evidence)].concat();
-        Report { course, ends, named: evidence.named.clone(), violations, wall }
+        Report { course, ends, named: evidence.named.clone(), gone, violations, wall }
     }
 
     fn struck(&self) -> u64 {
         self.course.struck.values().sum()
     }
 
-    /// The median and the longest time from healing to the last end, ms.
-    fn healing_ms(&self) -> (u128, u128) {
-        let mut healings: Vec<u128> = self.course.healings.iter().map(Duration::as_millis).collect();
+    /// The times from healing to the last end, ms, the shortest first.
+    fn healings_ms(&self) -> Vec<u64> {
+        let ms = self.course.healings.iter().map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let mut healings: Vec<u64> = ms.collect();
         healings.sort_unstable();
-        let median = healings.get(healings.len() / 2).copied().unwrap_or_default();
-        (median, healings.last().copied().unwrap_or_default())
+        healings
     }
 
     fn json(&self, arguments: &Arguments) -> Value {
         let violations: Vec<Value> =
             self.violations.iter().map(|found| json!({ "rule": found.rule, "what": found.what })).collect();
-        let (median, longest) = self.healing_ms();
         json!({
             "kind": arguments.kind.name(),
             "database": arguments.database(),
@@ -207,9 +211,10 @@ impl Report {
             "missed": self.course.missed,
             "ends": self.ends,
             "named": self.named,
+            "gone": self.gone,
             "violations": violations,
             "fewest_under_way": self.course.fewest_under_way,
-            "healing_to_last_end_ms": { "median": to_u64(median), "longest": to_u64(longest), "times": self.course.healings.len() },
+            "healing_to_last_end_ms": self.healings_ms(),
             "wall_s": self.wall.as_secs(),
         })
     }
@@ -229,9 +234,14 @@ impl Report {
         for (application, who) in self.named.iter().take(SHOWN) {
             writeln!(out, "    {application}: {who}")?;
         }
-        let (median, longest) = self.healing_ms();
-        writeln!(out, "  {:<40} {median:>6}", "from healing to the last end, ms: median")?;
-        writeln!(out, "  {:<40} {longest:>6}", "longest")?;
+        if self.gone > 0 {
+            writeln!(out, "  {:<40} {:>6}", "acknowledged, lost by the union", self.gone)?;
+        }
+        let healings = self.healings_ms();
+        for (which, at) in [("median", healings.len() / 2), ("longest", healings.len().saturating_sub(1))] {
+            let which = format!("from healing to the last end, ms, {which}");
+            writeln!(out, "  {which:<40} {:>6}", healings.get(at).copied().unwrap_or_default())?;
+        }
         writeln!(out, "  {:<40} {:>6}", "violations", self.violations.len())?;
         for violation in self.violations.iter().take(SHOWN) {
             writeln!(out, "    {violation}")?;
@@ -250,10 +260,6 @@ impl Report {
         }
         Ok(())
     }
-}
-
-fn to_u64(number: u128) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// Lines of a list that are printed at most; `--json` has all.

@@ -30,6 +30,8 @@ pub enum Input<C> {
         /// What the port said.
         answer: PortAnswer,
     },
+    /// This database is an older copy: partners hold statements of this organisation that are gone here.
+    SetBack,
 }
 
 /// What a port answers.

@@ -29,6 +29,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cache::Cache;
+use channel::Resolution;
 use deciding::{Decided, Deciding, Failed, Undecided};
 use domain::{ApplicationId, Moment, Party};
 use item::{Item, ParkedInput};
@@ -520,7 +521,8 @@ impl<'q, O: Organisation> Writer<'q, O> {
                     Ok(unfrozen) => {
                         let record =
                             json!({ "channel": partner, "unfrozen": unfrozen, "because": because }).to_string();
-                        round.items.push(Item::Unfrozen { partner, record });
+                        let set_back = resolution == Resolution::AdoptTheirReceipt;
+                        round.items.push(Item::Unfrozen { partner, set_back, record });
                     }
                     Err(why) => return Ok(Err(refused("CHANNEL", format!("通道未解除冻结：{why}。")))),
                 }

@@ -244,6 +244,7 @@ fn typed<C: DeserializeOwned>(input: &Input<Value>) -> Result<Input<C>, String> 
         }
         Input::Due(key) => Input::Due(key.clone()),
         Input::Follow(key) => Input::Follow(key.clone()),
+        Input::SetBack => Input::SetBack,
         Input::Port { application_id, answer } => {
             Input::Port { application_id: application_id.clone(), answer: answer.clone() }
         }

@@ -377,5 +377,6 @@ fn describe(input: &Input<Value>) -> String {
         Input::Due(key) => format!("timer of {key}"),
         Input::Follow(key) => format!("follow of {key}"),
         Input::Port { answer, .. } => format!("{answer:?}"),
+        Input::SetBack => "set back".to_owned(),
     }
 }

@@ -132,7 +132,9 @@ fn acknowledged(evidence: &Evidence, found: &mut Found) {
     for told in &evidence.told {
         let firm = told.firm;
         let numbers: BTreeSet<&str> = told.numbers.iter().map(String::as_str).collect();
-        found.unless(numbers.len() <= 1, "answers", || format!("firm {firm} was told {numbers:?} under one key"));
+        // A union that was set back has lost what it had answered under the key.
+        let is_one = numbers.len() <= 1 || evidence.union_set_back;
+        found.unless(is_one, "answers", || format!("firm {firm} was told {numbers:?} under one key"));
         for refusal in &told.refused {
             found.add("answers", format!("firm {firm} was refused: {refusal}"));
         }
@@ -141,6 +143,7 @@ fn acknowledged(evidence: &Evidence, found: &mut Found) {
                 found.add("numbers", format!("{number} was given to the firms {other} and {firm}"));
             }
             match at_union.get(number) {
+                None if evidence.union_set_back => lost(evidence, number, found),
                 None => found.add("answers", format!("{number} of firm {firm} was acknowledged and is not there")),
                 Some(application) => ended_as_told(evidence, told, application, found),
             }
@@ -151,9 +154,21 @@ fn acknowledged(evidence: &Evidence, found: &mut Found) {
     }
 }
 
+/// An application that the union has lost with its database: if a partner knows it, somebody has to act.
+fn lost(evidence: &Evidence, number: &str, found: &mut Found) {
+    let at_guarantor = evidence.cases.iter().any(|case| case.application_id == number);
+    let at_bank = evidence.credits.iter().any(|credit| credit.application_id == number);
+    let is_named = evidence.named.contains_key(number);
+    found.unless(is_named || !(at_guarantor || at_bank), "I12", || {
+        format!("{number} is lost at the union, and nobody was told that its partners know it")
+    });
+}
+
 fn ended_as_told(evidence: &Evidence, told: &Told, application: &Application, found: &mut Found) {
     let number = &application.application_id;
     found.equal("answers", &format!("{number}: firm"), &application.uscc, &told.uscc);
+    let is_there = told.gone && told.numbers.iter().all(|one| one == number);
+    found.unless(!is_there, "answers", || format!("{number} is there, and its applicant was told that it is not"));
     for end in &told.ended_as {
         found.equal("answers", &format!("{number}: told its applicant as its end"), end, &application.state);
     }

@@ -91,9 +91,9 @@ impl Clients {
         usize::try_from(self.allowed()).is_ok_and(|allowed| self.filed() >= allowed)
     }
 
-    /// Applications that are asked for and whose end nobody has seen yet.
+    /// Applications that are asked for, whose end nobody has seen yet, and of which nobody was told that they are not there.
     pub fn under_way(&self) -> usize {
-        self.shared.told().values().filter(|told| told.ended_as.is_empty()).count()
+        self.shared.told().values().filter(|told| told.ended_as.is_empty() && !told.gone).count()
     }
 
     /// What everybody was told until now.
@@ -244,7 +244,9 @@ async fn watch(shared: Arc<Shared>, client: Client, mut random: Random, firm: u3
             shared.note(firm, |told| told.ended_as.push(state));
             return;
         }
-        // Not there: an acknowledged application that is gone stands in the history, and the check finds it.
+        if status == StatusCode::NOT_FOUND {
+            return shared.note(firm, |told| told.gone = true);
+        }
         if !status.is_success() {
             sleep(PAUSE).await;
         }

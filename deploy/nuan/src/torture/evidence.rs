@@ -31,6 +31,8 @@ pub struct Evidence {
     pub unrest: Vec<(Party, String)>,
     /// Business time was driven past deadlines: an application may have expired.
     pub time_jumped: bool,
+    /// The union's database was set back to an older copy: it cannot know what was filed since.
+    pub union_set_back: bool,
 }
 
 /// What a firm's applicant was told.
@@ -50,6 +52,8 @@ pub struct Told {
     pub withdrew: bool,
     /// States in which the application was seen after its end.
     pub ended_as: Vec<String>,
+    /// The applicant was told that there is no application under his number.
+    pub gone: bool,
 }
 
 /// An application as the union shows it.

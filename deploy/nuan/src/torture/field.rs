@@ -75,6 +75,8 @@ pub struct Field {
     pub random: Random,
     /// Tokens of the second persons at each organisation, where a kind of fault needs them.
     pub second: BTreeMap<Party, String>,
+    /// The union's database was set back to an older copy.
+    pub union_set_back: bool,
     /// What it stands on.
     pub ground: Ground,
     /// Between the services and the broker, if the campaign wants them there.
@@ -85,6 +87,8 @@ pub struct Field {
     pub first_ahead_ms: i64,
     pub highest_ahead_ms: i64,
     next_share: u32,
+    /// Something has struck since everything was at rest.
+    is_struck: bool,
     course: Course,
     /// Behind all that use them.
     _disks: SmallDisks,
@@ -158,12 +162,14 @@ impl Field {
             clients,
             random,
             second: BTreeMap::new(),
+            union_set_back: false,
             ground,
             proxies,
             round: 0,
             first_ahead_ms,
             highest_ahead_ms: first_ahead_ms,
             next_share: 0,
+            is_struck: false,
             course: Course::default(),
             _disks: disks,
         })
@@ -236,6 +242,7 @@ impl Field {
     /// Counts a fault that struck so many times.
     pub fn struck_times(&mut self, kind: impl Into<String>, times: u64, under_way: usize) {
         if under_way > 0 {
+            self.is_struck |= times > 0;
             *self.course.struck.entry(kind.into()).or_default() += times;
             let fewest = self.course.fewest_under_way.get_or_insert(under_way);
             *fewest = under_way.min(*fewest);
@@ -339,7 +346,9 @@ impl Field {
                 Ok(false) | Err(_) => sleep(LOOK_EVERY).await,
             }
         }
-        self.course.healings.push(begun.elapsed());
+        if std::mem::take(&mut self.is_struck) {
+            self.course.healings.push(begun.elapsed());
+        }
         Ok(())
     }
 
@@ -377,6 +386,7 @@ impl Field {
         }
         let mut evidence = Evidence::read(&operators, self.clients.history()).await?;
         evidence.time_jumped = self.ground.has_wall_clocks;
+        evidence.union_set_back = self.union_set_back;
         for service in self.services.values_mut() {
             service.stop()?;
             let log = fs::read_to_string(&service.log).unwrap_or_default();

@@ -23,8 +23,10 @@ pub enum Kind {
     BrokerRollback,
     /// A partner is absent while all applications of the round are filed, and started at the end
     Absence,
-    /// An organisation's database is set back to an older copy
+    /// The guarantor's or the bank's database is set back to an older copy: it gets back what it lost
     Restore,
+    /// The union's database is set back to an older copy: what was filed since it cannot know, and says so
+    RestoreUnion,
     /// What the three publish is doubled, held back and out of order
     Disorder,
     /// What one says to another is lost for a while; the other way stays open
@@ -96,7 +98,7 @@ impl Kind {
     /// A service refuses.
     pub async fn prepare(self, field: &mut Field) -> anyhow::Result<()> {
         match self {
-            Kind::Restore => restore::second_persons(field).await,
+            Kind::Restore | Kind::RestoreUnion => restore::second_persons(field).await,
             _ => Ok(()),
         }
     }
@@ -113,7 +115,8 @@ impl Kind {
             Kind::BrokerWipe => broker::wipe(field).await,
             Kind::BrokerRollback => broker::roll_back(field).await,
             Kind::Absence => absence::round(field).await,
-            Kind::Restore => restore::round(field).await,
+            Kind::Restore => restore::partner(field).await,
+            Kind::RestoreUnion => restore::union(field).await,
             Kind::Disorder => wire::disorder(field).await,
             Kind::LinkCut => wire::cut(field).await,
             Kind::DiskFull => disk::full(field).await,

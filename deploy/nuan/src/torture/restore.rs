@@ -33,8 +33,20 @@ pub async fn second_persons(field: &mut Field) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub async fn round(field: &mut Field) -> anyhow::Result<()> {
+/// A partner's database: all that it lost was said by others, who say it again.
+pub async fn partner(field: &mut Field) -> anyhow::Result<()> {
     let victim = *field.random.pick(&[Party::Guarantor, Party::Bank]).unwrap_or(&Party::Bank);
+    round(field, victim).await
+}
+
+/// The union's database: what applicants said since the copy was made, nobody says again. No number may be given twice, and what
+/// partners know of lost applications has to wait for somebody.
+pub async fn union(field: &mut Field) -> anyhow::Result<()> {
+    field.union_set_back = true;
+    round(field, Party::Union).await
+}
+
+async fn round(field: &mut Field, victim: Party) -> anyhow::Result<()> {
     field.service(victim)?.stop()?;
     keep(field, victim).await?;
     field.service(victim)?.restart()?;

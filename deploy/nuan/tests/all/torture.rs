@@ -100,6 +100,16 @@ fn postgres_stopped_in_mid_commit_loses_and_doubles_nothing() {
 }
 
 #[test]
+fn union_set_back_to_an_older_database_gives_no_number_twice_and_names_who_must_act_on_what_it_lost() {
+    let output = torture(None, "restore-union", 40, 2);
+    let (report, words) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{words}\n{report}");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let named = report["named"].as_object().unwrap().len();
+    assert!(struck(&report) >= 1 && report["gone"].as_u64().unwrap() >= 1 && named >= 1, "{report}");
+}
+
+#[test]
 fn services_killed_at_each_boundary_lose_and_double_nothing() {
     let report = campaign("boundaries", 180, 18);
     assert!(struck(&report) >= 12, "{report}");

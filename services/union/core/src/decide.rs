@@ -10,10 +10,14 @@ use crate::{
     view,
     vocabulary::IntakeRejection,
 };
-use domain::{ApplicationId, CharterHash};
+use domain::{ApplicationId, CharterHash, Date};
 use organisation::{Actor, Answer, Desk, Input, Key, Person, Refusal, RefusalKind, Rows, Stop};
 use saga::{Event, Reaction, Run, Verdict, World};
 use std::collections::BTreeSet;
+
+/// Numbers that nobody is given when this database is an older copy: more than can have been given since the copy was made.
+/// Partners and applicants know some of them.
+const SKIPPED: u32 = 10_000;
 
 /// The rows that deciding this input will read.
 pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
@@ -40,6 +44,10 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
             application_of(key)
         }
         Input::Port { application_id, .. } => Some(application_id.clone()),
+        Input::SetBack => {
+            wanted.insert(rows::numbers());
+            None
+        }
     };
     let Some(id) = application else { return };
     let key = rows::application(&id);
@@ -57,7 +65,15 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
     match input {
         Input::Message(received) => {
             let message = &received.message;
-            on_application(union, desk, &message.about().application_id.clone(), |w| {
+            let id = message.about().application_id.clone();
+            if desk.own(&rows::application(&id))?.is_none() {
+                // All of them began here. To refuse it would hide from everybody what the partner holds of it.
+                return Err(Stop::Illegal(format!(
+                    "the {} speaks of {id}, which is not in this database: it was lost with an older copy, or the partner is mistaken",
+                    received.from
+                )));
+            }
+            on_application(union, desk, &id, |w| {
                 if w.application()?.charter != message.about().charter {
                     return Err(conflict("CHARTER", "章程版本不符", "the answer is given under another charter"));
                 }
@@ -77,6 +93,11 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
             None => Err(Stop::Illegal(format!("row `{key}` follows nothing"))),
         },
         Input::Port { .. } => Err(Stop::Illegal("the union has no port that answers".into())),
+        Input::SetBack => {
+            let today = desk.at().date();
+            let last = last_number(desk, today)?.saturating_add(SKIPPED);
+            Ok(desk.record(Fact::NumbersSkipped { year: year(today)?, last })?)
+        }
     }
 }
 
@@ -214,11 +235,8 @@ fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> 
         _ => FirmRow::default(),
     };
     filing::check(form, &firm, &charter, today).map_err(Refusal::from)?;
-    let last = match desk.own(&rows::numbers())? {
-        Some(Row::Numbers(NumbersRow { year, last })) if i32::from(*year) == i32::from(today.year()) => *last,
-        _ => 0,
-    };
-    let id = ApplicationId::new(today.year(), last + 1).map_err(|error| Stop::Illegal(error.to_string()))?;
+    let next = last_number(desk, today)?.saturating_add(1);
+    let id = ApplicationId::new(today.year(), next).map_err(|error| Stop::Illegal(error.to_string()))?;
     let application = new_application(id.clone(), form, hash, desk);
     desk.record(Fact::Filed(Box::new(application)))?;
     desk.concerns(&id);
@@ -229,6 +247,18 @@ fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> 
         _ => drive(union, w, Event::Tick).map(drop),
     })?;
     answer(desk, &id, true)
+}
+
+/// The last number that was given in the year of this day.
+fn last_number(desk: &Desk<Union>, today: Date) -> Result<u32, Stop> {
+    Ok(match desk.own(&rows::numbers())? {
+        Some(Row::Numbers(NumbersRow { year, last })) if i32::from(*year) == i32::from(today.year()) => *last,
+        _ => 0,
+    })
+}
+
+fn year(today: Date) -> Result<u16, Stop> {
+    u16::try_from(today.year()).map_err(|error| Stop::Illegal(error.to_string()))
 }
 
 fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &Desk<Union>) -> Application {

@@ -23,6 +23,13 @@ pub enum Fact {
     },
     /// An application was filed under the next number of its year.
     Filed(Box<Application>),
+    /// The next number of the year is the one behind this one: who knows those before it is not known here.
+    NumbersSkipped {
+        /// The year.
+        year: u16,
+        /// The last number skipped.
+        last: u32,
+    },
     /// A member of the register was written.
     MemberLoaded {
         /// Pseudonym.
@@ -157,6 +164,9 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             put(rows, rows::numbers(), Row::Numbers(NumbersRow { year, last }))?;
             rows.create(rows::application(&application.id), AnyRow::Own(Row::Application(application.clone())));
             Ok(())
+        }
+        Fact::NumbersSkipped { year, last } => {
+            put(rows, rows::numbers(), Row::Numbers(NumbersRow { year: *year, last: *last }))
         }
         Fact::MemberLoaded { member, spans } => {
             put(rows, rows::member(member), Row::Member(MemberRow { spans: spans.clone() }))

@@ -9,6 +9,8 @@ use saga::{Notice, Person, TaskRefusal};
 pub fn decide<P: Participant>(organisation: &P, input: &Input<P::Command>, desk: &mut Desk<P>) -> Result<(), Stop> {
     let id = match input {
         Input::Command { actor, command } => return organisation.told(desk, actor, command),
+        // It gives no numbers but those of the application; what it has lost its partners ask for again.
+        Input::SetBack => return Ok(()),
         Input::Message(received) => received.message.about().application_id.clone(),
         Input::Port { application_id, .. } => application_id.clone(),
         Input::Due(key) => case_of(key).ok_or_else(|| Stop::Illegal(format!("row `{key}` has no timer")))?,
@@ -36,6 +38,7 @@ pub fn application_of<C>(
         Input::Command { command, .. } => of_command(command).cloned(),
         Input::Due(key) | Input::Follow(key) => case_of(key),
         Input::Port { application_id, .. } => Some(application_id.clone()),
+        Input::SetBack => None,
     }
 }
 

@@ -174,10 +174,13 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             Item::Drop { position, because, application_id } => {
                 self.settle_parked(*position, "dropped", because, application_id.as_deref());
             }
-            Item::Unfrozen { partner, record } => {
+            Item::Unfrozen { partner, set_back, record } => {
                 // The channel's incident is settled.
                 self.done.batch.delete(&INCIDENT, links::incident_id(*partner));
                 self.note("repair", "operator", record);
+                if *set_back {
+                    self.decide(at, item, input).await?;
+                }
             }
             Item::Account { by, record } => self.note("account", by, record),
             // What could not be decided this time may be tried again under the same key.

@@ -32,8 +32,9 @@ pub(crate) enum Item<O: Organisation> {
         /// The parked message; none if this build still cannot read it.
         received: Option<Arc<Received>>,
     },
-    /// Two persons ended the freeze of a channel; `record` says who, how and why, as JSON.
-    Unfrozen { partner: Party, record: String },
+    /// Two persons ended the freeze of a channel; `record` says who, how and why, as JSON. `set_back`: this database is the
+    /// older copy.
+    Unfrozen { partner: Party, set_back: bool, record: String },
     /// What an operator ordered in this batch is done with it, unless a retried input is parked again.
     Carried { under: Idempotency },
     /// Somebody was given an account; `record` says who, and in which roles, as JSON.
@@ -101,6 +102,7 @@ impl<O: Organisation> Item<O> {
                 }
                 (ParkedInput::Message { .. }, None) => None,
             },
+            Item::Unfrozen { set_back: true, .. } => Some(Input::SetBack),
             Item::KnownBefore(_)
             | Item::Unreadable { .. }
             | Item::Drop { .. }
@@ -163,6 +165,7 @@ pub(super) fn describe<C: Serialize>(input: &Input<C>) -> (&'static str, String,
         Input::Due(key) => ("due", "clock".into(), json!({ "key": key.to_string() }).to_string()),
         Input::Follow(key) => ("follow", "self".into(), json!({ "key": key.to_string() }).to_string()),
         Input::Port { answer, .. } => ("port", "port".into(), json!({ "answer": answer }).to_string()),
+        Input::SetBack => ("set_back", "operator".into(), "{}".into()),
     }
 }
 

@@ -158,6 +158,7 @@ impl<const UNION: bool> Organisation for Toy<UNION> {
                 Ok(())
             }
             Input::Port { answer: PortAnswer::CoreBanking { key, .. }, .. } => Self::note(desk, format!("port {key}")),
+            Input::SetBack => Self::note(desk, "set back"),
         }
     }
 

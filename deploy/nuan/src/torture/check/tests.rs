@@ -40,6 +40,7 @@ fn good() -> Evidence {
             refused: Vec::new(),
             withdrew: state == "WITHDRAWN",
             ended_as: if open { Vec::new() } else { vec![state.to_owned()] },
+            gone: false,
         });
         let letter_no = stands.then(|| format!("BH-{id}-1"));
         let reservation = if lent {
@@ -248,6 +249,13 @@ const PLANTED: &[Planted] = &[
     }),
     ("a case that the union does not know", "I11", "the guarantor has a case NCD-2019-0077", |e| {
         e.cases.push(Case { application_id: "NCD-2019-0077".into(), ended: true, ..Case::default() });
+    }),
+    ("a lost application that a partner knows and nobody is named for", "I12", "NCD-2019-0001 is lost", |e| {
+        e.union_set_back = true;
+        e.applications.remove(0);
+    }),
+    ("an applicant who was told that his application is not there", "answers", "NCD-2019-0001 is there", |e| {
+        e.told[0].gone = true;
     }),
     ("an end that the bank has not reached", "I12", "not at the bank", |e| e.credits[2].ended = false),
     ("an end that a partner of a loan has not reached", "I12", "not at its partners", |e| e.cases[0].ended = false),

@@ -2,6 +2,7 @@
 
 use super::office::*;
 use domain::{Charter, Date};
+use organisation::{Input, Stop};
 use union_core::{
     Command,
     command::Form,
@@ -123,4 +124,31 @@ fn numbers_begin_anew_each_year() {
     office.at = moment("2021-01-04T09:00:00+08:00");
     let filed = office.submit(3, AMOUNT).application_id.unwrap();
     assert_eq!(filed.to_string(), "NCD-2021-0001");
+}
+
+#[test]
+fn no_number_is_given_twice_when_the_database_is_an_older_copy() {
+    let mut office = Office::open(900_000_000);
+    office.submit(1, AMOUNT);
+    let mut set_back = office.clone();
+    office.submit(2, AMOUNT);
+    // For each partner whose receipt is adopted.
+    for _ in 0..2 {
+        set_back.decide(&Input::SetBack).unwrap();
+    }
+    let filed = set_back.submit(3, AMOUNT).application_id.unwrap();
+    assert_eq!(filed.to_string(), "NCD-2020-20002");
+    set_back.at = moment("2021-01-04T09:00:00+08:00");
+    set_back.decide(&Input::SetBack).unwrap();
+    let filed = set_back.submit(4, AMOUNT).application_id.unwrap();
+    assert_eq!(filed.to_string(), "NCD-2021-10001", "the copy may be of last year, and what it lost of this one");
+}
+
+#[test]
+fn what_a_partner_says_of_an_application_that_is_not_here_is_put_before_somebody() {
+    let mut office = Office::open(900_000_000);
+    let mut set_back = office.clone();
+    office.until(1, AMOUNT, "assess guarantee");
+    let said = office.agreed(1, AMOUNT);
+    assert!(matches!(set_back.hear(said), Err(Stop::Illegal(why)) if why.contains("NCD-2020-0001")));
 }
