@@ -240,6 +240,13 @@ impl Config {
             }
             _ => {}
         }
+        if matches!(config.business_time, BusinessTime::Driven(_)) && !MAY_DRIVE.contains(&config.environment.as_str())
+        {
+            return Err(ConfigError::Wrong(format!(
+                "business_time may be driven only where environment is one of {}: whoever drives it can make applications expire",
+                MAY_DRIVE.join(", ")
+            )));
+        }
         if config.core_banking_timeout_ms == 0 {
             return Err(ConfigError::Wrong("core_banking_timeout_ms has to be at least 1".into()));
         }
@@ -268,12 +275,16 @@ impl Config {
     }
 }
 
+/// Environments in which business time may be driven.
+const MAY_DRIVE: [&str; 4] = ["local", "test", "history", "sandbox"];
+
 /// Whether a file with this in it is a secret one: seeds, or credentials in an address.
 fn holds_secrets(table: &toml::Table) -> bool {
     let addresses = ["nats_url", "otlp_endpoint", "core_banking_url"];
     let has_credentials =
         |key: &&str| table.get(*key).and_then(toml::Value::as_str).is_some_and(|url| url.contains('@'));
     table.contains_key("nats_app_seed")
+        || table.contains_key("database_url")
         || table.contains_key("nats_admin_seed")
         || addresses.iter().any(has_credentials)
 }

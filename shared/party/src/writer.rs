@@ -33,6 +33,7 @@ use channel::Resolution;
 use deciding::{Decided, Deciding, Failed, Undecided};
 use domain::{ApplicationId, Moment, Party};
 use item::{Item, ParkedInput};
+pub(crate) use links::incident_id;
 use links::{Links, Sends};
 use organisation::{Key, Organisation, PortAnswer, PortOrder, Refusal, RefusalKind};
 use serde_json::json;
@@ -186,8 +187,10 @@ impl<'q, O: Organisation> Writer<'q, O> {
         Ok(writer)
     }
 
-    /// Build, roles that decide by themselves, accepted charters: what a replay needs to be the same.
+    /// Build, roles that decide by themselves, charter, capital, who pays out: what a replay needs to be the same.
     async fn journal_start(&mut self, config: &Config) -> Result<(), WriterError> {
+        let charters = crate::run::charters(config).map_err(|error| WriterError::Defect(error.to_string()))?;
+        let charters: Vec<String> = charters.iter().map(|(hash, _)| hash.to_hex()).collect();
         let entry = Entry {
             at: self.now().millis(),
             kind: "started",
@@ -197,6 +200,10 @@ impl<'q, O: Organisation> Writer<'q, O> {
                 "programme": config.programme,
                 "environment": config.environment,
                 "automatic": config.automatic,
+                "charters": charters,
+                "net_assets_fen": config.net_assets_fen,
+                "core_banking": config.core_banking_url.is_some(),
+                "business_time": config.business_time,
             })
             .to_string(),
             recorded: "[]".into(),
@@ -711,6 +718,8 @@ impl<'q, O: Organisation> Writer<'q, O> {
                 let _ = work.reply.send(reply);
             }
         }
+        // Before anything that can fail: whoever takes the database again begins behind this commit.
+        self.spans.emit(decided.spans, committed_ns);
         let actions = self.links.committed(&built.frames, now_ms);
         self.links.act(actions, &mut self.store, self.tip.position, now_ms).await?;
         acknowledge(round.acks).await;
@@ -724,7 +733,6 @@ impl<'q, O: Organisation> Writer<'q, O> {
                 Some((position, why)) => Told::StillParked { position, why },
             });
         }
-        self.spans.emit(decided.spans, committed_ns);
         self.report();
         Ok(())
     }
@@ -763,6 +771,8 @@ impl<'q, O: Organisation> Writer<'q, O> {
                     Some(work) = self.queues.commands.recv() => {
                         let _ = work.reply.send(Reply::Unavailable);
                     }
+                    // Whose order is dropped is told that its outcome is unknown.
+                    Some(work) = self.queues.maintenance.recv() => drop(work),
                 }
             }
         }

@@ -3,6 +3,7 @@
 use crate::{
     Duty, Fact, Step,
     case::{Contracts, CounterGuarantee, OpinionDecision, Said, Signing},
+    opinion,
     requests::World,
 };
 use contracts::{About, AskRefusal, SignContracts};
@@ -32,6 +33,8 @@ fn begin(w: &mut World<'_>, ask: &SignContracts) -> Result<Taken, Stop> {
     }
     let signing = Signing { key: ask.about.key.clone(), amount_fen: ask.amount_fen };
     w.record(Fact::SigningBegun { id: w.id.clone(), signing })?;
+    // What the bank did not approve is room for others.
+    opinion::expose(w, ask.amount_fen.fen())?;
     let due_at = w.due(w.charter()?.contracts_aim)?;
     w.open_task(Duty::SignContracts, due_at, BTreeSet::new())?;
     Ok(Ok(()))

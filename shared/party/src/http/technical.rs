@@ -1,7 +1,7 @@
 //! What operators and auditors look at: incidents, parked inputs, books, queues, the clock, accounts, health.
 
 use super::{APPLICANT, AUDITOR, App, OPERATOR, Page, Writing, applications::Nothing, ok, page_limit, unreadable};
-use crate::{clock::DriveError, handle::Maintenance, store::read::TransferRow};
+use crate::{clock::DriveError, handle::Maintenance, store::read::TransferRow, writer::incident_id};
 use axum::{
     extract::{Path, State},
     http::{HeaderValue, StatusCode, Uri, header},
@@ -15,6 +15,7 @@ use serde_json::{Value, json, value::RawValue};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 use web::{BearerToken, Fields, Problem, Query, utoipa};
 
@@ -137,25 +138,41 @@ pub struct ChannelResolution {
     because: String,
 }
 
-/// What one person has proposed and another has not confirmed yet, by what it is about: what, who, why. A restart forgets it.
-pub(super) type Proposals = Mutex<BTreeMap<String, (String, String, String)>>;
+/// What one person has proposed and another has not confirmed yet, by what it is about. A restart forgets it.
+pub(super) type Proposals = Mutex<BTreeMap<String, Proposal>>;
+
+/// What one person wants.
+#[derive(Debug)]
+pub(super) struct Proposal {
+    what: String,
+    person: String,
+    because: String,
+    until: Instant,
+}
+
+/// How long a proposal waits for the second person: they are on the phone with each other.
+const PROPOSAL_STANDS: Duration = Duration::from_secs(3600);
 
 /// The two persons who want the same of this, and what each gives as the reason; `None`: nobody else has said it, and the
-/// proposal stands until somebody does.
+/// proposal stands for a while until somebody does.
 fn two_persons<O: Organisation>(
     app: &App<O>,
     about: String,
-    proposal: String,
+    what: String,
     person: &str,
     because: String,
 ) -> Option<(TwoPersons, String)> {
+    let now = Instant::now();
     let mut proposals = app.proposals.lock().unwrap_or_else(PoisonError::into_inner);
+    proposals.retain(|_, proposal| proposal.until > now);
     match proposals.remove(&about) {
-        Some((proposed, first, why)) if proposed == proposal && first != person => {
-            Some((TwoPersons::new(&first, person)?, format!("{first}：{why}；{person}：{because}")))
+        Some(before) if before.what == what && before.person != person => {
+            let because = format!("{}：{}；{person}：{because}", before.person, before.because);
+            Some((TwoPersons::new(&before.person, person)?, because))
         }
         _ => {
-            proposals.insert(about, (proposal, person.to_owned(), because));
+            let until = now + PROPOSAL_STANDS;
+            proposals.insert(about, Proposal { what, person: person.to_owned(), because, until });
             None
         }
     }
@@ -179,7 +196,11 @@ pub(super) async fn resolve_channel<O: Organisation>(
         return Ok(before);
     }
     let person = caller.person.to_string();
-    let about = format!("channel/{partner}");
+    // About this freeze and no other: a proposal that outlives it must not end the next one.
+    let incident = app.handle.readers.incident(&incident_id(partner)).await.map_err(|error| unreadable(&error))?;
+    let Some(about) = incident else {
+        return Err(Problem::conflict("CHANNEL", format!("与 {partner} 的通道未冻结。")));
+    };
     let Some((persons, because)) = two_persons(&app, about, format!("{resolution:?}"), &person, because) else {
         return Ok(proposed(&json!({ "state": "proposed", "resolution": resolution, "by": person })));
     };

@@ -26,14 +26,16 @@ macro_rules! now {
     };
 }
 
-/// Takes a new epoch (holder, address, lease in ms) if nobody has one or its lease has run out. Where it does not, nothing is
-/// locked: those who stand by look this way.
+/// Takes a new epoch (holder, address, lease in ms) if nobody has one or its lease has run out, or lies in the future because
+/// the database's clock was set back. Where it does not, nothing is locked: those who stand by look this way.
 pub(super) const SEIZE: &str = concat!(
     "UPDATE writer SET epoch = epoch + 1, holder = $1, address = $2, renewed_at = ",
     now!(),
-    " WHERE id = 1 AND renewed_at < ",
+    " WHERE id = 1 AND (renewed_at < ",
     now!(),
-    " - $3 RETURNING epoch, position, link, at, exported"
+    " - $3 OR renewed_at > ",
+    now!(),
+    " + $3) RETURNING epoch, position, link, at, exported"
 );
 /// Takes a new epoch (holder) if nobody else has.
 pub(super) const SEIZE_AGAIN: &str = concat!(

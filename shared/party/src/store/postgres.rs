@@ -182,7 +182,8 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
 async fn connect_to_write(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     let mut connection = connect(options).await?;
     // The writer looks rows up by their keys and nothing else. A plan that was made while a table was empty reads all of it.
-    let pinned = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
+    // And what is acknowledged is on disk, whatever the role or the database has for a default.
+    let pinned = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET synchronous_commit = on";
     connection.execute(pinned).await.map_err(failed("connect to the database"))?;
     Ok(connection)
 }

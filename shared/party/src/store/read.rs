@@ -281,6 +281,16 @@ impl Readers {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// Incidents whose id comes after `after`, in the order of ids, at most `limit`: id, and all of it as JSON.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn incidents(&self, after: &str, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = "SELECT incident_id, body FROM incident WHERE incident_id > $1 ORDER BY incident_id LIMIT $2";
+        let rows = self.ask("list incidents", sql, [after.into(), i64::from(limit).into()]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     /// One open task as JSON.
     ///
     /// # Errors
@@ -290,14 +300,14 @@ impl Readers {
         Ok(rows.first().map(|row| row.get(0)))
     }
 
-    /// Incidents whose id comes after `after`, in the order of ids, at most `limit`: id, and all of it as JSON.
+    /// One incident as JSON, if it is open.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn incidents(&self, after: &str, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
-        let sql = "SELECT incident_id, body FROM incident WHERE incident_id > $1 ORDER BY incident_id LIMIT $2";
-        let rows = self.ask("list incidents", sql, [after.into(), i64::from(limit).into()]).await?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    pub async fn incident(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let rows =
+            self.ask("read an incident", "SELECT body FROM incident WHERE incident_id = $1", [id.into()]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
     }
 
     /// Parked and held inputs after a journal position, oldest first, at most `limit`.
@@ -376,16 +386,6 @@ impl Readers {
             person: row.get(1),
             roles: row.get::<String>(2).split(' ').filter(|role| !role.is_empty()).map(str::to_owned).collect(),
         }))
-    }
-
-    /// Counts of applications by state.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub async fn counts(&self, prefix: &str) -> Result<Vec<(String, i64)>, StoreError> {
-        let sql = "SELECT status, COUNT(*) FROM state WHERE key >= $1 AND key < $2 GROUP BY status ORDER BY status";
-        let rows = self.ask("count applications", sql, [prefix.into(), end_of(prefix).into()]).await?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 }
 

@@ -18,7 +18,9 @@ use crate::{
 };
 use contracts::wire::{Envelope, Unreadable, encode};
 use domain::{ApplicationId, Moment, Party};
-use organisation::{Answer, Input, Key, Organisation, Outcome, PortAnswer, PortOrder, Refusal, RefusalKind, Stop};
+use organisation::{
+    Answer, Input, Key, Organisation, Outcome, PortAnswer, PortOrder, Recorded, Refusal, RefusalKind, Stop,
+};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -163,10 +165,9 @@ impl<O: Organisation> Deciding<'_, '_, O> {
     async fn one(&mut self, at: usize, item: &Item<O>, input: Option<&Input<O::Command>>) -> Result<(), Failed> {
         let application = item.application_id();
         match item {
-            Item::Unreadable { from, seq, why } => match (why, &application) {
-                (Unreadable::UnknownType { .. }, Some(_)) => self.park(at, item, &why.to_string()),
-                _ => self.audit_unreadable(*from, *seq, why),
-            },
+            // A later build may know it, be it about an application or not.
+            Item::Unreadable { why: why @ Unreadable::UnknownType { .. }, .. } => self.park(at, item, &why.to_string()),
+            Item::Unreadable { from, seq, why } => self.audit_unreadable(*from, *seq, why),
             // What was decided on it then is signed and with the partners; deciding again could say something else.
             Item::KnownBefore(_) if !application.as_ref().is_some_and(|id| self.parked.contains_key(id)) => {
                 self.park(at, item, KNOWN_BEFORE);
@@ -318,6 +319,11 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         started_ns: u64,
     ) -> String {
         self.position += 1;
+        for recorded in &outcome.recorded {
+            if let Recorded::Booked(voucher) = recorded {
+                self.working.booked(voucher, self.position);
+            }
+        }
         let (kind, source, content) = describe(input);
         let application_id = outcome.application_id.as_ref().map(ToString::to_string);
         let saga_id = outcome.application_id.as_ref().map(organisation::saga_id).unwrap_or_default();

@@ -498,7 +498,7 @@ fn frame_row(partner: Party, first: u64, last: u64, position: u64, bytes: Vec<u8
 }
 
 /// Names the incident of a frozen channel.
-pub(super) fn incident_id(partner: Party) -> String {
+pub(crate) fn incident_id(partner: Party) -> String {
     format!("channel/{partner}")
 }
 

@@ -9,6 +9,7 @@ use crate::{
         tables::{ACCOUNT, INCIDENT, STATE, STATE_NEW, TASK, TRANSFER, TRANSFER_RESOLVED, Value},
     },
 };
+use ledger::{TransferId, Voucher};
 use organisation::{Changed, Incident, Index, Key, OpenTask, Organisation, Row, Rows};
 use sha2::{Digest, Sha256};
 use std::{
@@ -26,6 +27,8 @@ pub(super) struct Working<'a, O: Organisation> {
     pub answers: BTreeMap<String, Option<String>>,
     /// What is listed of each row in the database.
     listed: BTreeMap<Key, Arc<Index>>,
+    /// At which journal position each transfer was decided.
+    booked: BTreeMap<TransferId, u64>,
     cache: &'a mut Cache<O::Row>,
 }
 
@@ -57,6 +60,7 @@ impl<'a, O: Organisation> Working<'a, O> {
             traces: BTreeMap::new(),
             answers: BTreeMap::new(),
             listed: BTreeMap::new(),
+            booked: BTreeMap::new(),
             cache,
         }
     }
@@ -109,7 +113,12 @@ impl<'a, O: Organisation> Working<'a, O> {
         self.rows.share(key, kept.row, kept.version);
     }
 
-    /// Writes every changed row into the batch.
+    /// Notes where a voucher's transfers were decided.
+    pub fn booked(&mut self, voucher: &Voucher, position: u64) {
+        self.booked.extend(voucher.transfers.iter().map(|transfer| (transfer.id.clone(), position)));
+    }
+
+    /// Writes every changed row into the batch; `position` is that of its last journal row.
     pub fn save(&self, batch: &mut Batch, position: u64, changes: &Changes) -> Result<Saved, serde_json::Error> {
         let mut hash = Sha256::new();
         let mut saved = Saved { states: [0; 32], earliest: None, rows: Vec::new(), indexes: BTreeMap::new() };
@@ -167,6 +176,8 @@ impl<'a, O: Organisation> Working<'a, O> {
                     let body = serde_json::to_string(transfer)?;
                     hash_row(&body);
                     let table = if is_new { &TRANSFER } else { &TRANSFER_RESOLVED };
+                    // One that an own voucher does not name was resolved by another: it stands where that one does.
+                    let position = self.booked.get(&transfer.transfer.id).copied().unwrap_or(position);
                     batch.put(table, transfer_row(transfer, version, position, body));
                 }
             }

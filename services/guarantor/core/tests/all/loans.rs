@@ -139,17 +139,17 @@ fn a_pay_out_that_the_bank_does_not_report_in_time_is_alarmed_once_and_still_awa
 }
 
 #[test]
-fn the_loan_takes_its_share_of_the_limits_for_what_was_paid_out() {
+fn the_case_takes_its_share_of_the_limits_for_what_the_bank_left_of_it() {
     let mut office = Office::manual();
     office.reach(Stage::Agreed);
     assert_eq!(office.exposure(&rows::limits()), AMOUNT);
     let lowered = AMOUNT - 10_000_000;
     office.tell(office.sign(SIGN, lowered));
+    assert_eq!(office.exposure(&rows::limits()), lowered, "what the bank did not approve is room for others");
     office.act("c", CONTRACT, contracts_signed());
     office.tell(office.issue(ISSUE, lowered));
     office.act("m", MAKER, prepare());
     office.act("k", CHECKER, release());
-    assert_eq!(office.exposure(&rows::limits()), AMOUNT, "agreed is agreed until the loan says otherwise");
     office.tell(office.disbursed(LETTER, lowered));
     office.tell(office.activate(ACTIVATE, LETTER));
     assert_eq!(office.exposure(&rows::limits()), lowered);

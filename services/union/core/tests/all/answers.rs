@@ -3,7 +3,7 @@
 use super::office::*;
 use contracts::{AskRefusal, AskRefused, DisbursementReport, DisbursementReported, Letter, Message};
 use domain::CharterHash;
-use organisation::RefusalKind;
+use organisation::{RefusalKind, Stop};
 use serde_json::{Value, json};
 
 type Says = fn(&Office) -> Message;
@@ -100,7 +100,7 @@ fn an_answer_before_its_question_is_refused() {
 }
 
 #[test]
-fn an_answer_under_another_charter_or_to_nobody_is_refused() {
+fn an_answer_under_another_charter_is_refused_and_one_to_nobody_is_put_before_somebody() {
     for (step, says) in STEPS {
         let mut office = asked(step);
         let mine = office.charter;
@@ -111,7 +111,7 @@ fn an_answer_under_another_charter_or_to_nobody_is_refused() {
     }
     let mut office = asked("assess guarantee");
     let message = office.agreed(2, AMOUNT);
-    assert_eq!(refusal(office.hear(message)).kind, RefusalKind::NotFound);
+    assert!(matches!(office.hear(message), Err(Stop::Illegal(why)) if why.contains("not in this database")));
 }
 
 #[test]

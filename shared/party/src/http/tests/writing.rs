@@ -1,7 +1,10 @@
 //! What people want changed: on its way to the writer, and the answers back.
 
 use super::*;
-use crate::handle::{Maintenance, MaintenanceWork, Told};
+use crate::{
+    handle::{Maintenance, MaintenanceWork, Told},
+    store::tables::INCIDENT,
+};
 use organisation::{Refusal, RefusalKind};
 use sha2::{Digest, Sha256};
 
@@ -186,9 +189,17 @@ async fn a_freeze_ends_when_a_second_person_confirms_what_the_first_proposed() {
             other => panic!("{other:?}"),
         }
     });
+    let freeze = |what: &str| -> [Cell; 4] {
+        ["channel/bank".into(), "".into(), "operator".into(), json!({ "what": what }).to_string().into()]
+    };
     let path = "/api/v1/channels/bank/resolution";
     let keep = json!({ "resolution": "keep_our_heads", "because": "对方已更正" });
     let adopt = json!({ "resolution": "adopt_their_receipt", "because": "对方已更正" });
+    // There is nothing to end, so nothing is proposed that could end a later freeze.
+    service.send(service.post("operator", path, &keep)).await.is(409, "CHANNEL");
+    service.put(&INCIDENT, freeze("一")).await;
+    assert_eq!(service.send(service.post("operator2", path, &keep)).await.status, 202);
+    service.put(&INCIDENT, freeze("二")).await;
     // One person alone, however often, and two persons who want different things, end nothing.
     for (who, body) in [("operator", &keep), ("operator", &keep), ("operator2", &adopt), ("operator", &keep)] {
         assert_eq!(service.send(service.post(who, path, body)).await.status, 202);
