@@ -438,6 +438,18 @@ mod tests {
     }
 
     #[test]
+    fn time_is_driven_only_where_nobody_is_hurt_by_it() {
+        let driven = ("NUAN_BUSINESS_TIME", "{ driven = 1500000000000 }");
+        for environment in MAY_DRIVE {
+            with(&[driven, ("NUAN_ENVIRONMENT", environment)]).unwrap();
+        }
+        for environment in ["production", "staging", ""] {
+            let line = with(&[driven, ("NUAN_ENVIRONMENT", environment)]).unwrap_err().to_string();
+            assert!(line.contains("business_time may be driven only where"), "{line}");
+        }
+    }
+
+    #[test]
     fn printing_redacts_credentials_in_addresses_and_connecting_does_not() {
         for (url, shown) in [
             ("http://core:8080/bank", "http://core:8080/bank"),
@@ -491,6 +503,7 @@ mod tests {
             with("nats_admin_seed", "SUADMIN"),
             with("nats_url", "nats://user:secret@127.0.0.1"),
             with("core_banking_url", "http://user:secret@core"),
+            with("database_url", "postgres://db/union"),
         ] {
             for mode in [0o644, 0o640, 0o604] {
                 let line = load(&table, mode).unwrap_err().to_string();

@@ -3,7 +3,7 @@
 use crate::{
     defective::{approve, spoil},
     firms::form,
-    forge::union_says,
+    forge::{texts, union_says},
     house::{House, PATIENCE, Setup, first_day},
 };
 use domain::{ApplicationId, Moment, Party};
@@ -83,5 +83,13 @@ async fn what_was_accepted_before_a_stop_is_decided_and_answered() {
     for answer in answers {
         assert!(matches!(answer.await, Ok(Reply::Decided { status: 201, .. })), "an accepted command is answered");
     }
+    // Many were decided in one commit: each transfer stands at the journal row of its own application.
+    let sql = "SELECT t.id || ' ' || j.application_id FROM transfer t JOIN journal j ON j.position = t.position WHERE t.id LIKE 'reserve:%'";
+    let transfers = texts(&house, Party::Union, sql).await;
+    assert_eq!(transfers.len(), 40);
+    assert!(
+        transfers.iter().all(|line| line.split_once(' ').is_some_and(|(id, of)| id.ends_with(of))),
+        "{transfers:?}"
+    );
     house.close().await;
 }

@@ -118,6 +118,26 @@ fn is_rejected(outcome: &Result<(), StoreError>) -> bool {
 }
 
 #[tokio::test]
+async fn a_batch_that_fails_in_the_middle_leaves_nothing_of_what_comes_before_or_after() {
+    on_both(async |fresh| {
+        let (mut store, mut tip) = Store::open(fresh.location.clone()).await.unwrap();
+        put(&mut store, &mut tip, batch([(&STATE_NEW, state("a", 1, "1"))])).await.unwrap();
+        // The key of the second is taken; tables are written in the order in which they first come.
+        let rows = [
+            (&ANSWER, vec!["before".into(), 1.into(), "{}".into()]),
+            (&STATE_NEW, state("a", 1, "2")),
+            (&PORT_ORDER, vec!["after".into(), 1.into(), "{}".into()]),
+        ];
+        let outcome = store.commit(batch(rows), &tip, &after(&tip, 1)).await;
+        assert!(matches!(outcome, Err(StoreError::Rejected { .. })), "{outcome:?}");
+        assert_eq!(store.readers().answer("before").await.unwrap(), None);
+        assert_eq!(store.port_orders().await.unwrap(), Vec::<String>::new());
+        put(&mut store, &mut tip, batch([(&STATE, state("a", 2, "2"))])).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_committed_is_loaded_with_its_version_and_the_rest_left_out() {
     on_both(async |fresh| {
         let (mut store, mut tip) = fresh.open().await;

@@ -40,6 +40,29 @@ async fn the_seat_is_one_processes_until_its_lease_runs_out_and_then_its_commits
 }
 
 #[tokio::test]
+async fn a_lease_in_the_future_of_a_clock_that_was_set_back_holds_nobody_up() {
+    let fresh = Fresh::postgres().await;
+    let (mut one, mut other) = (connect(&fresh).await, connect(&fresh).await);
+    taken(one.seize("http://one").await.unwrap());
+    let sql = "UPDATE writer SET renewed_at = renewed_at + $1 WHERE id = 1";
+    other.ask("set the clock back", sql, [600_000.into()]).await.unwrap();
+    taken(other.seize("http://other").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_writer_commits_synchronously_whatever_the_database_has_for_a_default() {
+    let fresh = Fresh::postgres().await;
+    let Location::Server(url) = &fresh.location else { panic!("a server") };
+    let mut admin = outages::connect(secrecy::ExposeSecret::expose_secret(url)).await;
+    let sql =
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$";
+    sqlx::Executor::execute(&mut admin, sql).await.unwrap();
+    let mut store = connect(&fresh).await;
+    let rows = store.ask("read", "SELECT current_setting('synchronous_commit')", []).await.unwrap();
+    assert_eq!(rows[0].get::<String>(0), "on");
+}
+
+#[tokio::test]
 async fn of_many_that_want_a_free_seat_one_gets_it() {
     let fresh = Fresh::postgres().await;
     // They also create the schema at once.
