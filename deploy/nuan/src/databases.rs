@@ -8,8 +8,12 @@ use party::store::server;
 use secrecy::SecretString;
 use std::{
     collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
+
+/// How often this process has made three.
+static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// The three databases. They stay until [`Databases::drop_all`].
 #[derive(Debug)]
@@ -25,7 +29,9 @@ impl Databases {
     /// The server cannot be reached or refuses.
     pub async fn create(server: &SecretString) -> anyhow::Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-        let number = format!("{now:x}_{:x}", std::process::id());
+        // Two of one process may be made in the same microsecond.
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let number = format!("{now:x}_{:x}_{count}", std::process::id());
         let mut databases = Databases { server: server.clone(), each: BTreeMap::new() };
         for party in Party::ALL {
             let name = format!("nuan_{party}_{number}");

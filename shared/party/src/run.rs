@@ -372,12 +372,18 @@ impl<O: Organisation> Turn<'_, O> {
     }
 }
 
-/// At the first start: an account for the first operator, its token in a file that nobody else may read.
+/// At the first start of the first replica: an account for the first operator, its token in a file that nobody else may read.
+/// Whoever has lost it writes another one into that file.
 async fn ensure_operator(store: &mut Store, tip: &Tip, config: &Config) -> Result<(), RunError> {
     if config.operator_token_file.exists() {
         // The file may have been given, or the database replaced: either way this token is the operator's.
         let token = crate::config::read_secret(&config.operator_token_file)?;
         return put_operator(store, tip, secrecy::ExposeSecret::expose_secret(&token)).await;
+    }
+    if store.readers().has_account(OPERATOR).await? {
+        let file = config.operator_token_file.display();
+        tracing::info!(%file, "no operator's token here: it was written where the database was new");
+        return Ok(());
     }
     let mut bytes = [0_u8; 32];
     rand::rng().fill_bytes(&mut bytes);
@@ -386,10 +392,13 @@ async fn ensure_operator(store: &mut Store, tip: &Tip, config: &Config) -> Resul
     put_operator(store, tip, &token).await
 }
 
+/// Name of the first operator's account.
+const OPERATOR: &str = "operator";
+
 async fn put_operator(store: &mut Store, tip: &Tip, token: &str) -> Result<(), RunError> {
     let mut batch = Batch::default();
     let hash = Sha256::digest(token.as_bytes()).to_vec();
-    batch.put(&TOKEN, [Value::Blob(hash), "operator".into(), "person:operator".into(), "operator auditor".into()]);
+    batch.put(&TOKEN, [Value::Blob(hash), OPERATOR.into(), "person:operator".into(), "operator auditor".into()]);
     Ok(store.put(batch, tip).await?)
 }
 

@@ -9,7 +9,7 @@
 //! while its lease holds by its own clock, which runs on while it is frozen. A request that came before that and is answered
 //! after it is told what was so in between. What it says to partners is the writer's own matter (`Writer::say_from_memory`).
 
-use super::{App, writing::outcome_unknown};
+use super::{App, requests, writing::outcome_unknown};
 use crate::handle::Role;
 use axum::{
     body::Body,
@@ -126,7 +126,7 @@ async fn forward(
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = status;
             *response.headers_mut() = headers;
-            Ok(response)
+            Ok(requests::has_span(response))
         }
         // It has not been asked.
         Err(error) if error.is_connect() => Err(no_writer()),

@@ -7,7 +7,7 @@
 use crate::{about::named, clock::unix_ns, handle::Arrival};
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{Extensions, Method, StatusCode},
+    http::{Method, StatusCode},
     middleware::Next,
     response::Response,
 };
@@ -33,13 +33,13 @@ impl Requests {
     }
 }
 
-/// In an answer: its request has a row in the journal, and its span with it.
+/// In an answer: its request has its span from elsewhere.
 #[derive(Clone)]
-struct HasRow;
+struct HasSpan;
 
-/// The answer to a request that left a row in the journal.
-pub(super) fn has_row(mut response: Response) -> Response {
-    response.extensions_mut().insert(HasRow);
+/// The answer to a request that left a row in the journal, or that another replica answered: its span comes from there.
+pub(super) fn has_span(mut response: Response) -> Response {
+    response.extensions_mut().insert(HasSpan);
     response
 }
 
@@ -54,15 +54,11 @@ pub(super) async fn traced(State(requests): State<Requests>, mut request: Reques
     let seen = is_wanted.then(|| (request.method().clone(), named(request.uri().path())));
     request.extensions_mut().insert(arrival.clone());
     let response = next.run(request).await;
-    if let Some((method, application)) = seen.filter(|_| !is_in_journal(response.extensions())) {
+    if let Some((method, application)) = seen.filter(|_| response.extensions().get::<HasSpan>().is_none()) {
         let saga_id = application.as_ref().map(organisation::saga_id);
         requests.emit(&arrival, &method, response.status(), saga_id);
     }
     response
-}
-
-fn is_in_journal(answer: &Extensions) -> bool {
-    answer.get::<HasRow>().is_some()
 }
 
 impl Requests {

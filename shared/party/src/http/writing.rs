@@ -138,12 +138,12 @@ impl<O: Organisation> App<O> {
                     self.owners.put(id, person);
                 }
                 mark(&mut response, replayed);
-                Ok(if replayed { response } else { requests::has_row(response) })
+                Ok(if replayed { response } else { requests::has_span(response) })
             }
             Reply::Decided { body: Err(refusal), replayed, .. } => {
                 let mut response = refused(refusal).into_response();
                 mark(&mut response, replayed);
-                Ok(if replayed { response } else { requests::has_row(response) })
+                Ok(if replayed { response } else { requests::has_span(response) })
             }
             Reply::KeyReused => Err(key_reused()),
             Reply::Parked => {

@@ -374,6 +374,15 @@ impl Readers {
         Ok(rows.first().map(|row| row.get(0)))
     }
 
+    /// Whether there is an account of this name.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn has_account(&self, account: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT account FROM token WHERE account = $1 LIMIT 1";
+        Ok(!self.ask("look for an account", sql, [account.into()]).await?.is_empty())
+    }
+
     /// Who holds the token with this hash.
     ///
     /// # Errors

@@ -133,8 +133,13 @@ async fn journal_ledger_incidents_parked_inputs_and_accounts_read_as_they_were_w
         assert_eq!(waiting.len(), 1);
         assert_eq!((waiting[0].position, waiting[0].application_id.as_deref()), (4, Some("x")));
         let holder = readers.account_holder(&[7; 32]).await.unwrap().unwrap();
-        assert_eq!((holder.person.as_str(), holder.roles), ("person:zhang", vec!["maker".into(), "checker".into()]));
+        assert_eq!(
+            (holder.person.as_str(), holder.roles.clone()),
+            ("person:zhang", vec!["maker".into(), "checker".into()])
+        );
         assert_eq!(readers.account_holder(&[8; 32]).await.unwrap(), None);
+        assert!(readers.has_account(&holder.account).await.unwrap());
+        assert!(!readers.has_account("nobody").await.unwrap());
     })
     .await;
 }
