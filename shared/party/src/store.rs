@@ -269,6 +269,15 @@ pub struct ParkedBody {
     pub input: String,
 }
 
+/// What an application stands still behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How many of its inputs are parked or held.
+    pub inputs: usize,
+    /// The journal position of the one among them by which it is to look again, if there is one.
+    pub follow: Option<u64>,
+}
+
 /// Tables that [`Store::load`] can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum From {
@@ -560,15 +569,20 @@ impl Store {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.unsigned(2))).collect())
     }
 
-    /// Applications that stand still behind a parked input, and how many inputs each has parked or held.
+    /// Applications that stand still behind a parked input.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn standing_still(&mut self) -> Result<BTreeMap<String, usize>, StoreError> {
-        let sql = "SELECT application_id, COUNT(*) FROM parked \
+    pub async fn standing_still(&mut self) -> Result<BTreeMap<String, Standing>, StoreError> {
+        // What an organisation itself made follow is all that has itself for a source.
+        let sql = "SELECT application_id, COUNT(*), MAX(CASE WHEN source = 'self' THEN position END) FROM parked \
                    WHERE state IN ('parked', 'held') AND application_id IS NOT NULL GROUP BY application_id";
         let rows = self.ask("read what is parked", sql, []).await?;
-        Ok(rows.iter().map(|row| (row.get(0), usize::try_from(row.unsigned(1)).unwrap_or_default())).collect())
+        let standing = |row: &Record| Standing {
+            inputs: usize::try_from(row.unsigned(1)).unwrap_or_default(),
+            follow: row.get::<Option<i64>>(2).and_then(|position| u64::try_from(position).ok()),
+        };
+        Ok(rows.iter().map(|row| (row.get(0), standing(row))).collect())
     }
 
     /// The parked input at this position and what is held behind it, oldest first; nothing if it is not the first of its

@@ -23,14 +23,14 @@ use crate::{
     pairing::{Pairing, PairingError},
     spans::Exporter,
     store::{
-        Batch, From, Store, StoreError, Tip,
+        Batch, From, Standing, Store, StoreError, Tip,
         tables::{TOKEN, Value},
     },
 };
 use bytes::Bytes;
 use cache::Cache;
 use channel::Resolution;
-use deciding::{Decided, Deciding, Failed, Undecided};
+use deciding::{Culprit, Decided, Deciding, Failed, Undecided};
 use domain::{ApplicationId, Moment, Party};
 use item::{Item, ParkedInput};
 pub(crate) use links::incident_id;
@@ -107,8 +107,8 @@ pub struct Writer<'q, O: Organisation> {
     links: Links,
     cache: Cache<O::Row>,
     orders: Option<mpsc::Sender<PortOrder>>,
-    /// Applications that stand still, and how many inputs each has parked or held.
-    parked: BTreeMap<String, usize>,
+    /// Applications that stand still behind a parked input.
+    parked: BTreeMap<String, Standing>,
     next_wake: Option<i64>,
     clock: BusinessClock,
     changes: Arc<Changes>,
@@ -581,9 +581,9 @@ impl<'q, O: Organisation> Writer<'q, O> {
     async fn settle(
         &mut self,
         round: &mut Round<O>,
-    ) -> Result<(Decided, BTreeMap<String, usize>, Built, Option<i64>), WriterError> {
+    ) -> Result<(Decided, BTreeMap<String, Standing>, Built, Option<i64>), WriterError> {
         let at = self.now();
-        let mut culprits: BTreeMap<usize, String> = BTreeMap::new();
+        let mut culprits: BTreeMap<Culprit, String> = BTreeMap::new();
         loop {
             if culprits.len() > MAX_CULPRITS {
                 return Err(WriterError::Defect(format!(
@@ -594,15 +594,15 @@ impl<'q, O: Organisation> Writer<'q, O> {
             let attempt = self.attempt(&round.items, &culprits, round.links.clone(), frames, at, false).await;
             match attempt {
                 Ok(settled) => return Ok(settled),
-                Err(Failed::Culprit(item, why)) => {
-                    if culprits.insert(item, why.clone()).is_some() {
+                Err(Failed::Culprit(culprit, why)) => {
+                    if culprits.insert(culprit, why.clone()).is_some() {
                         return Err(WriterError::Defect(why));
                     }
                 }
                 Err(Failed::Somewhere(why)) => {
                     self.metrics.commits_failed.inc();
-                    let item = self.find_culprit(round, &culprits, at).await?;
-                    if culprits.insert(item, why.clone()).is_some() {
+                    let culprit = self.find_culprit(round, &culprits, at).await?;
+                    if culprits.insert(culprit, why.clone()).is_some() {
                         return Err(WriterError::Defect(why));
                     }
                 }
@@ -618,16 +618,16 @@ impl<'q, O: Organisation> Writer<'q, O> {
     async fn find_culprit(
         &mut self,
         round: &Round<O>,
-        culprits: &BTreeMap<usize, String>,
+        culprits: &BTreeMap<Culprit, String>,
         at: Moment,
-    ) -> Result<usize, WriterError> {
+    ) -> Result<Culprit, WriterError> {
         let (mut good, mut bad) = (0, round.items.len());
         while bad - good > 1 {
             let middle = good.midpoint(bad);
             let frames = round.batch.clone();
             match self.attempt(&round.items[..middle], culprits, round.links.clone(), frames, at, true).await {
                 Ok(_) => good = middle,
-                Err(Failed::Culprit(item, _)) => return Ok(item),
+                Err(Failed::Culprit(culprit, _)) => return Ok(culprit),
                 Err(Failed::Somewhere(_)) => bad = middle,
                 Err(Failed::Store(error)) => return Err(error.into()),
             }
@@ -635,19 +635,19 @@ impl<'q, O: Organisation> Writer<'q, O> {
         if round.items.is_empty() {
             return Err(WriterError::Defect("a batch without inputs cannot be committed".into()));
         }
-        Ok(good)
+        Ok(Culprit::item(good))
     }
 
     /// Decides the items and commits them, or rehearses it.
     async fn attempt(
         &mut self,
         items: &[Item<O>],
-        culprits: &BTreeMap<usize, String>,
+        culprits: &BTreeMap<Culprit, String>,
         mut links: Links,
         frames: Batch,
         at: Moment,
         rehearsal: bool,
-    ) -> Result<(Decided, BTreeMap<String, usize>, Built, Option<i64>), Failed> {
+    ) -> Result<(Decided, BTreeMap<String, Standing>, Built, Option<i64>), Failed> {
         let mut deciding = Deciding {
             organisation: self.organisation,
             store: &mut self.store,
@@ -658,10 +658,11 @@ impl<'q, O: Organisation> Writer<'q, O> {
             frozen: links.frozen(),
             parked: self.parked.clone(),
             stuck: BTreeSet::new(),
+            culprits,
             traced: self.spans.enabled(),
             done: Decided { batch: frames, ..Decided::default() },
         };
-        deciding.all(items, culprits).await?;
+        deciding.all(items).await?;
         let Deciding { working, parked, mut done, .. } = deciding;
         let mut batch = std::mem::take(&mut done.batch);
         let defect = |why: String| Failed::Somewhere(why);
@@ -689,7 +690,7 @@ impl<'q, O: Organisation> Writer<'q, O> {
         &mut self,
         round: Round<O>,
         decided: Decided,
-        parked: BTreeMap<String, usize>,
+        parked: BTreeMap<String, Standing>,
         built: Built,
         earliest: Option<i64>,
     ) -> Result<(), WriterError> {
@@ -698,7 +699,7 @@ impl<'q, O: Organisation> Writer<'q, O> {
         self.metrics.inputs.inc_by(built.tip.position.saturating_sub(self.tip.position));
         self.tip = built.tip;
         self.links = built.links;
-        if parked.len() < self.parked.len() {
+        if self.parked.keys().any(|id| !parked.contains_key(id)) {
             // Timers of applications that move again may be long due: look at all of them.
             self.next_wake = Some(i64::MIN);
         }

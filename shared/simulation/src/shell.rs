@@ -192,7 +192,12 @@ impl<O: Organisation> Node for Shell<O> {
             if taken > MAX_FOLLOWING {
                 return Err(format!("it makes more than {MAX_FOLLOWING} inputs follow"));
             }
-            match self.call(&input, at)? {
+            // The live shell parks it apart from what made it follow; here either is a defect, and this says which.
+            let named = |why| match &input {
+                Input::Follow(key) if taken > 1 => format!("what follows in `{key}` cannot be decided: {why}"),
+                _ => why,
+            };
+            match self.call(&input, at).map_err(named)? {
                 Ok(outcome) => {
                     let saga_id = outcome.application_id.as_ref().map(organisation::saga_id).unwrap_or_default();
                     decided.messages.extend(outcome.messages.into_iter().map(|message| (saga_id.clone(), message)));

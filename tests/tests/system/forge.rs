@@ -131,6 +131,13 @@ pub async fn bank_says(house: &mut House, to: Party, messages: &[Vec<u8>]) {
     house.start_bank().await;
 }
 
+/// The same for the guarantor.
+pub async fn guarantor_says(house: &mut House, to: Party, messages: &[Vec<u8>]) {
+    house.guarantor.stop().await;
+    put_into_outbox(house, Party::Guarantor, to, messages).await;
+    house.start_guarantor().await;
+}
+
 async fn put_into_outbox(house: &House, from: Party, to: Party, messages: &[Vec<u8>]) {
     let mut heads = heads(house, from, to).await;
     let header = header(from, to, heads.sent, heads.received);

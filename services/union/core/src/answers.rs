@@ -1,10 +1,11 @@
 //! What the partners answered: first the domain facts that the answer carries, then the saga's event.
 //!
-//! An answer that fits nothing the union asked, or goes beyond it, is refused: it changes nothing and is audited.
+//! An answer that fits nothing the union asked is refused: it changes nothing and is audited. One that goes beyond what was
+//! asked, or contradicts it, changes nothing either, but is kept, and a person is called.
 
 use crate::{
     Fact, Reason,
-    application::{Application, Approval, Disputed, Opinion},
+    application::{Application, Approval, Disputed, DisputedAnswer, Opinion, Said},
     fund,
     origination::Origination,
     vocabulary::Contradiction,
@@ -13,30 +14,79 @@ use contracts::{
     AskRefused, CreditDecided, CreditDecision, DisbursementReport, DisbursementReported, GuaranteeAssessed,
     GuaranteeOpinion, LetterIssued, LoanContractSigned, Message, NotPosted, UndoAnswered,
 };
-use domain::{Amount, ApplicationId};
+use domain::Amount;
 use organisation::{Refusal, RefusalKind, Stop};
 use saga::{Event, Outcome, State};
 
 /// The event that a message means for the saga; domain facts are recorded on the way.
 pub(crate) fn event(w: &mut Origination, message: &Message) -> Result<Event<Reason>, Stop> {
-    let (step, outcome) = match message {
-        Message::GuaranteeAssessed(answer) => ("assess guarantee", assessed(w, answer)?),
-        Message::CreditDecided(answer) => ("approve credit", decided(w, answer)?),
-        Message::ContractsSigned(_) => ("sign contracts", Outcome::Done),
-        Message::LetterIssued(answer) => ("issue letter", issued(w, answer)?),
-        Message::LoanContractSigned(answer) => ("sign loan contract", signed(w, answer)?),
+    let (key, step) = (message.about().key.clone(), step(w, message)?.to_owned());
+    let asked_so = w.application()?.run.step(&step).is_some_and(|run| run.key.as_ref() == Some(&key));
+    if asked_so && let Some((contradiction, said)) = misfit(w, message)? {
+        let answer = DisputedAnswer { key, said };
+        if !w.application()?.disputed_answers.contains(&answer) {
+            w.desk.record(Fact::AnswerDisputed { id: w.id.clone(), step: step.clone(), answer })?;
+        }
+        return Ok(Event::Contradicted { step, reason: Reason::Contradiction(contradiction) });
+    }
+    let outcome = match message {
+        Message::GuaranteeAssessed(answer) => assessed(w, answer)?,
+        Message::CreditDecided(answer) => decided(w, answer)?,
+        Message::LetterIssued(answer) => issued(w, answer)?,
+        Message::LoanContractSigned(answer) => signed(w, answer)?,
         Message::DisbursementReported(answer) => return reported(w, answer),
-        Message::LetterActivated(_) => ("make letter effective", Outcome::Done),
-        Message::OpinionWithdrawn(answer) => ("assess guarantee", undone(answer)),
-        Message::ApprovalCancelled(answer) => ("approve credit", undone(answer)),
-        Message::ContractsTerminated(answer) => ("sign contracts", undone(answer)),
-        Message::LetterRevoked(answer) => ("issue letter", undone(answer)),
-        Message::LoanContractTerminated(answer) => ("sign loan contract", undone(answer)),
-        Message::GuarantorRefused(answer) | Message::BankRefused(answer) => not_taken_up(w, answer)?,
-        other => return Err(Stop::Illegal(format!("{} is not said to the union", other.kind().name()))),
+        Message::OpinionWithdrawn(answer)
+        | Message::ApprovalCancelled(answer)
+        | Message::ContractsTerminated(answer)
+        | Message::LetterRevoked(answer)
+        | Message::LoanContractTerminated(answer) => undone(answer),
+        Message::GuarantorRefused(answer) | Message::BankRefused(answer) => not_taken_up(&step, answer),
+        _ => Outcome::Done,
     };
-    let key = message.about().key.clone();
-    Ok(Event::Answered { step: step.to_owned(), key, outcome })
+    Ok(Event::Answered { step, key, outcome })
+}
+
+/// The step that a message answers.
+fn step(w: &Origination, message: &Message) -> Result<&'static str, Stop> {
+    Ok(match message {
+        Message::GuaranteeAssessed(_) | Message::OpinionWithdrawn(_) => "assess guarantee",
+        Message::CreditDecided(_) | Message::ApprovalCancelled(_) => "approve credit",
+        Message::ContractsSigned(_) | Message::ContractsTerminated(_) => "sign contracts",
+        Message::LetterIssued(_) | Message::LetterRevoked(_) => "issue letter",
+        Message::LoanContractSigned(_) | Message::LoanContractTerminated(_) => "sign loan contract",
+        Message::DisbursementReported(_) => DISBURSE,
+        Message::LetterActivated(_) => "make letter effective",
+        Message::GuarantorRefused(answer) | Message::BankRefused(answer) => asked_under(w, &answer.about.key)?,
+        other => return Err(Stop::Illegal(format!("{} is not said to the union", other.kind().name()))),
+    })
+}
+
+/// What of an answer does not fit what was asked. What the bank says of a pay-out is looked at where it is heard.
+fn misfit(w: &Origination, message: &Message) -> Result<Option<(Contradiction, Said)>, Stop> {
+    let application = w.application()?;
+    let above = |given: Amount, asked: Amount| {
+        (given.fen() > asked.fen()).then_some((Contradiction::AmountAboveAsked, Said::AmountFen(given)))
+    };
+    let (asked, about) = (application.wish.amount_fen, message.about());
+    Ok(match message {
+        Message::DisbursementReported(_) => None,
+        _ if about.charter != application.charter => Some((Contradiction::OtherCharter, Said::Charter(about.charter))),
+        Message::GuaranteeAssessed(GuaranteeAssessed {
+            opinion: GuaranteeOpinion::Agreed { amount_fen, .. }, ..
+        }) => above(*amount_fen, asked),
+        Message::CreditDecided(CreditDecided { decision: CreditDecision::Approved { amount_fen, .. }, .. }) => {
+            above(*amount_fen, application.opinion.as_ref().map_or(asked, |opinion| opinion.amount_fen))
+        }
+        Message::LetterIssued(LetterIssued { letter, .. }) if !letter.is_intact() => {
+            Some((Contradiction::LetterHash, Said::Letter(letter.clone())))
+        }
+        Message::LetterIssued(LetterIssued { letter, .. })
+            if is_awaited(w, "issue letter", &about.key)? && letter.amount_fen != w.approved_fen()? =>
+        {
+            Some((Contradiction::LetterAmount, Said::Letter(letter.clone())))
+        }
+        _ => None,
+    })
 }
 
 /// Whether the step's answer still matters: it was asked under this key and has not been answered or undone.
@@ -49,7 +99,6 @@ fn is_awaited(w: &Origination, step: &str, key: &str) -> Result<bool, Stop> {
 fn assessed(w: &mut Origination, answer: &GuaranteeAssessed) -> Result<Outcome<Reason>, Stop> {
     match &answer.opinion {
         GuaranteeOpinion::Agreed { amount_fen, conditions } => {
-            not_above(&w.id, *amount_fen, w.application()?.wish.amount_fen)?;
             if is_awaited(w, "assess guarantee", &answer.about.key)? {
                 let opinion = Opinion { amount_fen: *amount_fen, conditions: conditions.clone() };
                 w.desk.record(Fact::OpinionGiven { id: w.id.clone(), opinion })?;
@@ -64,8 +113,6 @@ fn assessed(w: &mut Origination, answer: &GuaranteeAssessed) -> Result<Outcome<R
 fn decided(w: &mut Origination, answer: &CreditDecided) -> Result<Outcome<Reason>, Stop> {
     match &answer.decision {
         CreditDecision::Approved { amount_fen, rate_ppm, method } => {
-            let agreed = w.application()?.opinion.as_ref().map(|opinion| opinion.amount_fen);
-            not_above(&w.id, *amount_fen, agreed.unwrap_or(w.application()?.wish.amount_fen))?;
             if is_awaited(w, "approve credit", &answer.about.key)? {
                 let approval = Approval { amount_fen: *amount_fen, rate_ppm: *rate_ppm, method: *method };
                 w.desk.record(Fact::CreditApproved { id: w.id.clone(), approval })?;
@@ -78,13 +125,7 @@ fn decided(w: &mut Origination, answer: &CreditDecided) -> Result<Outcome<Reason
 }
 
 fn issued(w: &mut Origination, answer: &LetterIssued) -> Result<Outcome<Reason>, Stop> {
-    if !answer.letter.is_intact() {
-        return Err(refused("LETTER_HASH", "保函哈希不符", &w.id, "the letter's hash is not the hash of its fields"));
-    }
     if is_awaited(w, "issue letter", &answer.about.key)? {
-        if answer.letter.amount_fen != w.approved_fen()? {
-            return Err(refused("LETTER_AMOUNT", "保函金额不符", &w.id, "the letter is not for the approved amount"));
-        }
         w.desk.record(Fact::LetterNoted { id: w.id.clone(), letter: answer.letter.clone() })?;
     }
     Ok(Outcome::Done)
@@ -103,7 +144,8 @@ fn signed(w: &mut Origination, answer: &LoanContractSigned) -> Result<Outcome<Re
 fn reported(w: &mut Origination, answer: &DisbursementReported) -> Result<Event<Reason>, Stop> {
     let DisbursementReported { about, report } = answer;
     let (step, key) = (DISBURSE.to_owned(), about.key.clone());
-    if let Some(contradiction) = contradiction(w.application()?, &key, report) {
+    let other_charter = (w.application()?.charter != about.charter).then_some(Contradiction::OtherCharter);
+    if let Some(contradiction) = contradiction(w.application()?, &key, report).or(other_charter) {
         let disputed = Disputed { key, report: report.clone() };
         if !w.application()?.disputed.contains(&disputed) {
             w.desk.record(Fact::ReportDisputed { id: w.id.clone(), disputed })?;
@@ -169,37 +211,19 @@ fn undone(answer: &UndoAnswered) -> Outcome<Reason> {
 }
 
 /// A partner does not take up an ask: the step that sent the key is refused. A pay-out is not: that waits for a person.
-fn not_taken_up(w: &Origination, answer: &AskRefused) -> Result<(&'static str, Outcome<Reason>), Stop> {
+fn not_taken_up(step: &str, answer: &AskRefused) -> Outcome<Reason> {
+    let reason = Reason::Partner(format!("{:?}", answer.why));
+    if step == DISBURSE { Outcome::Blocked(reason) } else { Outcome::Refused(reason) }
+}
+
+/// The step that asked under this key.
+fn asked_under(w: &Origination, key: &str) -> Result<&'static str, Stop> {
     let run = &w.application()?.run;
-    let step = crate::origination::definitions()?
-        .of(run)
-        .map_err(|error| Stop::Illegal(error.to_string()))?
-        .steps()
-        .into_iter()
-        .map(|step| step.name)
-        .find(|name| run.step(name).is_some_and(|step| step.key.as_ref() == Some(&answer.about.key)));
-    match step {
-        Some(step) => {
-            let reason = Reason::Partner(format!("{:?}", answer.why));
-            let outcome = if step == DISBURSE { Outcome::Blocked(reason) } else { Outcome::Refused(reason) };
-            Ok((step, outcome))
-        }
-        None => Err(refused("UNKNOWN_KEY", "无此请求", &w.id, "no step of this application asked under this key")),
-    }
-}
-
-fn not_above(id: &ApplicationId, given: Amount, asked: Amount) -> Result<(), Stop> {
-    if given.fen() > asked.fen() {
-        return Err(refused(
-            "AMOUNT_ABOVE_ASKED",
-            "金额超过申请",
-            id,
-            "an approval may lower the amount, never raise it",
-        ));
-    }
-    Ok(())
-}
-
-fn refused(code: &str, title: &str, id: &ApplicationId, why: &str) -> Stop {
-    Stop::Refused(Refusal::new(RefusalKind::Conflict, code, title, format!("{id}: {why}")))
+    let definitions = crate::origination::definitions()?;
+    let definition = definitions.of(run).map_err(|error| Stop::Illegal(error.to_string()))?;
+    let mut names = definition.steps().into_iter().map(|step| step.name);
+    names.find(|name| run.step(name).is_some_and(|step| step.key.as_deref() == Some(key))).ok_or_else(|| {
+        let detail = format!("{}: no step of this application asked under this key", w.id);
+        Stop::Refused(Refusal::new(RefusalKind::Conflict, "UNKNOWN_KEY", "无此请求", detail))
+    })
 }

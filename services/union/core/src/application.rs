@@ -56,6 +56,9 @@ pub struct Application {
     /// What the bank signed about the pay-out and contradicts the rest; it counts for nothing until people have settled it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputed: Vec<Disputed>,
+    /// What partners signed in answer to the other steps and does not fit what they were asked; it counts for nothing either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputed_answers: Vec<DisputedAnswer>,
 }
 
 /// The file of a settled application in the archive.
@@ -74,6 +77,27 @@ pub struct Disputed {
     pub key: String,
     /// What the bank said.
     pub report: DisbursementReport,
+}
+
+/// An answer that does not fit what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputedAnswer {
+    /// The key that it is about.
+    pub key: String,
+    /// What of it does not fit.
+    pub said: Said,
+}
+
+/// What of an answer does not fit what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// Its amount, fen.
+    AmountFen(Amount),
+    /// Its letter.
+    Letter(Letter),
+    /// The charter that it is given under.
+    Charter(CharterHash),
 }
 
 /// The union's recommendation, with its dated evidence of membership.

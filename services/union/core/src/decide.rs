@@ -74,9 +74,6 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
                 )));
             }
             on_application(union, desk, &id, |w| {
-                if w.application()?.charter != message.about().charter {
-                    return Err(conflict("CHARTER", "章程版本不符", "the answer is given under another charter"));
-                }
                 let event = answers::event(w, message)?;
                 drive(union, w, event).map(drop)
             })
@@ -282,6 +279,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         receipt: None,
         archived: None,
         disputed: Vec::new(),
+        disputed_answers: Vec::new(),
     }
 }
 
@@ -339,7 +337,7 @@ fn saga_refused(refusal: &saga::Refusal) -> Stop {
         saga::Refusal::Ended => ("ENDED", "申请已结束"),
         saga::Refusal::PointOfNoReturnPassed => ("DISBURSED", "款项已发放，不能撤回"),
         saga::Refusal::Ending => ("ENDING", "申请正在终止"),
-        saga::Refusal::Contradicted => ("CONTRADICTED", "须先查明银行的矛盾说法"),
+        saga::Refusal::Contradicted => ("CONTRADICTED", "须先查明合作方的矛盾说法"),
         saga::Refusal::Task(_) => ("TASK", "不能办理此任务"),
         saga::Refusal::OtherDefinition { .. } | saga::Refusal::Illegal(_) => {
             ("ILLEGAL_TRANSITION", "当前状态不允许此操作")

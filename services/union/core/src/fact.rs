@@ -2,7 +2,10 @@
 
 use crate::{
     Reason, Role, Row,
-    application::{Application, Approval, Archived, Disputed, Opinion, Recommendation, Reservation, ReservationState},
+    application::{
+        Application, Approval, Archived, Disputed, DisputedAnswer, Opinion, Recommendation, Reservation,
+        ReservationState,
+    },
     rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
 };
 use contracts::{DisbursementReceipt, Letter};
@@ -153,6 +156,15 @@ pub enum Fact {
         /// What it said.
         disputed: Disputed,
     },
+    /// A partner answered what does not fit what it was asked; it changes nothing.
+    AnswerDisputed {
+        /// The application.
+        id: ApplicationId,
+        /// The step that asked.
+        step: String,
+        /// What it answered.
+        answer: DisputedAnswer,
+    },
 }
 
 /// Applies one fact.
@@ -228,6 +240,9 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         }
         Fact::ReportDisputed { id, disputed } => {
             with(rows, id, |application| application.disputed.push(disputed.clone()))
+        }
+        Fact::AnswerDisputed { id, answer, .. } => {
+            with(rows, id, |application| application.disputed_answers.push(answer.clone()))
         }
         Fact::Disbursed { id, receipt } => {
             let mut uscc = String::new();

@@ -2,7 +2,7 @@
 
 use crate::{
     Fact, Reason, Role, Row,
-    application::{Application, Disputed},
+    application::{Application, Disputed, DisputedAnswer, Said},
     decide::state,
 };
 use contracts::DisbursementReport;
@@ -175,6 +175,14 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
                 DisbursementReport::Unknown => "结果不明".into(),
             };
             plain("disburse", "disputed", format!("银行就编号 {key} 称{said}，存疑，未予采信"))
+        }
+        Fact::AnswerDisputed { step, answer: DisputedAnswer { key, said }, .. } => {
+            let said = match said {
+                Said::AmountFen(amount) => format!("金额为 {} 元", amount.fen()),
+                Said::Letter(letter) => format!("保函 {} 金额为 {} 元", letter.letter_no, letter.amount_fen.fen()),
+                Said::Charter(charter) => format!("依据章程 {charter}"),
+            };
+            plain(step, "disputed", format!("就编号 {key} 的答复{said}，存疑，未予采信"))
         }
         Fact::Queued { .. } => plain("reserve fund", "queued", "担保金不足，进入排队".into()),
         _ => None,

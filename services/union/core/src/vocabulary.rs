@@ -65,7 +65,7 @@ pub enum Withdrawal {
     Terms,
 }
 
-/// What a bank said of a pay-out that excludes what it said before, or what was agreed.
+/// What a partner said that excludes what it said before, or does not fit what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Contradiction {
@@ -79,6 +79,14 @@ pub enum Contradiction {
     PostedDenied,
     /// The key of an order that stands is closed, and nobody asked for it.
     ClosedUnasked,
+    /// More was approved than was asked.
+    AmountAboveAsked,
+    /// The letter's hash is not that of its fields.
+    LetterHash,
+    /// The letter is not for the approved amount.
+    LetterAmount,
+    /// The answer is given under another charter than the application was filed under.
+    OtherCharter,
 }
 
 impl Contradiction {
@@ -90,6 +98,10 @@ impl Contradiction {
             Contradiction::AmountDiffers => "银行称已放款，但金额与约定不符",
             Contradiction::PostedDenied => "银行先称已放款，后又否认",
             Contradiction::ClosedUnasked => "银行称编号已关闭，但未曾要求关闭",
+            Contradiction::AmountAboveAsked => "批准金额高于申请金额",
+            Contradiction::LetterHash => "保函哈希与内容不符",
+            Contradiction::LetterAmount => "保函金额与批准金额不符",
+            Contradiction::OtherCharter => "答复所依章程与申请所依章程不同",
         }
     }
 }
@@ -108,7 +120,7 @@ pub enum Reason {
     NotPosted(NotPosted),
     /// The applicant.
     Applicant(Withdrawal),
-    /// The bank contradicts itself or what was agreed.
+    /// A partner contradicts itself or what was agreed.
     Contradiction(Contradiction),
     /// A partner that cannot undo, in its words.
     Partner(String),

@@ -408,18 +408,23 @@ async fn parked_inputs_of_an_application_are_taken_from_the_first_one_only() {
             let found = store.parked_from(from).await.unwrap();
             found.iter().map(|row| row.position).collect::<Vec<_>>()
         };
-        assert_eq!(store.standing_still().await.unwrap(), BTreeMap::from([("x".into(), 2), ("y".into(), 1)]));
+        let standing = |inputs, follow| Standing { inputs, follow };
+        let expected = BTreeMap::from([("x".into(), standing(2, None)), ("y".into(), standing(1, None))]);
+        assert_eq!(store.standing_still().await.unwrap(), expected);
         for (from, expected) in [(1, &[1, 2][..]), (2, &[]), (3, &[3]), (4, &[4]), (5, &[]), (9, &[])] {
             assert_eq!(positions(&mut store, from).await, expected, "from {from}");
         }
-        let mut settled = batch([(&PARKED, parked(6, Some("y"), "held"))]);
+        let mut follow = parked(6, Some("y"), "held");
+        follow[2] = "self".into();
+        let mut settled = batch([(&PARKED, follow)]);
         settled.settle_parked(1, "retried");
         settled.settle_parked(3, "dropped");
         put(&mut store, &mut tip, settled).await.unwrap();
         assert_eq!(positions(&mut store, 1).await, [0; 0]);
         assert_eq!(positions(&mut store, 2).await, [2]);
         assert_eq!(positions(&mut store, 6).await, [6]);
-        assert_eq!(store.standing_still().await.unwrap(), BTreeMap::from([("x".into(), 1), ("y".into(), 1)]));
+        let expected = BTreeMap::from([("x".into(), standing(1, None)), ("y".into(), standing(1, Some(6)))]);
+        assert_eq!(store.standing_still().await.unwrap(), expected);
     })
     .await;
 }

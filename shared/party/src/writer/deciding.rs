@@ -11,7 +11,7 @@ use crate::{
     journal::Entry,
     spans::{self, Spanned},
     store::{
-        Batch, Store, StoreError, integer,
+        Batch, Standing, Store, StoreError, integer,
         tables::{ANSWER, INCIDENT, PARKED, PORT_ORDER, VAULT},
     },
     vault::Sealed,
@@ -27,6 +27,7 @@ use std::{
     fmt::Write as _,
     panic::{AssertUnwindSafe, catch_unwind},
 };
+use telemetry::TraceContext;
 
 /// How often a decision may stop for a row that was not loaded before it counts as a defect.
 const MAX_ROUNDS: usize = 16;
@@ -36,6 +37,9 @@ const MAX_FOLLOWING: usize = 10_000;
 /// Why a message stands still that was in custody before the database was set back to an older copy.
 const KNOWN_BEFORE: &str = "it was receipted before this database was restored from an old copy, and may have been decided then: compare \
                             with what the partners hold of it, then retry to decide it anew";
+
+/// Why an input stands still whose application does.
+const WAITS_BEHIND: &str = "waits behind a parked input";
 
 /// What an input came from, for its span.
 struct Cause<'a> {
@@ -51,13 +55,28 @@ impl Cause<'_> {
     }
 }
 
+/// What cannot be decided: an item of the batch, or what follows from it in another application, which is then parked there
+/// while the item stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Culprit {
+    item: usize,
+    follow: Option<Key>,
+}
+
+impl Culprit {
+    /// The item itself.
+    pub fn item(item: usize) -> Self {
+        Culprit { item, follow: None }
+    }
+}
+
 /// Why a batch could not be prepared.
 #[derive(Debug)]
 pub(super) enum Failed {
     /// The database.
     Store(StoreError),
-    /// This item is to be parked: a defect, in words.
-    Culprit(usize, String),
+    /// This one is to be parked: a defect, in words.
+    Culprit(Culprit, String),
     /// One of the items is, and which one has to be found: the batch as a whole cannot be written, sent or committed.
     Somewhere(String),
 }
@@ -84,10 +103,12 @@ pub(super) struct Deciding<'a, 'c, O: Organisation> {
     pub sent_seq: BTreeMap<Party, u64>,
     /// Partners to whom nothing can be said: what would say something to them has to wait.
     pub frozen: BTreeSet<Party>,
-    /// Applications that stand still behind a parked input, and how many inputs each has parked or held.
-    pub parked: BTreeMap<String, usize>,
+    /// Applications that stand still behind a parked input.
+    pub parked: BTreeMap<String, Standing>,
     /// Applications whose parked input was retried in vain in this batch.
     pub stuck: BTreeSet<String>,
+    /// What was found before to be undecidable, and why: it is parked.
+    pub culprits: &'a BTreeMap<Culprit, String>,
     pub traced: bool,
     pub done: Decided,
 }
@@ -130,12 +151,12 @@ impl Undecided {
 }
 
 impl<O: Organisation> Deciding<'_, '_, O> {
-    /// Decides every item; those in `culprits` are parked instead, with the reason.
-    pub async fn all(&mut self, items: &[Item<O>], culprits: &BTreeMap<usize, String>) -> Result<(), Failed> {
+    /// Decides every item, and parks the culprits instead.
+    pub async fn all(&mut self, items: &[Item<O>]) -> Result<(), Failed> {
         let inputs: Vec<Option<Input<O::Command>>> = items.iter().map(Item::input).collect();
         self.prefetch(items, &inputs).await?;
         for (at, (item, input)) in items.iter().zip(&inputs).enumerate() {
-            match culprits.get(&at) {
+            match self.culprits.get(&Culprit::item(at)) {
                 Some(why) => self.park(at, item, why),
                 None => self.one(at, item, input.as_ref()).await?,
             }
@@ -226,8 +247,10 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                 self.working.rows.begin();
                 Err(refusal)
             }
-            None => self.core(at, input).await?,
+            None => self.core(&Culprit::item(at), input).await?,
         };
+        let decided_on = decided.as_ref().ok().and_then(|outcome| outcome.application_id.as_ref());
+        let own = decided_on.map(ToString::to_string).or_else(|| item.application_id());
         let cause = Cause {
             parent: spans::parent_of(item),
             arrival: if let Item::Command(work) = item { Some(&work.arrival) } else { None },
@@ -257,11 +280,28 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         while let Some((key, cause)) = following.pop_front() {
             count += 1;
             if count > MAX_FOLLOWING {
-                return Err(Failed::Culprit(at, format!("it makes more than {MAX_FOLLOWING} inputs follow")));
+                let why = format!("it makes more than {MAX_FOLLOWING} inputs follow");
+                return Err(Failed::Culprit(Culprit::item(at), why));
+            }
+            // What follows in another application stands or falls by itself; in its own it is a part of this decision.
+            let other = application_of(&key).filter(|id| own.as_ref() != Some(id));
+            let culprit = Culprit { item: at, follow: other.is_some().then(|| key.clone()) };
+            if let Some(id) = other {
+                if let Some(standing) = self.parked.get(&id) {
+                    // It looks again once, when it moves again, however often it was to look meanwhile.
+                    if standing.follow.is_none() {
+                        self.set_aside(ParkedInput::Follow { key: key.to_string() }, WAITS_BEHIND, "held", Some(id));
+                    }
+                    continue;
+                }
+                if let Some(why) = self.culprits.get(&culprit) {
+                    self.park_follow(id, &key, &cause, why);
+                    continue;
+                }
             }
             let input = Input::Follow(key);
             let started_ns = unix_ns();
-            match self.core(at, &input).await? {
+            match self.core(&culprit, &input).await? {
                 Ok(outcome) => {
                     let context = self.record(&input, &outcome, None, Cause::span(cause), started_ns);
                     following.extend(outcome.follow.into_iter().map(|key| (key, context.clone())));
@@ -274,39 +314,40 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         Ok(())
     }
 
-    /// Calls the core, loading what it misses. `Ok(Err(_))`: a business refusal.
+    /// Calls the core, loading what it misses. `Ok(Err(_))`: a business refusal. If it cannot be decided, `culprit` is to blame.
     async fn core(
         &mut self,
-        at: usize,
+        culprit: &Culprit,
         input: &Input<O::Command>,
     ) -> Result<Result<Outcome<O::Fact>, Refusal>, Failed> {
+        let culprit = |why: String| Failed::Culprit(culprit.clone(), why);
         for _ in 0..MAX_ROUNDS {
             let (organisation, rows, moment) = (self.organisation, &mut self.working.rows, self.at);
             // A panic in a core is a defect of this one input; the rows that it held are loaded anew.
             let decided = catch_unwind(AssertUnwindSafe(|| organisation::decide(organisation, input, moment, rows)));
             match decided {
-                Err(panic) => return Err(Failed::Culprit(at, format!("the core panicked: {}", panic_text(&panic)))),
+                Err(panic) => return Err(culprit(format!("the core panicked: {}", panic_text(&panic)))),
                 Ok(Ok(outcome)) => {
                     let mut receivers = outcome.messages.iter().map(|message| message.kind().route().1);
                     return match receivers.find(|to| self.frozen.contains(to)) {
-                        Some(to) => Err(Failed::Culprit(at, format!("the channel to {to} is frozen"))),
+                        Some(to) => Err(culprit(format!("the channel to {to} is frozen"))),
                         None => Ok(Ok(outcome)),
                     };
                 }
                 Ok(Err(Stop::Refused(refusal))) => return Ok(Err(refusal)),
-                Ok(Err(Stop::Illegal(why))) => return Err(Failed::Culprit(at, why)),
+                Ok(Err(Stop::Illegal(why))) => return Err(culprit(why)),
                 Ok(Err(Stop::NotLoaded(missing))) => {
                     let mut wanted = BTreeSet::from([missing.0]);
                     self.organisation.needs(input, &self.working.rows, &mut wanted);
                     match self.working.load(self.store, &wanted, &BTreeSet::new()).await {
                         Ok(_) => {}
                         Err(LoadError::Store(error)) => return Err(error.into()),
-                        Err(error) => return Err(Failed::Culprit(at, error.to_string())),
+                        Err(error) => return Err(culprit(error.to_string())),
                     }
                 }
             }
         }
-        Err(Failed::Culprit(at, format!("it asks for rows without end, {MAX_ROUNDS} rounds")))
+        Err(culprit(format!("it asks for rows without end, {MAX_ROUNDS} rounds")))
     }
 
     /// The journal row of a decision, its messages, orders and spans. Returns the context of its span.
@@ -395,7 +436,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         match self.working.load(self.store, &BTreeSet::from([key.clone()]), &BTreeSet::new()).await {
             Ok(_) => {}
             Err(LoadError::Store(error)) => return Err(error.into()),
-            Err(error) => return Err(Failed::Culprit(at, error.to_string())),
+            Err(error) => return Err(Failed::Culprit(Culprit::item(at), error.to_string())),
         }
         let now = self.working.rows.version(key);
         if now == *version || now == 0 {
@@ -478,7 +519,17 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             self.stuck.extend(item.application_id());
             return;
         }
-        self.set_aside(item, why, "parked", item.application_id());
+        if let Some(parked) = item.parked() {
+            self.set_aside(parked, why, "parked", item.application_id());
+        }
+    }
+
+    /// Puts aside under its own application what was to follow there and cannot be decided; what made it follow stands.
+    fn park_follow(&mut self, application: String, key: &Key, cause: &str, why: &str) {
+        let application_id = ApplicationId::parse(&application).ok();
+        let trace_id = TraceContext::parse(cause).ok().map(|context| context.trace_id_hex());
+        self.done.undecided.push(Undecided { application_id, trace_id, retried: None, why: why.to_owned() });
+        self.set_aside(ParkedInput::Follow { key: key.to_string() }, why, "parked", Some(application));
     }
 
     fn hold(&mut self, at: usize, item: &Item<O>, application: Option<String>) {
@@ -488,11 +539,12 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             self.done.replies.push((at, reply));
             return;
         }
-        self.set_aside(item, "waits behind a parked input", "held", application);
+        if let Some(parked) = item.parked() {
+            self.set_aside(parked, WAITS_BEHIND, "held", application);
+        }
     }
 
-    fn set_aside(&mut self, item: &Item<O>, why: &str, state: &'static str, application: Option<String>) {
-        let Some(parked) = item.parked() else { return };
+    fn set_aside(&mut self, parked: ParkedInput, why: &str, state: &'static str, application: Option<String>) {
         self.position += 1;
         self.done.parked += 1;
         let input = serde_json::to_string(&parked).unwrap_or_default();
@@ -503,7 +555,11 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             ParkedInput::Follow { .. } => "self".into(),
         };
         if let Some(id) = &application {
-            *self.parked.entry(id.clone()).or_default() += 1;
+            let standing = self.parked.entry(id.clone()).or_default();
+            standing.inputs += 1;
+            if let ParkedInput::Follow { .. } = parked {
+                standing.follow = Some(self.position);
+            }
         }
         self.done.batch.put(
             &PARKED,
@@ -546,10 +602,11 @@ impl<O: Organisation> Deciding<'_, '_, O> {
     fn settle_parked(&mut self, position: u64, state: &'static str, because: &str, application: Option<&str>) {
         self.done.batch.settle_parked(position, state);
         if let Some(id) = application
-            && let Some(left) = self.parked.get_mut(id)
+            && let Some(standing) = self.parked.get_mut(id)
         {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
+            standing.inputs = standing.inputs.saturating_sub(1);
+            standing.follow = standing.follow.filter(|follow| *follow != position);
+            if standing.inputs == 0 {
                 self.parked.remove(id);
             }
         }

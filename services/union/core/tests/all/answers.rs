@@ -3,8 +3,14 @@
 use super::office::*;
 use contracts::{AskRefusal, AskRefused, DisbursementReport, DisbursementReported, Letter, Message};
 use domain::CharterHash;
-use organisation::{RefusalKind, Stop};
+use organisation::{Organisation, RefusalKind, Stop};
+use saga::RepairAction;
 use serde_json::{Value, json};
+use union_core::{
+    Command, Row, Union,
+    command::Repair,
+    vocabulary::{Contradiction, Withdrawal},
+};
 
 type Says = fn(&Office) -> Message;
 
@@ -50,21 +56,48 @@ fn not_taken_up(office: &Office, step: &str) -> Message {
     Message::GuarantorRefused(AskRefused { about, why: AskRefusal::OutOfOrder })
 }
 
+/// The step waits on, the statement is kept, and its owner is called until he settles it.
+fn disputed(office: &mut Office, what: &str, step: &str, message: Message, expected: Contradiction) {
+    let owner = if step == "disburse" { "fund_manager" } else { OPERATOR };
+    let before = (office.status(1), office.fund().clone(), office.balance("U9001"));
+    let kept = |office: &Office| office.application(1).disputed.len() + office.application(1).disputed_answers.len();
+    let calls = |office: &Office| {
+        let row = Row::Application(Box::new(office.application(1).clone()));
+        let called = (owner.to_owned(), format!("说法矛盾，待查明：{}", expected.zh()));
+        Union::index(&row).incidents.into_iter().filter(|one| (&one.owner, &one.what) == (&called.0, &called.1)).count()
+    };
+    office.tell(message.clone());
+    assert_eq!((calls(office), kept(office)), (1, 1), "{what}");
+    let after = (office.status(1), office.fund().clone(), office.balance("U9001"));
+    assert_eq!(after, before, "{what}: nothing of it counts");
+    assert!(!office.application(1).run.is_done(step), "{what}");
+    // Said again it calls nobody again; the application cannot be withdrawn before it is settled.
+    office.tell(message);
+    assert_eq!((calls(office), kept(office)), (1, 1), "{what}");
+    let withdraw = Command::Withdraw { application_id: id(1), reason: Withdrawal::NoNeed };
+    assert_eq!(office.refused("a", APPLICANT, withdraw).code, "CONTRADICTED", "{what}");
+    let action = Repair { action: RepairAction::Settle, because: "对方更正".into() };
+    let settle = Command::Repair { application_id: id(1), step: step.into(), action };
+    office.command("p", owner, settle).unwrap();
+    assert_eq!((calls(office), kept(office)), (0, 1), "{what}");
+}
+
 #[test]
-fn what_goes_beyond_what_was_asked_is_refused() {
-    let rows: &[(&str, &str, Says, &str)] = &[
-        ("opinion above", "assess guarantee", |o| o.agreed(1, AMOUNT + 1), "AMOUNT_ABOVE_ASKED"),
-        ("approval above", "approve credit", |o| o.approved(1, AMOUNT + 1), "AMOUNT_ABOVE_ASKED"),
-        ("hash", "issue letter", |o| o.issued(1, forged(|l| l.hash = "00".into())), "LETTER_HASH"),
-        ("number", "issue letter", |o| o.issued(1, forged(|l| l.letter_no = "BH-9".into())), "LETTER_HASH"),
-        ("period", "issue letter", |o| o.issued(1, forged(|l| l.period_months += 1)), "LETTER_HASH"),
-        ("letter below", "issue letter", |o| o.issued(1, letter(1, AMOUNT - 1)), "LETTER_AMOUNT"),
-        ("letter above", "issue letter", |o| o.issued(1, letter(1, AMOUNT + 1)), "LETTER_AMOUNT"),
+fn what_goes_beyond_what_was_asked_is_kept_and_calls_its_owner() {
+    use Contradiction as C;
+    let rows: &[(&str, &str, Says, Contradiction)] = &[
+        ("opinion above", "assess guarantee", |o| o.agreed(1, AMOUNT + 1), C::AmountAboveAsked),
+        ("approval above", "approve credit", |o| o.approved(1, AMOUNT + 1), C::AmountAboveAsked),
+        ("hash", "issue letter", |o| o.issued(1, forged(|l| l.hash = "00".into())), C::LetterHash),
+        ("number", "issue letter", |o| o.issued(1, forged(|l| l.letter_no = "BH-9".into())), C::LetterHash),
+        ("period", "issue letter", |o| o.issued(1, forged(|l| l.period_months += 1)), C::LetterHash),
+        ("letter below", "issue letter", |o| o.issued(1, letter(1, AMOUNT - 1)), C::LetterAmount),
+        ("letter above", "issue letter", |o| o.issued(1, letter(1, AMOUNT + 1)), C::LetterAmount),
     ];
-    for (what, step, says, code) in rows {
+    for (what, step, says, expected) in rows {
         let mut office = asked(step);
         let message = says(&office);
-        check(&mut office, what, message, code);
+        disputed(&mut office, what, step, message, *expected);
         // The right answer is still awaited.
         let (_, right) = STEPS.iter().find(|(name, _)| name == step).unwrap();
         let right = right(&office);
@@ -78,7 +111,7 @@ fn the_bank_may_not_approve_more_than_the_guarantor_agreed_to() {
     let mut office = asked("assess guarantee");
     office.tell(office.agreed(1, 20_000_000));
     let above = office.approved(1, 20_000_001);
-    check(&mut office, "above the opinion", above, "AMOUNT_ABOVE_ASKED");
+    disputed(&mut office, "above the opinion", "approve credit", above, Contradiction::AmountAboveAsked);
     office.tell(office.approved(1, 20_000_000));
     assert_eq!(office.application(1).approval.as_ref().unwrap().amount_fen, amount(20_000_000));
 }
@@ -100,18 +133,31 @@ fn an_answer_before_its_question_is_refused() {
 }
 
 #[test]
-fn an_answer_under_another_charter_is_refused_and_one_to_nobody_is_put_before_somebody() {
-    for (step, says) in STEPS {
+fn an_answer_under_another_charter_is_kept_and_calls_its_owner_and_one_to_nobody_is_parked() {
+    // After the money has left there is nothing to withdraw.
+    for (step, says) in STEPS.iter().filter(|(step, _)| !["disburse", "make letter effective"].contains(step)) {
         let mut office = asked(step);
         let mine = office.charter;
         office.charter = CharterHash::from_bytes([7; 32]);
         let message = says(&office);
         office.charter = mine;
-        check(&mut office, step, message, "CHARTER");
+        disputed(&mut office, step, step, message, Contradiction::OtherCharter);
     }
+    // The order is called back, and the report kept.
+    let mut office = asked("disburse");
+    let mine = office.charter;
+    office.charter = CharterHash::from_bytes([7; 32]);
+    let message = office.posted(1, AMOUNT);
+    office.charter = mine;
+    let said = office.tell(message);
+    assert!(matches!(&said[..], [Message::CloseDisbursement(_)]), "{said:?}");
+    assert_eq!((office.application(1).disputed.len(), office.application(1).receipt.clone()), (1, None));
     let mut office = asked("assess guarantee");
     let message = office.agreed(2, AMOUNT);
-    assert!(matches!(office.hear(message), Err(Stop::Illegal(why)) if why.contains("not in this database")));
+    assert!(
+        matches!(office.hear(message), Err(Stop::Illegal(_))),
+        "it is parked, not refused: the application may be lost"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use organisation::{Organisation, Recorded, Row as AnyRow, Rows};
 use std::collections::BTreeMap;
 use union_core::{Fact, Row, Union};
 
-/// One application paid out after a cut (and then said to be paid out again, for more), one that waited, was reserved and withdrew, one filed after that.
+/// One application paid out after a cut (and then said to be paid out again, for more), one that waited, was reserved and withdrew, one filed after that, for which more was agreed to than was asked.
 fn lives() -> Office {
     let mut office = Office::open(10_000_000);
     office.load("m-2", Date::constant(2018, 1, 1), Some(Date::constant(2019, 12, 31)));
@@ -17,6 +17,7 @@ fn lives() -> Office {
     office.withdraw(2);
     office.tell(office.opinion_withdrawn(2));
     office.eligible(3, AMOUNT);
+    office.tell(office.agreed(3, AMOUNT + 1));
     office.tell(office.posted(1, AMOUNT));
     office
 }
@@ -48,7 +49,7 @@ fn each_kind_of_fact_is_written_as_pinned() {
         first.entry(kind).or_insert(json);
     }
     // A new kind of fact belongs into `lives` and here.
-    assert_eq!(first.len(), 21, "{:#?}", first.keys());
+    assert_eq!(first.len(), 22, "{:#?}", first.keys());
     insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
 }
 
