@@ -2,7 +2,7 @@
 
 use channel::{
     Action, BuiltFrame, ChainHash, Channel, Empty, Freeze, Heads, KeyRing, Known, Limits, NumberRefusal, Opened,
-    Settings, SigningKey, Verdict, genesis, open,
+    Resolution, Settings, SigningKey, TwoPersons, Unfrozen, Verdict, genesis, open,
 };
 use domain::Party;
 
@@ -159,6 +159,21 @@ impl Side {
     pub fn hear(&mut self, bytes: &[u8], now: u64) -> Verdict {
         self.batch(&[bytes.to_vec()], &[], Fault::None, now);
         self.last_verdict.clone().unwrap()
+    }
+
+    /// Two persons end the freeze so; what is forked leaves the outbox in the same commit.
+    pub fn unfreeze(&mut self, resolution: Resolution, now: u64) -> Unfrozen {
+        let persons = TwoPersons::new("first", "second").unwrap();
+        let own = ring_of(self.us);
+        let outbox = self.store.outbox.iter();
+        let mut frames = outbox.map(|built| open(&built.bytes, &Limits::RECEIVE, &own, self.us, self.partner).unwrap());
+        let ours = self.channel.needs_to_unfreeze().and_then(|seq| frames.find_map(|frame| frame.hash_at(seq)));
+        let unfrozen = self.channel.unfreeze(resolution, persons, ours, now).unwrap();
+        if let Some(above) = unfrozen.forked_above {
+            self.store.outbox.retain(|built| built.meta.last <= above);
+        }
+        self.batch(&[], &[], Fault::None, now);
+        unfrozen
     }
 
     pub fn empty(&self, empty: Empty) -> Vec<u8> {
