@@ -307,10 +307,10 @@ async fn bank_that_went_on_unheard(signed: usize, unheard: usize) {
     let incidents = house.bank.incidents().await;
     assert_eq!(incidents.len(), 1, "{incidents:?}");
     for (_, id) in forked {
-        assert!(incidents[0].contains(id.as_str()), "{id}: {incidents:?}");
+        assert!(incidents[0].contains(&id.to_string()), "{id}: {incidents:?}");
     }
     for (_, id) in declined.iter().chain(rest) {
-        assert!(!incidents[0].contains(id.as_str()), "{id}: {incidents:?}");
+        assert!(!incidents[0].contains(&id.to_string()), "{id}: {incidents:?}");
     }
     let parked = house.bank.parked().await;
     assert!(parked.len() == 1 && parked[0].application_id.is_none(), "{parked:?}");

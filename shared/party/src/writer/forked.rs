@@ -54,7 +54,9 @@ impl Forked {
             for (seq, message, _) in frame.messages().filter(|(seq, ..)| *seq > above) {
                 messages += 1;
                 match decode(message, own, partner) {
-                    Ok(received) => drop(applications.insert(received.message.about().application_id.to_string())),
+                    Ok(received) => {
+                        applications.insert(received.message.about().application_id.to_string());
+                    }
                     Err(Unreadable::UnknownType { application_id: Some(id), .. }) => {
                         applications.insert(id.to_string());
                     }
