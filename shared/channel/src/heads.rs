@@ -28,7 +28,8 @@ pub struct Heads {
     /// Up to here two persons have accepted that we once receipted what we no longer hold; see [`Freeze::WeWereRestored`].
     pub excused_seq: u64,
     /// The first of our numbers that was given without the partner having shown its heads since the start. Should the partner
-    /// turn out to hold other messages under our numbers, ours from here on are another history than the one it signed for.
+    /// turn out to hold other messages under our numbers, ours from here on are another history than the one it signed for. To
+    /// be committed at once when it changes: a copy made later must not take what has arrived since for unheard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unheard_from: Option<u64>,
     /// Set when nothing numbered may pass in either direction until two persons have decided.
@@ -234,7 +235,7 @@ impl Heads {
         }
         // What stood in the copy was said before it was made, so the partner's history has it too. What was said unheard has
         // not; and where the hashes differ at a number, the two have parted below it: at the last receipt for all we know.
-        let unheard = self.unheard_from.map(|first| first.saturating_sub(1));
+        let unheard = self.unheard_from.map(|first| first.saturating_sub(1).max(self.receipted.seq));
         let common = match unheard {
             Some(before) => before,
             None if theirs.seq > self.sent.seq => self.sent.seq,

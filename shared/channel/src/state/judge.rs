@@ -74,6 +74,10 @@ impl Channel {
             return;
         }
         self.heads.receipted = receipt;
+        if self.heads.unheard_from.is_some_and(|first| first <= receipt.seq) {
+            // It has taken what was said unheard, with the same hash: there is one history.
+            self.heads.unheard_from = None;
+        }
         self.link.drain(receipt.seq);
         self.link.probing = false;
         self.link.resend_after_ms = self.settings.resend_min_ms;

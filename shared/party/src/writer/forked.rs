@@ -96,7 +96,7 @@ impl Forked {
             format!("其中有更换本方签名密钥的声明：对 {partner} 仍由更换前的密钥签名，其文件须保留。")
         };
         let what = format!(
-            "数据库恢复后、与 {partner} 联系上之前说过 {messages} 条消息（原编号 {} 起），{partner} 没有收到，系统也不会重发。\
+            "数据库恢复后、与 {partner} 联系上之前说过 {messages} 条消息（原编号 {} 起），{partner} 所持的历史里没有，系统也不会重发。\
              涉及申请：{named}。{key}请与 {partner} 逐件核对（nuan timeline）：仍成立的，{partner} 在等的会以同一键再问；\
              其余由业务人员重新办理，工会可用 RETRY_ASK、RETRY_UNDO；与对方所持相矛盾的，以双方核对为准。\
              签名的帧保存在 audit 表（reason = forked）。办完后对 /parked 中写有 {incident_id} 的一条 retry 或 drop 并写明原因，本事件即关闭。",

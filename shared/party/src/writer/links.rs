@@ -61,7 +61,7 @@ pub(super) struct Taken {
     pub key_changed: Option<String>,
     /// Messages up to here were in custody before the database was set back to an older copy.
     pub known_before: u64,
-    /// Evidence or a freeze has to be committed.
+    /// Evidence, a freeze, or that the partner was heard has to be committed.
     pub must_commit: bool,
     /// It brings messages, and a partner has not shown its heads yet: to be taken later. What it causes could not be said.
     pub too_early: bool,
@@ -248,7 +248,11 @@ impl Links {
             inbound: hash_at(store, Direction::In, from, needs.inbound_seq, &rings.theirs, (from, self.own)).await?,
             outbound: hash_at(store, Direction::Out, from, needs.outbound_seq, &rings.own, (self.own, from)).await?,
         };
-        match link.channel.on_frame(&frame, known, now_ms) {
+        let unheard = link.channel.heads().unheard_from;
+        let verdict = link.channel.on_frame(&frame, known, now_ms);
+        // Once after a start: a copy of the database would else take what the partner has for what it never heard.
+        let must_commit = link.channel.heads().unheard_from != unheard;
+        match verdict {
             Verdict::Accept { skip } => {
                 self.metrics.frames_taken.inc();
                 let preamble = frame.preamble();
@@ -281,14 +285,17 @@ impl Links {
             }
             Verdict::Duplicate => {
                 self.metrics.frames_duplicate.inc();
-                Ok(Taken::default())
+                Ok(Taken { must_commit, ..Taken::default() })
             }
             Verdict::Gap { expected } => {
                 self.metrics.frames_beyond_gap.inc();
                 let why = format!("it begins at {}, expected is {expected}", frame.preamble().first());
-                Ok(self.refused(batch, at, from, "gap", &why, bytes))
+                let taken = self.refused(batch, at, from, "gap", &why, bytes);
+                Ok(Taken { must_commit: must_commit || taken.must_commit, ..taken })
             }
-            Verdict::Nothing | Verdict::Unverified | Verdict::NotYet | Verdict::Frozen => Ok(Taken::default()),
+            Verdict::Nothing | Verdict::Unverified | Verdict::NotYet | Verdict::Frozen => {
+                Ok(Taken { must_commit, ..Taken::default() })
+            }
         }
     }
 
