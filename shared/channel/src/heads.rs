@@ -27,6 +27,11 @@ pub struct Heads {
     pub received: Head,
     /// Up to here two persons have accepted that we once receipted what we no longer hold; see [`Freeze::WeWereRestored`].
     pub excused_seq: u64,
+    /// The first of our numbers that was given without the partner having shown its heads since the start. Should the partner
+    /// turn out to hold other messages under our numbers, ours from here on are another history than the one it signed for. To
+    /// be committed at once when it changes: a copy made later must not take what has arrived since for unheard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unheard_from: Option<u64>,
     /// Set when nothing numbered may pass in either direction until two persons have decided.
     pub frozen: Option<Freeze>,
 }
@@ -37,7 +42,14 @@ impl Heads {
     pub const fn at_genesis(outbound: ChainHash, inbound: ChainHash) -> Self {
         let nothing_sent = Head { seq: 0, hash: outbound };
         let nothing_received = Head { seq: 0, hash: inbound };
-        Self { sent: nothing_sent, receipted: nothing_sent, received: nothing_received, excused_seq: 0, frozen: None }
+        Self {
+            sent: nothing_sent,
+            receipted: nothing_sent,
+            received: nothing_received,
+            excused_seq: 0,
+            unheard_from: None,
+            frozen: None,
+        }
     }
 }
 
@@ -98,8 +110,9 @@ pub enum Resolution {
     /// receipt.
     KeepOurHeads,
     /// We go on numbering after the last of our messages that the partner receipted, and let it resend what we lost. What we
-    /// said in between is known only to the partner: reconciling it is the persons' work. Messages that stand in our outbox
-    /// above the last common number must be handed in again, to be numbered anew.
+    /// said in between is known only to the partner: reconciling it is the persons' work. What we have numbered meanwhile on
+    /// another history ([`Unfrozen::forked_above`]) the partner will never take: the caller takes it out of the outbox, keeps it
+    /// as evidence, and tells people, since only they can judge whether it still holds against what the partner has.
     AdoptTheirReceipt,
     /// The partner lost messages that it had receipted: send it everything after the head it shows now.
     ResendToPartner,
@@ -112,6 +125,9 @@ pub struct Unfrozen {
     pub cause: Freeze,
     /// What was decided.
     pub resolution: Resolution,
+    /// Our messages above this number were said on another history than the one that is adopted; none if there are none. Their
+    /// frames must leave the outbox in the commit that stores the heads: their numbers are given again.
+    pub forked_above: Option<u64>,
     /// By whom.
     pub decided_by: TwoPersons,
 }
@@ -154,13 +170,30 @@ pub enum UnfreezeRefusal {
 }
 
 impl Heads {
-    /// The heads after a resolution; the caller commits them. See [`Resolution`] for what each does.
-    pub(crate) fn resolved(&self, resolution: Resolution) -> Result<(Self, Freeze), UnfreezeRefusal> {
+    /// The partner's receipt that these persons may adopt, if the freeze shows one.
+    pub(crate) const fn adoptable(&self) -> Option<Head> {
+        match &self.frozen {
+            Some(Freeze::WeWereRestored { their_receipt, .. } | Freeze::ReceiptDiffers { their_receipt, .. }) => {
+                Some(*their_receipt)
+            }
+            _ => None,
+        }
+    }
+
+    /// The heads after a resolution, and above which number what we have said is not on the history that they continue; the
+    /// caller commits them. `ours` is our chain hash at the number of the receipt to adopt, if it is known. See [`Resolution`]
+    /// for what each does.
+    pub(crate) fn resolved(
+        &self,
+        resolution: Resolution,
+        ours: Option<ChainHash>,
+    ) -> Result<(Self, Freeze, Option<u64>), UnfreezeRefusal> {
         let Some(cause) = &self.frozen else {
             return Err(UnfreezeRefusal::NotFrozen);
         };
         let mut heads = self.clone();
         heads.frozen = None;
+        let mut forked_above = None;
         match (resolution, cause) {
             (Resolution::KeepOurHeads, Freeze::WeWereRestored { their_receipt, acknowledged }) => {
                 // Our numbers would be used twice: only when the partner has no more of ours than we have do ours stand.
@@ -171,15 +204,11 @@ impl Heads {
             }
             (Resolution::KeepOurHeads, _) => {}
             (Resolution::AdoptTheirReceipt, Freeze::WeWereRestored { their_receipt, acknowledged }) => {
-                if their_receipt.seq > heads.sent.seq {
-                    heads.sent = *their_receipt;
-                    heads.receipted = *their_receipt;
-                }
+                forked_above = heads.adopt(*their_receipt, ours);
                 heads.excused_seq = heads.excused_seq.max(*acknowledged);
             }
-            (Resolution::AdoptTheirReceipt, Freeze::ReceiptDiffers { their_receipt, .. }) => {
-                heads.sent = *their_receipt;
-                heads.receipted = *their_receipt;
+            (Resolution::AdoptTheirReceipt, Freeze::ReceiptDiffers { their_receipt, ours }) => {
+                forked_above = heads.adopt(*their_receipt, Some(*ours));
             }
             (Resolution::ResendToPartner, Freeze::PartnerWasRestored { their_receipt, .. })
                 if their_receipt.seq < heads.receipted.seq =>
@@ -190,6 +219,33 @@ impl Heads {
                 return Err(UnfreezeRefusal::DoesNotFit);
             }
         }
-        Ok((heads, cause.clone()))
+        Ok((heads, cause.clone(), forked_above))
+    }
+
+    /// Goes on after `theirs`, unless our own history holds it. Returns the number above which ours left the adopted one.
+    fn adopt(&mut self, theirs: Head, ours: Option<ChainHash>) -> Option<u64> {
+        let is_known = theirs.seq <= self.sent.seq
+            && match ours {
+                Some(ours) => ours == theirs.hash,
+                // Older than a receipt that was compared with our log, and nothing to compare it with any more.
+                None => theirs.seq <= self.receipted.seq,
+            };
+        if is_known {
+            return None;
+        }
+        // What stood in the copy was said before it was made, so the partner's history has it too. What was said unheard has
+        // not; and where the hashes differ at a number, the two have parted below it: at the last receipt for all we know.
+        let unheard = self.unheard_from.map(|first| first.saturating_sub(1).max(self.receipted.seq));
+        let common = match unheard {
+            Some(before) => before,
+            None if theirs.seq > self.sent.seq => self.sent.seq,
+            None => self.receipted.seq,
+        };
+        let common = if theirs.seq > self.sent.seq { common } else { common.min(theirs.seq.saturating_sub(1)) };
+        let is_forked = self.sent.seq > common;
+        self.sent = theirs;
+        self.receipted = theirs;
+        self.unheard_from = None;
+        is_forked.then_some(common)
     }
 }

@@ -212,6 +212,11 @@ impl KeyRing {
         entry.map_or(&self.first, |entry| &entry.key)
     }
 
+    /// Takes out the change in force from `from_seq`: the message that stated it was never taken.
+    pub fn forget(&mut self, from_seq: u64) {
+        self.changes.retain(|entry| entry.from_seq != from_seq);
+    }
+
     /// Takes a partner's change of key into the ring, in force from `from_seq`: the number after the last one of the frame that
     /// carried it. `genesis` is the chain's own. The same change at the same place again changes nothing.
     pub fn apply(

@@ -277,6 +277,8 @@ impl Channel {
         self.hear_from_lost_partner(now_ms);
         if self.is_fresh(preamble) {
             self.link.greeting = None;
+            // It contradicts nothing of what we have said meanwhile, so there is one history.
+            self.heads.unheard_from = None;
             self.open(now_ms);
         } else {
             self.doubt(preamble, now_ms);
@@ -325,6 +327,10 @@ impl Channel {
             built.push(BuiltFrame { bytes: sealed.bytes, meta });
             sent = sealed.after;
             rest = later;
+        }
+        if self.link.greeting.is_some() && !built.is_empty() {
+            let first = self.heads.sent.seq.saturating_add(1);
+            self.heads.unheard_from.get_or_insert(first);
         }
         self.heads.sent = sent;
         Ok(built)
@@ -426,17 +432,26 @@ impl Channel {
         self.link.wishes.request_history_from = Some(from_seq);
     }
 
-    /// Ends a freeze as two persons decided. Commit [`Channel::heads`] with the returned record, then carry out the
-    /// actions of [`Channel::on_committed`]: the partner is greeted again before anything passes.
+    /// The number at which [`Channel::unfreeze`] has to know our log's chain hash: from the outbox, if it is there.
+    pub fn needs_to_unfreeze(&self) -> Option<u64> {
+        let seq = self.heads.adoptable()?.seq;
+        (seq <= self.heads.sent.seq && self.outbound_hash(seq).is_none()).then_some(seq)
+    }
+
+    /// Ends a freeze as two persons decided; `outbound` answers [`Channel::needs_to_unfreeze`]. Commit [`Channel::heads`] with
+    /// the returned record, and take what it says is forked out of the outbox; then carry out the actions of
+    /// [`Channel::on_committed`]: the partner is greeted again before anything passes.
     ///
     /// The organisation whose database was an old copy resolves first; else its answers freeze the other side again.
     pub fn unfreeze(
         &mut self,
         resolution: Resolution,
         decided_by: TwoPersons,
+        outbound: Option<ChainHash>,
         now_ms: u64,
     ) -> Result<Unfrozen, UnfreezeRefusal> {
-        let (heads, cause) = self.heads.resolved(resolution)?;
+        let ours = self.heads.adoptable().and_then(|receipt| self.outbound_hash(receipt.seq)).or(outbound);
+        let (heads, cause, forked_above) = self.heads.resolved(resolution, ours)?;
         self.heads = heads;
         let nonce = self.link.challenge.nonce;
         let (echo, heard_at_ms, recent) =
@@ -445,6 +460,6 @@ impl Channel {
         self.link.echo = echo;
         self.link.heard_at_ms = heard_at_ms;
         self.link.recent = recent;
-        Ok(Unfrozen { cause, resolution, decided_by })
+        Ok(Unfrozen { cause, resolution, forked_above, decided_by })
     }
 }

@@ -107,6 +107,10 @@ pub struct Batch {
     puts: Vec<(&'static Table, Vec<Value>, usize)>,
     deletes: Vec<(&'static Table, Vec<String>)>,
     settled: Vec<(u64, &'static str)>,
+    /// Partners, and above which number what was said to each leaves the outbox.
+    taken_out: Vec<(Party, u64)>,
+    /// Changes of key: partner, signer, from which number on.
+    forgotten_keys: Vec<(Party, Party, u64)>,
     channels: Option<String>,
 }
 
@@ -140,6 +144,17 @@ impl Batch {
     /// Settles a parked input: `retried` or `dropped`.
     pub fn settle_parked(&mut self, position: u64, state: &'static str) {
         self.settled.push((position, state));
+    }
+
+    /// Takes what was said to the partner above this number out of the outbox; the caller keeps it elsewhere. Beside it nothing
+    /// may be said to that partner in the same commit.
+    pub fn take_out_frames(&mut self, partner: Party, above: u64) {
+        self.taken_out.push((partner, above));
+    }
+
+    /// Forgets that the signer's key changed at this number of the channel with the partner.
+    pub fn forget_key_change(&mut self, partner: Party, signer: Party, from_seq: u64) {
+        self.forgotten_keys.push((partner, signer, from_seq));
     }
 
     /// Deletes the row under this key.
@@ -557,6 +572,16 @@ impl Store {
             frames.push(bytes);
         }
         Ok(frames)
+    }
+
+    /// All stored frames to the partner whose last number lies above this one, in order.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn frames_out_above(&mut self, partner: Party, above: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        let sql = "SELECT bytes FROM frame_out WHERE partner = $1 AND last_seq > $2 ORDER BY last_seq";
+        let rows = self.ask("read frames", sql, [partner.as_str().into(), integer(above).into()]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// How many frames were kept as evidence since then: partner, reason, count.

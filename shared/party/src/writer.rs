@@ -7,6 +7,7 @@
 mod cache;
 mod deciding;
 mod evidence;
+mod forked;
 pub(crate) mod item;
 mod links;
 mod rings;
@@ -24,7 +25,7 @@ use crate::{
     spans::Exporter,
     store::{
         Batch, From, Standing, Store, StoreError, Tip,
-        tables::{TOKEN, Value},
+        tables::{INCIDENT, TOKEN, Value},
     },
 };
 use bytes::Bytes;
@@ -523,13 +524,17 @@ impl<'q, O: Organisation> Writer<'q, O> {
                 round.batch.put(&TOKEN, [Value::Blob(hash.to_vec()), account.into(), person.into(), roles.into()]);
             }
             Maintenance::Unfreeze { partner, resolution, persons, because } => {
-                let now_ms = self.elapsed_ms();
-                match round.links.unfreeze(partner, resolution, persons, now_ms) {
-                    Ok(unfrozen) => {
+                let (now_ms, at) = (self.elapsed_ms(), self.now().millis());
+                let position = self.tip.position + 1;
+                let Round { links, batch, .. } = round;
+                let when = (now_ms, at, position);
+                match links.unfreeze(partner, resolution, persons, when, &mut self.store, batch).await? {
+                    Ok((unfrozen, unheard)) => {
                         let record =
                             json!({ "channel": partner, "unfrozen": unfrozen, "because": because }).to_string();
                         let set_back = resolution == Resolution::AdoptTheirReceipt;
                         round.items.push(Item::Unfrozen { partner, set_back, record });
+                        round.items.extend(unheard.map(Item::Unheard));
                     }
                     Err(why) => return Ok(Err(refused("CHANNEL", format!("通道未解除冻结：{why}。")))),
                 }
@@ -570,6 +575,9 @@ impl<'q, O: Organisation> Writer<'q, O> {
                 let Some(found) = self.store.parked_from(position).await?.into_iter().next() else {
                     return Ok(Err(Told::NotParked));
                 };
+                if let Ok(ParkedInput::Unheard { incident_id, .. }) = serde_json::from_str(&found.input) {
+                    round.batch.delete(&INCIDENT, incident_id);
+                }
                 round.items.push(Item::Drop { position, because, application_id: found.application_id });
             }
         }

@@ -1,13 +1,19 @@
 //! What may fail under a running programme and must cost nobody a fen: the broker killed, the broker's whole disk lost, a
 //! partner absent, each service stopped and started in mid-run. Every application ends, and money moves once.
 
-use crate::house::{House, Running, Setup};
+use crate::{
+    firms::form,
+    forge::texts,
+    house::{House, Running, Setup},
+};
+use bank_core::command::CreditVerdict;
 use channel::Resolution;
-use domain::{Amount, ApplicationId, Fen, Party};
+use domain::{Amount, ApplicationId, Fen, Party, Ppm};
 use guarantor_core::{Role, command::Assessment};
 use party::handle::Told;
 use std::{fs, path::Path};
 use tools::postgres::Server;
+use union_core::command::{Repair, RepairAction};
 
 const ASKED_FEN: i64 = 40_000_000;
 
@@ -221,6 +227,135 @@ async fn bank_restored_from_an_old_copy_notices_and_says_nothing_new_under_used_
     assert_eq!(house.union.retry(parked[0].position).await, Told::Done);
     all_are_paid_out_once(&house, &[first, second, third].concat()).await;
     house.close().await;
+}
+
+/// The bank's credit approver decides about the `n`-th firm's application: lends, or does not.
+async fn decide_credit(house: &House, n: u32, id: &ApplicationId, lends: bool) {
+    let verdict = if lends {
+        CreditVerdict::Approve {
+            amount_fen: Amount::new(Fen::new(ASKED_FEN)).unwrap(),
+            rate_ppm: Ppm::new(30_000).unwrap(),
+            method: form(n, ASKED_FEN, 0).wish.method,
+        }
+    } else {
+        CreditVerdict::Decline { reason: contracts::CreditDecline::CreditRecord }
+    };
+    let command = bank_core::Command::DecideCredit { application_id: id.clone(), verdict };
+    house.bank.tell("approver", &["credit_approver"], command).await.unwrap();
+}
+
+/// Two persons at each side end the freeze of the channel between bank and union, the restored bank first; and again if frames
+/// that were still on their way froze it once more.
+async fn mend_bank_and_union(house: &House) {
+    for _ in 0..5 {
+        house.idle().await;
+        if house.bank.handle.backlog.borrow().frozen == 1 {
+            house.bank.unfreeze(Party::Union, Resolution::AdoptTheirReceipt).await;
+        }
+        if house.union.handle.backlog.borrow().frozen == 1 {
+            house.union.unfreeze(Party::Bank, Resolution::KeepOurHeads).await;
+        }
+        let open = house.bank.handle.backlog.borrow().frozen + house.union.handle.backlog.borrow().frozen == 0;
+        // A new greeting and its answer have passed before this has arrived.
+        if open {
+            return;
+        }
+    }
+    panic!("the channel freezes again and again");
+}
+
+/// The bank's database is set back, and the union is away for longer than a start waits for it: the bank gives numbers anew
+/// under which the union holds something else. `signed`: how many messages the union holds that the copy does not know;
+/// `unheard`: how many the bank says on a history of its own.
+async fn bank_that_went_on_unheard(signed: usize, unheard: usize) {
+    let mut setup = Setup::default();
+    setup.bank.automatic.remove(&bank_core::Role::CreditApprover);
+    let mut house = House::with(setup).await;
+    let ids = file(&house, 1..7).await;
+    let numbered: Vec<(u32, &ApplicationId)> = (1..).zip(&ids).collect();
+    for id in &ids {
+        house.bank.until(&format!("case/{id}"), "CREDIT_REVIEW").await;
+    }
+    house.idle().await;
+    let data = house.files[&Party::Bank].parent().unwrap().join("data");
+    let backup = tempfile::tempdir().unwrap();
+    house.bank.stop().await;
+    copy_database(&data, backup.path());
+    house.start_bank().await;
+    let (declined, rest) = numbered.split_at(signed);
+    for (n, id) in declined {
+        decide_credit(&house, *n, id, false).await;
+        house.union.until(&format!("application/{id}"), "CREDIT_DECLINED").await;
+    }
+    house.idle().await;
+
+    house.bank.stop().await;
+    house.union.stop().await;
+    copy_database(backup.path(), &data);
+    house.start_bank().await;
+    let (forked, rest) = rest.split_at(unheard);
+    for (n, id) in forked {
+        decide_credit(&house, *n, id, true).await;
+    }
+    house.start_union().await;
+    house.bank.until_frozen(1).await;
+    house.union.until_frozen(1).await;
+    house.bank.unfreeze(Party::Union, Resolution::AdoptTheirReceipt).await;
+    // Exactly what the union never had is kept as evidence, and people are told of it.
+    let kept = texts(&house, Party::Bank, "SELECT why FROM audit WHERE reason = 'forked'").await;
+    assert_eq!(kept.len(), unheard, "{kept:?}");
+    let incidents = house.bank.incidents().await;
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
+    for (_, id) in forked {
+        assert!(incidents[0].contains(&id.to_string()), "{id}: {incidents:?}");
+    }
+    for (_, id) in declined.iter().chain(rest) {
+        assert!(!incidents[0].contains(&id.to_string()), "{id}: {incidents:?}");
+    }
+    let parked = house.bank.parked().await;
+    assert!(parked.len() == 1 && parked[0].application_id.is_none(), "{parked:?}");
+    house.union.unfreeze(Party::Bank, Resolution::KeepOurHeads).await;
+    mend_bank_and_union(&house).await;
+
+    // The channel goes on, with what waited and with what is new, also behind a restart.
+    for (n, id) in rest {
+        decide_credit(&house, *n, id, true).await;
+        house.union.until(&format!("application/{id}"), "DISBURSED").await;
+    }
+    house.bank.stop().await;
+    house.start_bank().await;
+    let new = house.file(7, ASKED_FEN, 0).await.unwrap();
+    house.bank.until(&format!("case/{new}"), "CREDIT_REVIEW").await;
+    decide_credit(&house, 7, &new, true).await;
+    house.union.until(&format!("application/{new}"), "DISBURSED").await;
+    // What was said unheard is not said again by itself; asked again under the same key, the bank says it.
+    for (_, id) in forked {
+        assert_eq!(house.union.status(&format!("application/{id}")).await, "CREDIT_REVIEW", "{id}");
+        let action = Repair { action: RepairAction::RetryAsk, because: "银行数据库恢复后核对一致".into() };
+        let command =
+            union_core::Command::Repair { application_id: (*id).clone(), step: "approve credit".into(), action };
+        house.union.tell("op", &["operator"], command).await.unwrap();
+    }
+    let paid: Vec<ApplicationId> = forked.iter().chain(rest).map(|(_, id)| (*id).clone()).chain([new]).collect();
+    all_are_paid_out_once(&house, &paid).await;
+    for (_, id) in declined {
+        assert_eq!(house.union.status(&format!("application/{id}")).await, "CREDIT_DECLINED", "{id}");
+    }
+    let parked = house.bank.parked().await;
+    assert_eq!(house.bank.retry(parked[0].position).await, Told::Done);
+    assert_eq!((house.bank.parked().await, house.bank.incidents().await), (Vec::new(), Vec::new()));
+    assert_eq!(house.union.parked().await, []);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn bank_that_gave_more_numbers_anew_than_the_union_holds_goes_on_when_two_persons_have_decided() {
+    bank_that_went_on_unheard(1, 4).await;
+}
+
+#[tokio::test]
+async fn bank_that_gave_fewer_numbers_anew_than_the_union_holds_names_what_the_union_never_had() {
+    bank_that_went_on_unheard(3, 2).await;
 }
 
 /// What the bank is told while the guarantor is away makes it say something to the guarantor: that waits for the

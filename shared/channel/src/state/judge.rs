@@ -49,11 +49,21 @@ impl Channel {
 
     /// A resolution adopts what the partner shows: the most it has shown, not the first.
     pub(super) fn learn_more_while_frozen(&mut self, preamble: &Preamble) {
-        if let Some(Freeze::WeWereRestored { their_receipt, acknowledged }) = &mut self.heads.frozen {
-            if preamble.header.receipt.seq > their_receipt.seq {
-                *their_receipt = preamble.header.receipt;
+        let Header { receipt, acknowledged: shown, .. } = preamble.header;
+        let held = self.heads.received.seq.max(self.heads.excused_seq);
+        match &mut self.heads.frozen {
+            Some(Freeze::WeWereRestored { their_receipt, acknowledged }) => {
+                if receipt.seq > their_receipt.seq {
+                    *their_receipt = receipt;
+                }
+                *acknowledged = shown.max(*acknowledged);
             }
-            *acknowledged = preamble.header.acknowledged.max(*acknowledged);
+            // The first that differed may have come in an old frame; adopted, it would freeze the channel again at once.
+            Some(Freeze::ReceiptDiffers { their_receipt, .. }) if receipt.seq > their_receipt.seq || shown > held => {
+                let most = if receipt.seq > their_receipt.seq { receipt } else { *their_receipt };
+                self.heads.frozen = Some(Freeze::WeWereRestored { their_receipt: most, acknowledged: shown });
+            }
+            _ => {}
         }
     }
 
@@ -64,6 +74,10 @@ impl Channel {
             return;
         }
         self.heads.receipted = receipt;
+        if self.heads.unheard_from.is_some_and(|first| first <= receipt.seq) {
+            // It has taken what was said unheard, with the same hash: there is one history.
+            self.heads.unheard_from = None;
+        }
         self.link.drain(receipt.seq);
         self.link.probing = false;
         self.link.resend_after_ms = self.settings.resend_min_ms;

@@ -177,14 +177,14 @@ fn two_persons_end_a_freeze_and_both_directions_flow_again() {
     assert!(a.frozen().is_some() && b.frozen().is_some());
 
     assert_eq!(
-        a.channel.clone().unfreeze(Resolution::KeepOurHeads, two_persons(), 20_000),
+        a.channel.clone().unfreeze(Resolution::KeepOurHeads, two_persons(), None, 20_000),
         Err(UnfreezeRefusal::DoesNotFit),
         "keeping our heads would use a number twice"
     );
-    let record = a.channel.unfreeze(Resolution::AdoptTheirReceipt, two_persons(), 20_000).unwrap();
+    let record = a.channel.unfreeze(Resolution::AdoptTheirReceipt, two_persons(), None, 20_000).unwrap();
     assert_eq!(record.decided_by, two_persons());
     assert!(matches!(record.cause, Freeze::WeWereRestored { acknowledged: 2, .. }));
-    b.channel.unfreeze(Resolution::ResendToPartner, two_persons(), 20_000).unwrap();
+    b.channel.unfreeze(Resolution::ResendToPartner, two_persons(), None, 20_000).unwrap();
     a.batch(&[], &[], Fault::None, 20_000);
     b.batch(&[], &[], Fault::None, 20_000);
     run(&mut a, &mut b, 20_000, 40_000);
@@ -194,19 +194,101 @@ fn two_persons_end_a_freeze_and_both_directions_flow_again() {
     assert!(a.channel.is_settled() && b.channel.is_settled());
 }
 
+/// The old copy knows one message; the partner holds three, and it was away when the restored side went on with `unheard` others.
+fn restored_side_that_went_on_unheard(unheard: usize) -> (Side, Side) {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("a1", 10);
+    run(&mut a, &mut b, 10, 1_000);
+    let old = a.store.clone();
+    a.say("a2", 1_000);
+    a.say("a3", 1_000);
+    run(&mut a, &mut b, 1_000, 2_000);
+    a.store = old;
+    a.restart(2_000);
+    a.tick(2_000 + a.settings.greeting_wait_ms);
+    for index in 0..unheard {
+        a.say(&format!("unheard {index}"), 4_000);
+    }
+    sent(&mut a);
+    run(&mut a, &mut b, 5_000, 20_000);
+    (a, b)
+}
+
+#[test]
+fn what_was_said_unheard_leaves_the_outbox_and_its_numbers_are_given_again() {
+    // Fewer messages than the partner holds of the other history, as many, more.
+    for unheard in [1, 2, 9] {
+        let (mut a, mut b) = restored_side_that_went_on_unheard(unheard);
+        let unfrozen = a.unfreeze(Resolution::AdoptTheirReceipt, 20_000);
+        assert_eq!(unfrozen.forked_above, Some(1), "{unheard} unheard, {:?}", unfrozen.cause);
+        assert_eq!(a.store.heads.sent, b.store.heads.received);
+        b.unfreeze(Resolution::KeepOurHeads, 20_000);
+        a.say("a4", 20_000);
+        run(&mut a, &mut b, 20_000, 40_000);
+        assert_eq!((a.frozen(), b.frozen()), (None, None), "{unheard} unheard");
+        assert_eq!(contents(&b), ["a1", "a2", "a3", "a4"], "{unheard} unheard");
+        assert!(a.channel.is_settled());
+    }
+}
+
+#[test]
+fn an_old_receipt_that_differs_is_not_adopted_while_the_partner_shows_a_newer_one() {
+    let (mut a, b) = restored_side_that_went_on_unheard(9);
+    let mut header = a.open(&b.empty(Empty::Receipt)).preamble().header;
+    let newest = header.receipt;
+    assert_eq!(newest.seq, 3);
+    let mut frozen = a.store.heads.clone();
+    frozen.frozen = None;
+    a.store.heads = frozen;
+    a.restart(20_000);
+    let none: [&[u8]; 0] = [];
+    header.receipt.seq = 2;
+    let stale = seal(&header, &none, &key_of(PARTNER)).unwrap().bytes;
+    assert!(matches!(a.hear(&stale, 20_000), Verdict::Froze(Freeze::ReceiptDiffers { .. })), "{:?}", a.last_verdict);
+    a.hear(&b.empty(Empty::Receipt), 20_010);
+    a.unfreeze(Resolution::AdoptTheirReceipt, 20_020);
+    assert_eq!(a.store.heads.sent, newest);
+}
+
+#[test]
+fn adopting_a_receipt_that_our_own_history_holds_takes_nothing_out_of_it() {
+    let (mut a, mut b) = pair(Settings::default());
+    a.say("a1", 10);
+    run(&mut a, &mut b, 10, 1_000);
+    let old = a.store.clone();
+    b.say("b1", 1_000);
+    run(&mut a, &mut b, 1_000, 2_000);
+    a.store = old;
+    a.restart(2_000);
+    a.tick(2_000 + a.settings.greeting_wait_ms);
+    a.say("a2", 4_000);
+    sent(&mut a);
+    run(&mut a, &mut b, 5_000, 20_000);
+    assert!(matches!(a.frozen(), Some(Freeze::WeWereRestored { acknowledged: 1, .. })), "{:?}", a.frozen());
+    let sent_before = a.store.heads.sent;
+    assert_eq!(a.unfreeze(Resolution::AdoptTheirReceipt, 20_000).forked_above, None);
+    assert_eq!(a.store.heads.sent, sent_before);
+    b.unfreeze(Resolution::ResendToPartner, 20_000);
+    run(&mut a, &mut b, 20_000, 40_000);
+    assert_eq!((contents(&a), contents(&b)), (vec!["b1".to_owned()], vec!["a1".to_owned(), "a2".to_owned()]));
+}
+
 #[test]
 fn a_resolution_must_fit_the_cause() {
     let (mut a, mut b) = pair(Settings::default());
-    assert_eq!(a.channel.unfreeze(Resolution::KeepOurHeads, two_persons(), 0).unwrap_err(), UnfreezeRefusal::NotFrozen);
+    assert_eq!(
+        a.channel.unfreeze(Resolution::KeepOurHeads, two_persons(), None, 0).unwrap_err(),
+        UnfreezeRefusal::NotFrozen
+    );
     let fork = fork_of(&a, "other");
     a.say("one", 10);
     exchange(&mut a, &mut b, 10);
     b.hear(&fork, 20);
     for resolution in [Resolution::AdoptTheirReceipt, Resolution::ResendToPartner] {
-        assert_eq!(b.channel.unfreeze(resolution, two_persons(), 30).unwrap_err(), UnfreezeRefusal::DoesNotFit);
+        assert_eq!(b.channel.unfreeze(resolution, two_persons(), None, 30).unwrap_err(), UnfreezeRefusal::DoesNotFit);
         assert_eq!(b.channel.phase(), Phase::Frozen);
     }
-    b.channel.unfreeze(Resolution::KeepOurHeads, two_persons(), 30).unwrap();
+    b.channel.unfreeze(Resolution::KeepOurHeads, two_persons(), None, 30).unwrap();
     assert!(matches!(b.channel.phase(), Phase::Greeting { .. }));
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A failing run prints its shrunken list of events; proptest keeps its seed beside this file.
 
-use channel::{Freeze, Limits, Phase, Resolution, Settings, TwoPersons};
+use channel::{Freeze, Limits, Phase, Resolution, Settings};
 use proptest::prelude::*;
 
 use crate::support::{Fault, PARTNER, Side, US, genesis_of};
@@ -281,49 +281,84 @@ proptest! {
         before in prop::collection::vec(event(), 1..40),
         lost in prop::collection::vec(event(), 20..60),
         restored in 0_usize..2,
+        unheard in prop::collection::vec(prop::collection::vec(1_usize..200, 1..5), 0..12),
+        restart_between in any::<bool>(),
+        unheard_comes_late in any::<bool>(),
     ) {
+        let partner = 1 - restored;
         let mut world = World::new();
         before.iter().for_each(|event| world.happen(event));
         world.heal();
         let copy = world.sides[restored].store.clone();
         lost.iter().for_each(|event| world.happen(event));
         world.heal();
-        let changed = copy.heads != world.sides[restored].store.heads;
+        // Receipts alone are no loss: the partner gives them again.
+        let now = &world.sides[restored].store.heads;
+        let changed = (copy.heads.sent, copy.heads.received) != (now.sent, now.received);
         prop_assume!(changed);
+        let held_by_partner = world.delivered(partner);
+        let is_fork = copy.heads.sent != world.sides[restored].store.heads.sent;
+        let common = copy.heads.sent.seq;
         world.sides[restored].store = copy;
         world.sides[restored].restart(world.now);
+        // The partner cannot be reached for longer than a start waits for it: the old copy goes on under used numbers.
+        let mut said_unheard = Vec::new();
+        for sizes in &unheard {
+            world.now += world.sides[restored].settings.greeting_wait_ms;
+            world.sides[restored].tick(world.now);
+            let messages = world.messages(restored, sizes);
+            world.sides[restored].batch(&[], &messages, Fault::None, world.now);
+            said_unheard.extend(messages);
+            if restart_between {
+                world.sides[restored].restart(world.now);
+            }
+        }
         world.collect();
+        if !unheard_comes_late {
+            world.network.clear();
+        }
         world.heal();
-        let first = world.sides[restored].frozen().cloned();
-        let Some(Freeze::WeWereRestored { their_receipt, .. }) = first else {
-            panic!("{first:?}");
-        };
-        let held_by_partner = world.delivered(1 - restored);
-        decide(&mut world, restored, Resolution::AdoptTheirReceipt);
-        let lost_receipts = matches!(
-            world.sides[1 - restored].frozen(),
-            Some(Freeze::PartnerWasRestored { their_receipt, .. })
-                if their_receipt.seq < world.sides[1 - restored].store.heads.receipted.seq
+        let first = world.sides[restored].frozen();
+        prop_assert!(
+            matches!(first, Some(Freeze::WeWereRestored { .. } | Freeze::ReceiptDiffers { .. })),
+            "{first:?}",
         );
-        let resolution = if lost_receipts { Resolution::ResendToPartner } else { Resolution::KeepOurHeads };
-        decide(&mut world, 1 - restored, resolution);
+
+        let mut forked_above = None;
+        let mut rounds = 0;
+        while world.sides.iter().any(|side| side.frozen().is_some()) {
+            rounds += 1;
+            prop_assert!(rounds <= 3, "{:?} {:?}", world.sides[0].frozen(), world.sides[1].frozen());
+            if world.sides[restored].frozen().is_some() {
+                let unfrozen = world.sides[restored].unfreeze(Resolution::AdoptTheirReceipt, world.now);
+                forked_above = forked_above.or(unfrozen.forked_above);
+                world.collect();
+            }
+            let receipted = world.sides[partner].store.heads.receipted.seq;
+            let resolution = match world.sides[partner].frozen() {
+                Some(Freeze::PartnerWasRestored { their_receipt, .. }) if their_receipt.seq < receipted => {
+                    Some(Resolution::ResendToPartner)
+                }
+                Some(_) => Some(Resolution::KeepOurHeads),
+                None => None,
+            };
+            if let Some(resolution) = resolution {
+                world.sides[partner].unfreeze(resolution, world.now);
+                world.collect();
+            }
+            world.heal();
+        }
+        let is_forked = is_fork && !said_unheard.is_empty();
+        prop_assert_eq!(forked_above, is_forked.then_some(common), "exactly what the partner never had is named");
         let last_words = world.messages(restored, &[5]);
         world.sides[restored].batch(&[], &last_words, Fault::None, world.now);
         world.collect();
         world.heal();
         world.check_healed();
         prop_assert!(world.sides.iter().all(|side| side.channel.phase() == Phase::Open));
-        prop_assert!(their_receipt.seq <= world.sides[restored].store.heads.sent.seq);
         // The partner keeps what it had and gets what is new; the restored side gets all of it again.
-        prop_assert_eq!(world.delivered(1 - restored), [held_by_partner, last_words].concat());
-        prop_assert_eq!(world.delivered(restored), world.said[1 - restored].clone());
+        let arrived = if is_forked { Vec::new() } else { said_unheard };
+        prop_assert_eq!(world.delivered(partner), [held_by_partner, arrived, last_words].concat());
+        prop_assert_eq!(world.delivered(restored), world.said[partner].clone());
     }
-}
-
-fn decide(world: &mut World, side: usize, resolution: Resolution) {
-    let persons = TwoPersons::new("first", "second").unwrap();
-    let now = world.now;
-    world.sides[side].channel.unfreeze(resolution, persons, now).unwrap();
-    world.sides[side].batch(&[], &[], Fault::None, now);
-    world.collect();
 }

@@ -2,7 +2,7 @@
 
 use channel::{
     Action, BuiltFrame, ChainHash, Channel, Empty, Freeze, Heads, KeyRing, Known, Limits, NumberRefusal, Opened,
-    Settings, SigningKey, Verdict, genesis, open,
+    Resolution, Settings, SigningKey, TwoPersons, Unfrozen, Verdict, genesis, open,
 };
 use domain::Party;
 
@@ -100,8 +100,8 @@ impl Side {
             let frame = self.open(bytes);
             let needs = work.needs(&frame);
             let stored = |seq: u64| store.inbox.iter().find_map(|frame| frame.hash_at(seq));
-            let sent =
-                |seq: u64| store.outbox.iter().find(|built| built.meta.last == seq).map(|built| built.meta.after);
+            // As a shell looks it up: a number in the middle of a frame has a hash too.
+            let sent = |seq: u64| self.outbound_hash(seq);
             let known =
                 Known { inbound: needs.inbound_seq.and_then(stored), outbound: needs.outbound_seq.and_then(sent) };
             let verdict = work.on_frame(&frame, known, now);
@@ -159,6 +159,24 @@ impl Side {
     pub fn hear(&mut self, bytes: &[u8], now: u64) -> Verdict {
         self.batch(&[bytes.to_vec()], &[], Fault::None, now);
         self.last_verdict.clone().unwrap()
+    }
+
+    /// Two persons end the freeze so; what is forked leaves the outbox in the same commit.
+    pub fn unfreeze(&mut self, resolution: Resolution, now: u64) -> Unfrozen {
+        let persons = TwoPersons::new("first", "second").unwrap();
+        let ours = self.channel.needs_to_unfreeze().and_then(|seq| self.outbound_hash(seq));
+        let unfrozen = self.channel.unfreeze(resolution, persons, ours, now).unwrap();
+        if let Some(above) = unfrozen.forked_above {
+            self.store.outbox.retain(|built| built.meta.last <= above);
+        }
+        self.batch(&[], &[], Fault::None, now);
+        unfrozen
+    }
+
+    fn outbound_hash(&self, seq: u64) -> Option<ChainHash> {
+        let built = self.store.outbox.iter().find(|built| built.meta.last >= seq)?;
+        let own = ring_of(self.us);
+        open(&built.bytes, &Limits::RECEIVE, &own, self.us, self.partner).unwrap().hash_at(seq)
     }
 
     pub fn empty(&self, empty: Empty) -> Vec<u8> {

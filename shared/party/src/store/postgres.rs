@@ -235,6 +235,28 @@ pub(super) fn statement(fence: &Fence<'_>, batch: Batch) -> Result<(String, PgAr
             first + 1
         );
     }
+    for (at, (partner, above)) in batch.taken_out.into_iter().enumerate() {
+        let first = arguments.len() + 1;
+        add(&mut arguments, partner.as_str())?;
+        add(&mut arguments, integer(above))?;
+        let _ = write!(
+            sql,
+            ", taken_out_{at} AS (DELETE FROM frame_out USING fence WHERE partner = ${first} AND last_seq > ${})",
+            first + 1
+        );
+    }
+    for (at, (partner, signer, from_seq)) in batch.forgotten_keys.into_iter().enumerate() {
+        let first = arguments.len() + 1;
+        add(&mut arguments, partner.as_str())?;
+        add(&mut arguments, signer.as_str())?;
+        add(&mut arguments, integer(from_seq))?;
+        let _ = write!(
+            sql,
+            ", forgotten_{at} AS (DELETE FROM key_change USING fence WHERE partner = ${first} AND signer = ${} AND from_seq = ${})",
+            first + 1,
+            first + 2
+        );
+    }
     // All parts see the database as it was before: none may touch what another one writes. A put replaces what is deleted.
     for (at, (table, mut keys)) in batch.deletes.into_iter().enumerate() {
         for (put, values, _) in batch.puts.iter().filter(|(put, ..)| put.name == table.name) {

@@ -178,6 +178,14 @@ fn transaction(fence: &Fence<'_>, batch: Batch, end: &'static str) -> (String, V
         binds.push(state.into());
         binds.push(Value::Int(integer(position)));
     }
+    for (partner, above) in batch.taken_out {
+        sql.push_str("DELETE FROM frame_out WHERE partner = ? AND last_seq > ?;");
+        binds.extend([partner.as_str().into(), Value::Int(integer(above))]);
+    }
+    for (partner, signer, from_seq) in batch.forgotten_keys {
+        sql.push_str("DELETE FROM key_change WHERE partner = ? AND signer = ? AND from_seq = ?;");
+        binds.extend([partner.as_str().into(), signer.as_str().into(), Value::Int(integer(from_seq))]);
+    }
     for (table, keys) in batch.deletes {
         for keys in keys.chunks(MAX_BINDS) {
             table.delete_sqlite(keys.len(), &mut sql);

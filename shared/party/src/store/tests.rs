@@ -12,8 +12,8 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 use tables::{
-    ACCOUNT, ANSWER, FRAME_IN, FRAME_OUT, INCIDENT, JOURNAL, PARKED, PORT_ORDER, STATE, STATE_NEW, TASK, TRANSFER,
-    TRANSFER_RESOLVED, VAULT,
+    ACCOUNT, ANSWER, FRAME_IN, FRAME_OUT, INCIDENT, JOURNAL, KEY_CHANGE, PARKED, PORT_ORDER, STATE, STATE_NEW, TASK,
+    TRANSFER, TRANSFER_RESOLVED, VAULT,
 };
 use tools::postgres::Server;
 
@@ -388,6 +388,43 @@ async fn frames_come_in_order_from_the_one_that_covers_a_number() {
         assert_eq!(store.frame_covering(out, Party::Bank, 3).await.unwrap(), Some(vec![2; 10]));
         assert_eq!(store.frame_covering(Direction::In, Party::Bank, 3).await.unwrap(), Some(vec![5]));
         assert_eq!(store.frame_covering(Direction::In, Party::Guarantor, 3).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn frames_that_are_taken_out_free_their_numbers_and_leave_the_other_partner_alone() {
+    on_both(async |fresh| {
+        let (mut store, mut tip) = fresh.open().await;
+        let key = |partner: &str, signer: &str, from_seq: i64| {
+            vec![partner.into(), signer.into(), from_seq.into(), 1.into(), "{}".into()]
+        };
+        let rows = [
+            (&FRAME_OUT, frame("bank", 1, 2, &[1])),
+            (&FRAME_OUT, frame("bank", 3, 5, &[2])),
+            (&FRAME_OUT, frame("bank", 6, 6, &[3])),
+            (&FRAME_OUT, frame("guarantor", 1, 6, &[4])),
+            (&FRAME_IN, frame("bank", 1, 6, &[5])),
+            (&KEY_CHANGE, key("bank", "union", 4)),
+            (&KEY_CHANGE, key("bank", "union", 9)),
+            (&KEY_CHANGE, key("bank", "bank", 4)),
+        ];
+        put(&mut store, &mut tip, batch(rows)).await.unwrap();
+        assert_eq!(store.frames_out_above(Party::Bank, 2).await.unwrap(), [[2], [3]]);
+        let mut taken = batch([(&STATE, state("a", 1, ""))]);
+        taken.take_out_frames(Party::Bank, 2);
+        taken.forget_key_change(Party::Bank, Party::Union, 4);
+        store.rehearse(taken.clone(), &tip, &after(&tip, 1)).await.unwrap();
+        assert_eq!(store.frames_out_above(Party::Bank, 0).await.unwrap().len(), 3, "a rehearsal takes nothing out");
+        put(&mut store, &mut tip, taken).await.unwrap();
+        assert_eq!(store.frames_out_above(Party::Bank, 0).await.unwrap(), [[1]]);
+        assert_eq!(store.frames_out_above(Party::Guarantor, 0).await.unwrap(), [[4]]);
+        assert_eq!(store.frame_covering(Direction::In, Party::Bank, 6).await.unwrap(), Some(vec![5]));
+        let changes = store.key_changes(Party::Bank).await.unwrap();
+        let changes: Vec<_> = changes.iter().map(|(signer, from_seq, _)| (signer.as_str(), *from_seq)).collect();
+        assert_eq!(changes, [("bank", 4), ("union", 9)]);
+        put(&mut store, &mut tip, batch([(&FRAME_OUT, frame("bank", 3, 5, &[6]))])).await.unwrap();
+        assert_eq!(store.frames_out_above(Party::Bank, 0).await.unwrap(), [[1], [6]]);
     })
     .await;
 }

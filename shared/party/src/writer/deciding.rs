@@ -204,12 +204,18 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                     self.decide(at, item, input).await?;
                 }
             }
+            Item::Unheard(unheard) => self.set_aside(unheard.input.clone(), &unheard.why, "parked", None),
             Item::Account { by, record } => self.note("account", by, record),
             // What could not be decided this time may be tried again under the same key.
             Item::Carried { .. } if !self.stuck.is_empty() => {}
             Item::Carried { under } => self.keep_answer(under, 204, Ok(Value::Null), None),
             Item::KeyChanged { record } => self.note("repair", "operator", record),
             Item::PartnerKeyChanged { from, record } => self.note("key_changed", from.as_str(), record),
+            // Nothing was to be decided: the operator has settled it.
+            Item::Retry { position, because, input: ParkedInput::Unheard { incident_id, .. }, .. } => {
+                self.done.batch.delete(&INCIDENT, incident_id.clone());
+                self.settle_parked(*position, "retried", because, None);
+            }
             // Behind a retry that failed again everything goes on waiting.
             Item::Retry { .. } if application.as_ref().is_some_and(|id| self.stuck.contains(id)) => {}
             Item::Retry { .. } => self.decide(at, item, input).await?,
@@ -552,7 +558,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             ParkedInput::Message { from, .. } => from.to_string(),
             ParkedInput::Due { .. } => "clock".into(),
             ParkedInput::Port { .. } => "port".into(),
-            ParkedInput::Follow { .. } => "self".into(),
+            ParkedInput::Follow { .. } | ParkedInput::Unheard { .. } => "self".into(),
         };
         if let Some(id) = &application {
             let standing = self.parked.entry(id.clone()).or_default();

@@ -1,7 +1,8 @@
 //! What is kept of frames that were refused or that contradict each other.
 //!
 //! A refused frame proves nothing: anybody with a way to the broker can send any number. Some of each day are kept, to see
-//! what goes on; the rest is counted, and costs no commit. Frames that contradict each other are kept whole and always.
+//! what goes on; the rest is counted, and costs no commit. Frames that contradict each other are kept whole and always, and so are
+//! our own of a history that was given up.
 
 use crate::store::{Batch, Store, StoreError, tables::AUDIT};
 use domain::{Date, Moment, Party};
@@ -13,6 +14,8 @@ pub(crate) const KEPT_A_DAY: u64 = 64;
 const KEPT_BYTES: usize = 4096;
 /// The reason under which contradictions are kept.
 const CONTRADICTION: &str = "contradiction";
+/// The reason under which frames of our own are kept that the partner's history does not have.
+const FORKED: &str = "forked";
 
 /// How much was kept today.
 #[derive(Clone, Debug)]
@@ -63,6 +66,11 @@ impl Evidence {
 /// Keeps a frame that contradicts what its sender signed.
 pub(super) fn contradiction(batch: &mut Batch, at: i64, partner: Party, why: &str, bytes: &[u8]) {
     put(batch, at, partner, CONTRADICTION, why, bytes);
+}
+
+/// Keeps a frame of ours that left the outbox: we have signed it, whoever has seen it.
+pub(super) fn forked(batch: &mut Batch, at: i64, partner: Party, why: &str, bytes: &[u8]) {
+    put(batch, at, partner, FORKED, why, bytes);
 }
 
 fn put(batch: &mut Batch, at: i64, partner: Party, reason: &str, why: &str, bytes: &[u8]) {

@@ -1,5 +1,6 @@
 //! What the writer takes from its queues: one item becomes one journal row, and those it makes follow.
 
+use super::forked::Unheard;
 use crate::handle::{CommandWork, Idempotency};
 use contracts::wire::{Received, Unreadable};
 use domain::{ApplicationId, Party};
@@ -35,6 +36,8 @@ pub(crate) enum Item<O: Organisation> {
     /// Two persons ended the freeze of a channel; `record` says who, how and why, as JSON. `set_back`: this database is the
     /// older copy.
     Unfrozen { partner: Party, set_back: bool, record: String },
+    /// What was said on a history that a partner does not have, for the operator to settle.
+    Unheard(Unheard),
     /// What an operator ordered in this batch is done with it, unless a retried input is parked again.
     Carried { under: Idempotency },
     /// Somebody was given an account; `record` says who, and in which roles, as JSON.
@@ -59,6 +62,8 @@ pub(crate) enum ParkedInput {
     Port { application_id: ApplicationId, answer: PortAnswer },
     /// A row that was to look again.
     Follow { key: String },
+    /// Nothing to decide: messages about these applications never reached the partner, and an operator settles that.
+    Unheard { partner: Party, incident_id: String, applications: Vec<String> },
 }
 
 impl<O: Organisation> Item<O> {
@@ -74,6 +79,7 @@ impl<O: Organisation> Item<O> {
             Item::Command(work) => O::about(&work.command).map(ToString::to_string),
             Item::Unreadable { .. }
             | Item::Unfrozen { .. }
+            | Item::Unheard(_)
             | Item::Account { .. }
             | Item::Carried { .. }
             | Item::KeyChanged { .. }
@@ -100,13 +106,14 @@ impl<O: Organisation> Item<O> {
                 (ParkedInput::Port { application_id, answer }, _) => {
                     Some(Input::Port { application_id: application_id.clone(), answer: answer.clone() })
                 }
-                (ParkedInput::Message { .. }, None) => None,
+                (ParkedInput::Message { .. } | ParkedInput::Unheard { .. }, None) => None,
             },
             Item::Unfrozen { set_back: true, .. } => Some(Input::SetBack),
             Item::KnownBefore(_)
             | Item::Unreadable { .. }
             | Item::Drop { .. }
             | Item::Unfrozen { .. }
+            | Item::Unheard(_)
             | Item::Account { .. }
             | Item::Carried { .. }
             | Item::KeyChanged { .. }
@@ -126,6 +133,7 @@ impl<O: Organisation> Item<O> {
                 Some(ParkedInput::Port { application_id: application_id.clone(), answer: answer.clone() })
             }
             Item::Retry { input, .. } => Some(input.clone()),
+            Item::Unheard(unheard) => Some(unheard.input.clone()),
             Item::Command(_)
             | Item::Drop { .. }
             | Item::Unfrozen { .. }

@@ -4,6 +4,7 @@
 use super::{
     WriterError,
     evidence::{self, Evidence, KEPT_A_DAY},
+    forked::{Forked, Unheard},
     rings::Rings,
 };
 use crate::{
@@ -60,7 +61,7 @@ pub(super) struct Taken {
     pub key_changed: Option<String>,
     /// Messages up to here were in custody before the database was set back to an older copy.
     pub known_before: u64,
-    /// Evidence or a freeze has to be committed.
+    /// Evidence, a freeze, or that the partner was heard has to be committed.
     pub must_commit: bool,
     /// It brings messages, and a partner has not shown its heads yet: to be taken later. What it causes could not be said.
     pub too_early: bool,
@@ -120,16 +121,40 @@ impl Links {
         self.each.iter_mut().map(|(partner, link)| (*partner, std::mem::take(&mut link.first), Vec::new())).collect()
     }
 
-    /// Ends the freeze of a channel as two persons decided. `Err`: why not, in words.
-    pub fn unfreeze(
+    /// Ends the freeze of a channel as two persons decided. What the partner's history does not have of ours leaves the outbox
+    /// with this batch, and is returned for the operator. `Err`: why not, in words; then nothing has changed.
+    pub async fn unfreeze(
         &mut self,
         partner: Party,
         resolution: Resolution,
         persons: TwoPersons,
-        now_ms: u64,
-    ) -> Result<Unfrozen, String> {
-        let link = self.each.get_mut(&partner).ok_or_else(|| format!("{partner} is no partner"))?;
-        link.channel.unfreeze(resolution, persons, now_ms).map_err(|refusal| refusal.to_string())
+        (now_ms, at, position): (u64, i64, u64),
+        store: &mut Store,
+        batch: &mut Batch,
+    ) -> Result<Result<(Unfrozen, Option<Unheard>), String>, StoreError> {
+        let Some(known) = self.each.get_mut(&partner) else { return Ok(Err(format!("{partner} is no partner"))) };
+        let mut link = known.clone();
+        let ways = (self.own, partner);
+        let seq = link.channel.needs_to_unfreeze();
+        let ours = hash_at(store, Direction::Out, partner, seq, &link.rings.own, ways).await?;
+        let unfrozen = match link.channel.unfreeze(resolution, persons, ours, now_ms) {
+            Ok(unfrozen) => unfrozen,
+            Err(refusal) => return Ok(Err(refusal.to_string())),
+        };
+        let mut forked = None;
+        if let Some(above) = unfrozen.forked_above {
+            let found = Forked::load(ways, above, &link.rings.own, store).await?;
+            // A change of key that was stated there is in force nowhere: the partner would refuse what the new key signs.
+            for from_seq in &found.key_changes {
+                Arc::make_mut(&mut link.rings).own.forget(*from_seq);
+            }
+            forked = Some(found);
+        }
+        if let Err(why) = link.signer(&self.keys) {
+            return Ok(Err(why));
+        }
+        *known = link;
+        Ok(Ok((unfrozen, forked.map(|forked| forked.take_out(at, position, batch)))))
     }
 
     /// With the next commit every partner is told that this key signs from then on. `Err`: why not, in words.
@@ -223,7 +248,11 @@ impl Links {
             inbound: hash_at(store, Direction::In, from, needs.inbound_seq, &rings.theirs, (from, self.own)).await?,
             outbound: hash_at(store, Direction::Out, from, needs.outbound_seq, &rings.own, (self.own, from)).await?,
         };
-        match link.channel.on_frame(&frame, known, now_ms) {
+        let unheard = link.channel.heads().unheard_from;
+        let verdict = link.channel.on_frame(&frame, known, now_ms);
+        // Once after a start: a copy of the database would else take what the partner has for what it never heard.
+        let must_commit = link.channel.heads().unheard_from != unheard;
+        match verdict {
             Verdict::Accept { skip } => {
                 self.metrics.frames_taken.inc();
                 let preamble = frame.preamble();
@@ -256,14 +285,17 @@ impl Links {
             }
             Verdict::Duplicate => {
                 self.metrics.frames_duplicate.inc();
-                Ok(Taken::default())
+                Ok(Taken { must_commit, ..Taken::default() })
             }
             Verdict::Gap { expected } => {
                 self.metrics.frames_beyond_gap.inc();
                 let why = format!("it begins at {}, expected is {expected}", frame.preamble().first());
-                Ok(self.refused(batch, at, from, "gap", &why, bytes))
+                let taken = self.refused(batch, at, from, "gap", &why, bytes);
+                Ok(Taken { must_commit: must_commit || taken.must_commit, ..taken })
             }
-            Verdict::Nothing | Verdict::Unverified | Verdict::NotYet | Verdict::Frozen => Ok(Taken::default()),
+            Verdict::Nothing | Verdict::Unverified | Verdict::NotYet | Verdict::Frozen => {
+                Ok(Taken { must_commit, ..Taken::default() })
+            }
         }
     }
 
