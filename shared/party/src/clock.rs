@@ -13,6 +13,9 @@ use std::{
 };
 use tokio::sync::Notify;
 
+/// How often a wait for the system's clock looks at it: it may be set meanwhile.
+const LOOK_EVERY_MS: i64 = 1_000;
+
 /// Business time of one organisation.
 #[derive(Clone, Debug)]
 pub struct BusinessClock {
@@ -81,7 +84,7 @@ impl BusinessClock {
         match (&self.driven, at) {
             (Some(_), _) => self.moved.notified().await,
             (None, Some(at)) => {
-                let wait = at.millis().saturating_sub(unix_ms()).clamp(0, 60_000);
+                let wait = at.millis().saturating_sub(unix_ms()).clamp(0, LOOK_EVERY_MS);
                 tokio::time::sleep(std::time::Duration::from_millis(u64::try_from(wait).unwrap_or_default())).await;
             }
             (None, None) => std::future::pending().await,

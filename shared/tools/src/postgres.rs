@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::child::Child;
@@ -154,12 +155,38 @@ impl Server {
         self.end("stop it", |child| child.interrupt(PATIENCE))
     }
 
-    /// Kills it where it stands. Nothing happens while it is down.
+    /// Kills it where it stands, all its processes. Nothing happens while it is down.
     ///
     /// # Errors
     /// When it cannot be signalled.
     pub fn kill(&mut self) -> Result<(), ServerError> {
-        self.end("kill it", Child::kill)
+        let processes = self.child.as_ref().map(|child| self.processes_of(child.id())).unwrap_or_default();
+        self.end("kill it", Child::kill)?;
+        // Most notice that the first one is gone. One that waits for what another of them held when it was killed never does,
+        // and no server starts beside it.
+        for process in processes.into_iter().filter(|process| self.is_ours(*process)) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+        Ok(())
+    }
+
+    /// The processes that this one has started, as far as the system lists them.
+    fn processes_of(&self, parent: u32) -> Vec<Pid> {
+        let parent = parent.to_string();
+        let is_child = |process: &Pid| {
+            // The fourth field of stat, counted behind the name in parentheses.
+            let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+            let parents = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(1));
+            parents.is_some_and(|number| number == parent)
+        };
+        let listed = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
+        numbers.filter(is_child).collect()
+    }
+
+    /// Whether this process still is one of this program: its number may belong to somebody else by now.
+    fn is_ours(&self, process: Pid) -> bool {
+        fs::read_link(format!("/proc/{}/exe", process.as_raw_nonzero())).is_ok_and(|program| program == self.program)
     }
 
     /// Starts it again on the same port, with all that it has committed; one that is up is killed first. Returns when it

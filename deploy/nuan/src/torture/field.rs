@@ -334,22 +334,39 @@ impl Field {
     /// # Errors
     /// A service does not answer.
     pub async fn settle(&mut self) -> anyhow::Result<()> {
-        let begun = Instant::now();
+        self.settle_since(Instant::now()).await
+    }
+
+    /// As [`Field::settle`], of what was healed then.
+    ///
+    /// # Errors
+    /// As [`Field::settle`].
+    pub async fn settle_since(&mut self, begun: Instant) -> anyhow::Result<()> {
         for party in Party::ALL {
             self.ready(party).await?;
         }
-        while begun.elapsed() < FOR_EVER {
+        self.comes_to_rest(FOR_EVER).await?;
+        if std::mem::take(&mut self.is_struck) {
+            self.course.healings.push(begun.elapsed());
+        }
+        Ok(())
+    }
+
+    /// Waits for so long at most until everything is at rest; whether it is.
+    ///
+    /// # Errors
+    /// A service does not answer.
+    pub async fn comes_to_rest(&self, within: Duration) -> anyhow::Result<bool> {
+        let begun = Instant::now();
+        while begun.elapsed() < within {
             match self.is_at_rest().await {
-                Ok(true) => break,
+                Ok(true) => return Ok(true),
                 // A service whose database was gone says so for a while.
                 Err(error) if begun.elapsed() > PATIENCE => return Err(error),
                 Ok(false) | Err(_) => sleep(LOOK_EVERY).await,
             }
         }
-        if std::mem::take(&mut self.is_struck) {
-            self.course.healings.push(begun.elapsed());
-        }
-        Ok(())
+        Ok(false)
     }
 
     async fn is_at_rest(&self) -> anyhow::Result<bool> {

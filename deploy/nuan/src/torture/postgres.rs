@@ -48,8 +48,6 @@ pub async fn round(field: &mut Field) -> anyhow::Result<()> {
         "postgres shut down in mid-commit"
     } else {
         server.kill()?;
-        // Nobody is left who could do it.
-        kill_process(pid, Signal::KILL)?;
         come_back(field).await?;
         "postgres killed in mid-commit"
     };
