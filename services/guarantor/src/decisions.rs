@@ -4,10 +4,9 @@ use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, ResidentId};
 use guarantor_core::{
     Command, Guarantor,
-    case::CounterGuarantee,
+    case::{CounterGuarantee, Demand},
     command::{Assessment, LetterCheck},
 };
-use organisation::Person;
 use party::{
     http::Decision,
     vault::{Sealed, Vault},
@@ -30,6 +29,9 @@ enum AssessmentDecision {
         amount_fen: Amount,
         /// 申请人须满足的条件
         conditions: Vec<String>,
+        /// 反担保要求：NONE（免除，由出具意见者批准）、PERSON（自然人保证）、PLEDGE（质押或抵押）
+        #[schema(value_type = String)]
+        counter_guarantee: Demand,
     },
     /// 不予担保
     Decline {
@@ -53,11 +55,8 @@ struct ContractsDecision {
 #[schema(as = CounterGuarantee)]
 #[allow(dead_code, reason = "read field by field; only its schema is used")]
 enum CounterGuaranteeBody {
-    /// 免除，须写明批准人
-    None {
-        /// 批准人，不得为经办人
-        waiver_approver: String,
-    },
+    /// 免除：仅在担保意见已免除时；批准人为出具意见者，不得为经办人
+    None {},
     /// 自然人保证
     Person {
         /// 姓名
@@ -119,7 +118,9 @@ pub fn decide(
     let command = match task {
         "due-diligence" => {
             let verdict = match web::from_slice(body)? {
-                AssessmentDecision::Agree { amount_fen, conditions } => Assessment::Agree { amount_fen, conditions },
+                AssessmentDecision::Agree { amount_fen, conditions, counter_guarantee } => {
+                    Assessment::Agree { amount_fen, conditions, counter_guarantee }
+                }
                 AssessmentDecision::Decline { reason } => Assessment::Decline { reason },
             };
             Command::Assess { application_id, verdict }
@@ -154,7 +155,7 @@ struct CounterGuarantor {
 }
 
 enum Backing {
-    Waived(String),
+    Waived,
     Person(CounterGuarantor),
     Pledge(String),
 }
@@ -163,7 +164,7 @@ fn backing(vault: &Vault, body: &[u8]) -> Result<(CounterGuarantee, Option<Seale
     let mut fields = Fields::parse(body)?;
     let backing = fields.object("counter_guarantee", |fields| {
         match fields.choice("type", &["NONE", "PERSON", "PLEDGE"])? {
-            "NONE" => fields.text("waiver_approver", 1..=100).map(Backing::Waived),
+            "NONE" => Some(Backing::Waived),
             "PERSON" => {
                 let name = fields.text("name", 2..=30);
                 // What is wrong with the number is said without the number.
@@ -176,7 +177,7 @@ fn backing(vault: &Vault, body: &[u8]) -> Result<(CounterGuarantee, Option<Seale
         }
     });
     Ok(match fields.finish(backing)? {
-        Backing::Waived(approver) => (CounterGuarantee::None { waiver_approver: Person::new(approver) }, None),
+        Backing::Waived => (CounterGuarantee::None {}, None),
         Backing::Pledge(pledge) => (CounterGuarantee::Pledge { pledge }, None),
         Backing::Person(person) => {
             let data = serde_json::to_vec(&person).map_err(|error| Problem::internal(&error))?;

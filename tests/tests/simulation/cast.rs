@@ -10,7 +10,7 @@ use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Charter, Charters, Date, Fen, Moment, Party, Ppm};
 use guarantor_core::{
     Guarantor,
-    case::CounterGuarantee,
+    case::{CounterGuarantee, Demand},
     command::{Assessment, LetterCheck},
 };
 use organisation::{Actor, OpenTask, Person};
@@ -223,7 +223,9 @@ fn at_the_guarantor(world: &World, task: &OpenTask, mood: Mood) -> guarantor_cor
         ("due-diligence", _) => {
             let asked = guarantee(world, &application_id).unwrap().file.as_ref().unwrap().wish.amount_fen;
             let conditions = vec!["追加法定代表人连带责任".into()];
-            C::Assess { application_id, verdict: Assessment::Agree { amount_fen: some_of(asked, mood), conditions } }
+            let amount_fen = some_of(asked, mood);
+            let verdict = Assessment::Agree { amount_fen, conditions, counter_guarantee: Demand::Person };
+            C::Assess { application_id, verdict }
         }
         ("sign-contracts", _) => {
             let counter_guarantee = CounterGuarantee::Person { vault_token: "counter-guarantor".into() };

@@ -38,8 +38,11 @@ async fn reach_the_guarantor(house: &House, ids: &[ApplicationId]) {
 
 async fn agree(house: &House, ids: &[ApplicationId]) {
     for id in ids {
-        let verdict =
-            Assessment::Agree { amount_fen: Amount::new(Fen::new(ASKED_FEN)).unwrap(), conditions: Vec::new() };
+        let verdict = Assessment::Agree {
+            amount_fen: Amount::new(Fen::new(ASKED_FEN)).unwrap(),
+            conditions: Vec::new(),
+            counter_guarantee: guarantor_core::case::Demand::None,
+        };
         let command = guarantor_core::Command::Assess { application_id: id.clone(), verdict };
         house.guarantor.tell("risk", &["risk_manager"], command).await.unwrap();
     }

@@ -8,7 +8,7 @@ use crate::{
 use bank_core::command::PaymentCheck;
 use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Charter, Date, Fen, Moment};
-use guarantor_core::command::Assessment;
+use guarantor_core::{case::Demand, command::Assessment};
 use serde_json::Value;
 use union_core::{command::MemberEntry, vocabulary::Withdrawal};
 
@@ -141,7 +141,7 @@ async fn withdrawal_during_due_diligence_takes_the_task_away_from_the_risk_manag
 
 async fn agree(house: &House, id: &ApplicationId) -> Result<Value, String> {
     let amount_fen = Amount::new(Fen::new(ASKED_FEN)).unwrap();
-    assess(house, id, Assessment::Agree { amount_fen, conditions: Vec::new() }).await
+    assess(house, id, Assessment::Agree { amount_fen, conditions: Vec::new(), counter_guarantee: Demand::None }).await
 }
 
 async fn assess(house: &House, id: &ApplicationId, verdict: Assessment) -> Result<Value, String> {

@@ -113,6 +113,7 @@ async fn a_person_s_decision_begins_a_new_trace_linked_to_the_last() {
     let verdict = guarantor_core::command::Assessment::Agree {
         amount_fen: domain::Amount::new(domain::Fen::new(20_000_000)).unwrap(),
         conditions: Vec::new(),
+        counter_guarantee: guarantor_core::case::Demand::None,
     };
     let command = guarantor_core::Command::Assess { application_id: id.clone(), verdict };
     house.guarantor.tell("zhao", &["risk_manager"], command).await.unwrap();

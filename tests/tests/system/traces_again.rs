@@ -51,6 +51,7 @@ async fn every_span_is_built_again_from_its_row_as_it_was_emitted_after_the_comm
         guarantor_core::command::Assessment::Agree {
             amount_fen: domain::Amount::new(domain::Fen::new(20_000_000)).unwrap(),
             conditions: Vec::new(),
+            counter_guarantee: guarantor_core::case::Demand::None,
         },
         guarantor_core::command::Assessment::Decline { reason: contracts::GuaranteeDecline::CashFlow },
     ]) {

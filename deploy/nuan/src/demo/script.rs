@@ -78,7 +78,10 @@ fn of_line(row: &Value, events: &mut Vec<Event>) -> anyhow::Result<()> {
     add(day("need_docs_on")?, decide(Party::Union, intake, json!({ "verdict": "ask_for_papers" })));
     add(day("docs_supplied_on")?, decide(Party::Union, intake, json!({ "verdict": "papers_supplied" })));
     add(day("intake_on")?, decide(Party::Union, intake, json!({ "verdict": "approve" })));
-    let agree = json!({ "verdict": "agree", "amount_fen": amount, "conditions": [] });
+    // Of an application that was declined before its contracts the history does not say what backed it.
+    let backing = &row["counter_guarantee"];
+    let demand = backing["type"].as_str().unwrap_or("NONE");
+    let agree = json!({ "verdict": "agree", "amount_fen": amount, "conditions": [], "counter_guarantee": demand });
     add(day("guarantee_on")?, decide(Party::Guarantor, "due-diligence", agree));
     if let Some(on) = day("credit_on")? {
         let term = u16::try_from(row["term_months"].as_u64().unwrap_or_default())?;
@@ -93,8 +96,18 @@ fn of_line(row: &Value, events: &mut Vec<Event>) -> anyhow::Result<()> {
         add(Some(on), decide(Party::Bank, "investigate", with("finding", "recommend")));
         add(Some(on), decide(Party::Bank, "decide-credit", with("verdict", "approve")));
     }
-    let pledge = json!({ "counter_guarantee": { "type": "PLEDGE", "pledge": "应收账款质押" } });
-    add(day("contract_on")?, decide(Party::Guarantor, "sign-contracts", pledge));
+    let mut brought = json!({ "type": demand });
+    match demand {
+        "PERSON" => {
+            for field in ["name", "id", "relation"] {
+                brought[field] = backing["person"][field].clone();
+            }
+        }
+        "PLEDGE" => brought["pledge"] = backing["pledge"].clone(),
+        _ => {}
+    }
+    let sign = json!({ "counter_guarantee": brought });
+    add(day("contract_on")?, decide(Party::Guarantor, "sign-contracts", sign));
     add(day("letter_on")?, decide(Party::Guarantor, "prepare-letter", json!({})));
     add(day("letter_on")?, decide(Party::Guarantor, "check-letter", json!({ "verdict": "release" })));
     add(day("loan_contract_on")?, decide(Party::Bank, "sign-loan-contract", json!({})));

@@ -148,6 +148,8 @@ pub enum OpinionDecision {
         amount_fen: Amount,
         /// Conditions, in words.
         conditions: Vec<String>,
+        /// What has to back the guarantee.
+        counter_guarantee: Demand,
     },
     /// No.
     Declined {
@@ -178,15 +180,36 @@ pub struct Contracts {
     pub on: Date,
 }
 
+/// What has to back the guarantee: a part of the opinion, so that whoever gives it is the named approver of a waiver (DOMAIN.md
+/// section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Demand {
+    /// Nothing: it is waived.
+    None,
+    /// A person.
+    Person,
+    /// A pledge.
+    Pledge,
+}
+
+impl Demand {
+    /// The demand as people read it.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Demand::None => "免反担保",
+            Demand::Person => "自然人反担保",
+            Demand::Pledge => "质押或抵押反担保",
+        }
+    }
+}
+
 /// What backs the guarantee (反担保, DOMAIN.md section 1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CounterGuarantee {
-    /// Nothing: waived, which needs a named approver.
-    None {
-        /// Who waived it; not the one who records it.
-        waiver_approver: Person,
-    },
+    /// Nothing: the opinion waived it, and names who did.
+    None {},
     /// A person.
     Person {
         /// Token of name, identity and relation in the vault.
@@ -197,6 +220,17 @@ pub enum CounterGuarantee {
         /// What is pledged, without personal data.
         pledge: String,
     },
+}
+
+impl CounterGuarantee {
+    /// The demand that it meets.
+    pub const fn meets(&self) -> Demand {
+        match self {
+            CounterGuarantee::None {} => Demand::None,
+            CounterGuarantee::Person { .. } => Demand::Person,
+            CounterGuarantee::Pledge { .. } => Demand::Pledge,
+        }
+    }
 }
 
 /// A letter in the making: DRAFT (S1 step 7).

@@ -1,6 +1,6 @@
 //! What people may tell the guarantor to do. No personal data: the edge keeps that in the vault and hands over tokens.
 
-use crate::case::CounterGuarantee;
+use crate::case::{CounterGuarantee, Demand};
 use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Fen};
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,8 @@ pub enum Assessment {
         amount_fen: Amount,
         /// Conditions the applicant has to meet, in words.
         conditions: Vec<String>,
+        /// What has to back the guarantee; nothing: whoever decides this waives it.
+        counter_guarantee: Demand,
     },
     /// It will not.
     Decline {

@@ -92,7 +92,7 @@ impl Participant for Guarantor {
     fn amount(case: &Case, duty: Duty) -> Option<Amount> {
         match duty {
             Duty::DueDiligence => case.file.as_ref().map(|file| file.wish.amount_fen),
-            Duty::SignContracts => case.signing.as_ref().map(|signing| signing.amount_fen),
+            Duty::SignContracts => signing::decided_by_rule(case),
             Duty::PrepareLetter | Duty::CheckLetter => case.drafting.as_ref().map(|drafting| drafting.amount_fen),
         }
     }

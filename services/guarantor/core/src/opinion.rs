@@ -2,7 +2,7 @@
 
 use crate::{
     Duty, Fact, Step,
-    case::{File, Opinion, OpinionDecision, Said},
+    case::{Demand, File, Opinion, OpinionDecision, Said},
     command::Assessment,
     limits,
     requests::World,
@@ -58,16 +58,17 @@ pub(crate) fn give(w: &mut World<'_>, by: &Person, verdict: &Assessment) -> Resu
     let about = w.about(&w.open_key(Step::Assess)?)?;
     let on = w.desk.at().date();
     let (decision, input) = match verdict {
-        Assessment::Agree { amount_fen, conditions } => {
+        Assessment::Agree { amount_fen, conditions, counter_guarantee } => {
             let asked = w.file()?.wish.amount_fen;
             if *amount_fen > asked {
                 let detail = format!("同意担保的金额 {amount_fen} 元不得高于申请金额 {asked} 元。");
                 return Err(Refusal::new(RefusalKind::Invalid, "AMOUNT_ABOVE_ASKED", "金额高于申请", detail).into());
             }
             limits::room_for(w, *amount_fen)?.map_err(Refusal::from)?;
-            let (amount_fen, conditions) = (*amount_fen, conditions.clone());
+            let (amount_fen, conditions, counter_guarantee) = (*amount_fen, conditions.clone(), *counter_guarantee);
             let said = GuaranteeOpinion::Agreed { amount_fen, conditions: conditions.clone() };
-            (OpinionDecision::Agreed { amount_fen, conditions }, Input::Finished(Said::Opinion(said)))
+            let decision = OpinionDecision::Agreed { amount_fen, conditions, counter_guarantee };
+            (decision, Input::Finished(Said::Opinion(said)))
         }
         Assessment::Decline { reason } => {
             let said = GuaranteeOpinion::Declined { reason: *reason };
@@ -84,11 +85,11 @@ pub(crate) fn give(w: &mut World<'_>, by: &Person, verdict: &Assessment) -> Resu
     w.settle(&about, Step::Assess, &input)
 }
 
-/// By rule: agree to what was asked if there is room for it, else decline with LIMIT.
+/// By rule: agree to what was asked, without a counter-guarantee, if there is room for it, else decline with LIMIT.
 pub(crate) fn give_automatically(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
     let amount_fen = w.file()?.wish.amount_fen;
     let verdict = match limits::room_for(w, amount_fen)? {
-        Ok(()) => Assessment::Agree { amount_fen, conditions: Vec::new() },
+        Ok(()) => Assessment::Agree { amount_fen, conditions: Vec::new(), counter_guarantee: Demand::None },
         Err(_) => Assessment::Decline { reason: GuaranteeDecline::Limit },
     };
     give(w, by, &verdict)

@@ -2,11 +2,12 @@
 
 use crate::{
     Duty, Fact, Step,
-    case::{Contracts, CounterGuarantee, OpinionDecision, Said, Signing},
+    case::{Case, Contracts, CounterGuarantee, Demand, OpinionDecision, Said, Signing},
     opinion,
     requests::World,
 };
 use contracts::{About, AskRefusal, SignContracts};
+use domain::Amount;
 use organisation::{
     Person, Refusal, RefusalKind, Stop,
     participant::{self, Taken, Undo},
@@ -61,7 +62,7 @@ fn terminate(w: &mut World<'_>) -> Result<Undo, Stop> {
 
 /// Records the signatures.
 pub(crate) fn signed(w: &mut World<'_>, by: &Person, counter_guarantee: &CounterGuarantee) -> Result<(), Stop> {
-    check(by, counter_guarantee)?;
+    check(w.case()?, by, counter_guarantee)?;
     let Some(Signing { key, amount_fen }) = w.case()?.and_then(|case| case.signing.clone()) else {
         return Err(Stop::Illegal(format!("{} has nothing to sign", w.id)));
     };
@@ -73,28 +74,46 @@ pub(crate) fn signed(w: &mut World<'_>, by: &Person, counter_guarantee: &Counter
     w.settle(&about, Step::Sign, &Input::Finished(Said::Signed { at }))
 }
 
-/// By rule: without a counter-guarantee, waived by the risk manager's service identity.
+/// By rule: without a counter-guarantee, where the opinion waived it; see [`decided_by_rule`].
 pub(crate) fn signed_automatically(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
-    let waiver_approver = Person::new("service:risk_manager");
-    signed(w, by, &CounterGuarantee::None { waiver_approver })
+    signed(w, by, &CounterGuarantee::None {})
 }
 
-/// A waiver needs a named approver (DOMAIN.md section 1) other than the one who records it.
-fn check(by: &Person, counter_guarantee: &CounterGuarantee) -> Result<(), Refusal> {
+/// The amount that the contracts are about, if a rule may sign them: what backs the guarantee is brought by a person.
+pub(crate) fn decided_by_rule(case: &Case) -> Option<Amount> {
+    let (demand, _) = demanded(case)?;
+    case.signing.as_ref().filter(|_| demand == Demand::None).map(|signing| signing.amount_fen)
+}
+
+/// What the opinion demands, and who gave it.
+fn demanded(case: &Case) -> Option<(Demand, &Person)> {
+    let opinion = case.opinion.as_ref()?;
+    match &opinion.decision {
+        OpinionDecision::Agreed { counter_guarantee, .. } => Some((*counter_guarantee, &opinion.by)),
+        OpinionDecision::Declined { .. } => None,
+    }
+}
+
+/// What is brought has to be what the opinion demands, or more where it demands nothing. A waiver needs a named approver
+/// (DOMAIN.md section 1) other than the one who records it: that is who gave the opinion.
+fn check(case: Option<&Case>, by: &Person, counter_guarantee: &CounterGuarantee) -> Result<(), Refusal> {
     let invalid =
         |detail: &str| Err(Refusal::new(RefusalKind::Invalid, "COUNTER_GUARANTEE", "反担保信息不完整", detail));
     match counter_guarantee {
-        CounterGuarantee::None { waiver_approver } if waiver_approver.0.trim().is_empty() => {
-            invalid("免除反担保须写明批准人。")
-        }
-        CounterGuarantee::None { waiver_approver } if waiver_approver == by => {
-            let detail = "免除反担保的批准人不得是经办人本人。";
-            Err(Refusal::new(RefusalKind::Forbidden, "FOUR_EYES", "须由另一人办理", detail))
-        }
         CounterGuarantee::Person { vault_token } if vault_token.trim().is_empty() => {
-            invalid("须写明反担保人的资料凭证。")
+            return invalid("须写明反担保人的资料凭证。");
         }
-        CounterGuarantee::Pledge { pledge } if pledge.trim().is_empty() => invalid("须写明质押或抵押物。"),
-        _ => Ok(()),
+        CounterGuarantee::Pledge { pledge } if pledge.trim().is_empty() => return invalid("须写明质押或抵押物。"),
+        _ => {}
     }
+    // Without an opinion there is nothing to sign, which is said elsewhere.
+    let Some((demand, approver)) = case.and_then(demanded) else { return Ok(()) };
+    if demand != Demand::None && counter_guarantee.meets() != demand {
+        return invalid(&format!("担保意见要求{}，须按意见办理，或请风险经理重新出具意见。", demand.zh()));
+    }
+    if counter_guarantee.meets() == Demand::None && approver == by {
+        let detail = "免除反担保的批准人（出具担保意见者）不得是经办人本人。";
+        return Err(Refusal::new(RefusalKind::Forbidden, "FOUR_EYES", "须由另一人办理", detail));
+    }
+    Ok(())
 }

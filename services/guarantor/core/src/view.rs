@@ -2,7 +2,7 @@
 
 use crate::{
     Duty, Fact, Guarantor, Row, Step,
-    case::{Case, CounterGuarantee, LetterState, OpinionDecision, Revocation, Said},
+    case::{Case, LetterState, OpinionDecision, Revocation, Said},
     fact,
 };
 use organisation::{
@@ -131,8 +131,9 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         Fact::Owed(owed) => line_of_owed(owed),
         Fact::TakenUp { file, .. } => say(Step::Assess, "asked", format!("工会请求担保 {} 元", file.wish.amount_fen)),
         Fact::OpinionGiven { opinion, .. } => match &opinion.decision {
-            OpinionDecision::Agreed { amount_fen, .. } => {
-                say(Step::Assess, "done", format!("同意担保 {amount_fen} 元（{}）", opinion.by))
+            OpinionDecision::Agreed { amount_fen, counter_guarantee, .. } => {
+                let demanded = counter_guarantee.zh();
+                say(Step::Assess, "done", format!("同意担保 {amount_fen} 元，{demanded}（{}）", opinion.by))
             }
             OpinionDecision::Declined { reason } => {
                 say(Step::Assess, "refused", format!("不予担保（{}，{}）", reason.zh(), opinion.by))
@@ -142,11 +143,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             say(Step::Sign, "asked", format!("工会请求签约，金额 {} 元", signing.amount_fen))
         }
         Fact::ContractsSigned { contracts, .. } => {
-            let backed = match contracts.counter_guarantee {
-                CounterGuarantee::None { .. } => "免反担保",
-                CounterGuarantee::Person { .. } => "自然人反担保",
-                CounterGuarantee::Pledge { .. } => "质押或抵押反担保",
-            };
+            let backed = contracts.counter_guarantee.meets().zh();
             say(Step::Sign, "done", format!("合同已签订，{backed}（{}）", contracts.by))
         }
         Fact::DraftingBegun { drafting, .. } => {

@@ -5,10 +5,9 @@ use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Fen};
 use guarantor_core::{
     Command as C,
-    case::CounterGuarantee as G,
+    case::{CounterGuarantee as G, Demand},
     command::{Assessment, LetterCheck},
 };
-use organisation::Person;
 use serde_json::{Value, json};
 
 fn path(task: &str) -> String {
@@ -21,15 +20,16 @@ async fn each_body_is_the_command_that_it_says() {
     let application_id = ApplicationId::new(2018, 52).unwrap();
     let id = || application_id.clone();
     let amount_fen = Amount::new(Fen::new(48_000_000)).unwrap();
-    let agree = Assessment::Agree { amount_fen, conditions: vec!["补充租约".into()] };
+    let agree =
+        Assessment::Agree { amount_fen, conditions: vec!["补充租约".into()], counter_guarantee: Demand::Pledge };
     let decline = Assessment::Decline { reason: GuaranteeDecline::CashFlow };
-    let none = G::None { waiver_approver: Person::new("person:chief") };
+    let none = G::None {};
     let pledge = G::Pledge { pledge: "设备一台".into() };
     let rows: Vec<(&str, &str, Value, C)> = vec![
         (
             "risk_manager",
             "due-diligence",
-            json!({ "verdict": "agree", "amount_fen": 48_000_000, "conditions": ["补充租约"] }),
+            json!({ "verdict": "agree", "amount_fen": 48_000_000, "conditions": ["补充租约"], "counter_guarantee": "PLEDGE" }),
             C::Assess { application_id: id(), verdict: agree },
         ),
         (
@@ -41,7 +41,7 @@ async fn each_body_is_the_command_that_it_says() {
         (
             "contract_officer",
             "sign-contracts",
-            json!({ "counter_guarantee": { "type": "NONE", "waiver_approver": "person:chief" } }),
+            json!({ "counter_guarantee": { "type": "NONE" } }),
             C::SignContracts { application_id: id(), counter_guarantee: none },
         ),
         (
@@ -97,16 +97,27 @@ async fn what_is_no_decision_is_refused_with_its_place() {
     let mut service = start().await;
     let backing = |body: Value| json!({ "counter_guarantee": body });
     let rows: Vec<(&str, &str, Value, &str)> = vec![
-        ("risk_manager", "due-diligence", json!({ "verdict": "agree", "amount_fen": 0, "conditions": [] }), ""),
-        ("risk_manager", "due-diligence", json!({ "verdict": "agree", "amount_fen": 1e3, "conditions": [] }), ""),
+        (
+            "risk_manager",
+            "due-diligence",
+            json!({ "verdict": "agree", "amount_fen": 0, "conditions": [], "counter_guarantee": "NONE" }),
+            "",
+        ),
+        (
+            "risk_manager",
+            "due-diligence",
+            json!({ "verdict": "agree", "amount_fen": 1e3, "conditions": [], "counter_guarantee": "NONE" }),
+            "",
+        ),
         ("risk_manager", "due-diligence", json!({ "verdict": "agree", "amount_fen": 1 }), ""),
+        ("risk_manager", "due-diligence", json!({ "verdict": "agree", "amount_fen": 1, "conditions": [] }), ""),
         ("risk_manager", "due-diligence", json!({ "verdict": "decline", "reason": "CREDIT_RECORD" }), ""),
         ("risk_manager", "due-diligence", json!({ "verdict": "decline", "reason": "LIMIT", "amount_fen": 1 }), ""),
         ("contract_officer", "sign-contracts", json!({}), "/counter_guarantee"),
         (
             "contract_officer",
             "sign-contracts",
-            backing(json!({ "type": "NONE" })),
+            backing(json!({ "type": "NONE", "waiver_approver": "chief" })),
             "/counter_guarantee/waiver_approver",
         ),
         ("contract_officer", "sign-contracts", backing(json!({ "type": "GOLD" })), "/counter_guarantee/type"),

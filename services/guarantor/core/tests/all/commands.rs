@@ -4,7 +4,7 @@ use super::office::*;
 use contracts::GuaranteeDecline;
 use guarantor_core::{
     Command,
-    case::CounterGuarantee,
+    case::{CounterGuarantee, Demand},
     command::{Assessment, LetterCheck},
 };
 use organisation::RefusalKind;
@@ -112,26 +112,48 @@ fn a_declined_opinion_ends_the_case_and_takes_no_limit() {
 }
 
 #[test]
-fn a_waiver_of_the_counter_guarantee_needs_another_named_approver() {
+fn the_counter_guarantee_is_what_the_opinion_demands_and_a_waiver_is_recorded_by_another() {
     let sign = |counter_guarantee| Command::SignContracts { application_id: id(1), counter_guarantee };
-    let waived = |by: &str| sign(CounterGuarantee::None { waiver_approver: person(by) });
+    let none = || sign(CounterGuarantee::None {});
+    let bail = |token: &str| sign(CounterGuarantee::Person { vault_token: token.into() });
+    let pledge = |what: &str| sign(CounterGuarantee::Pledge { pledge: what.into() });
     let rows = [
-        (waived(""), Some("COUNTER_GUARANTEE")),
-        (waived("  "), Some("COUNTER_GUARANTEE")),
-        (waived("c"), Some("FOUR_EYES")),
-        (waived("boss"), None),
-        (sign(CounterGuarantee::Person { vault_token: String::new() }), Some("COUNTER_GUARANTEE")),
-        (sign(CounterGuarantee::Person { vault_token: "tok".into() }), None),
-        (sign(CounterGuarantee::Pledge { pledge: " ".into() }), Some("COUNTER_GUARANTEE")),
-        (sign(CounterGuarantee::Pledge { pledge: "设备".into() }), None),
+        // What was demanded, who signs ("r" gave the opinion), with what, and why not.
+        (Demand::None, "c", none(), None),
+        (Demand::None, "r", none(), Some("FOUR_EYES")),
+        (Demand::None, "c", pledge("设备"), None),
+        (Demand::None, "c", bail("tok"), None),
+        (Demand::Person, "c", none(), Some("COUNTER_GUARANTEE")),
+        (Demand::Person, "c", pledge("设备"), Some("COUNTER_GUARANTEE")),
+        (Demand::Person, "c", bail(""), Some("COUNTER_GUARANTEE")),
+        (Demand::Person, "c", bail("tok"), None),
+        (Demand::Pledge, "c", none(), Some("COUNTER_GUARANTEE")),
+        (Demand::Pledge, "c", bail("tok"), Some("COUNTER_GUARANTEE")),
+        (Demand::Pledge, "c", pledge(" "), Some("COUNTER_GUARANTEE")),
+        (Demand::Pledge, "c", pledge("设备"), None),
     ];
-    for (command, refused) in rows {
+    for (demand, by, command, refused) in rows {
         let mut office = Office::manual();
-        office.reach(Stage::Signing);
+        office.reach(Stage::Asked);
+        office.act("r", RISK, agree_demanding(AMOUNT, demand));
+        office.tell(office.sign(SIGN, AMOUNT));
+        let said = format!("{demand:?} by {by}: {command:?}");
         match refused {
-            Some(code) => assert_eq!(office.refused("c", CONTRACT, command).code, code),
-            None => assert_eq!(words(&office.act("c", CONTRACT, command)), "contracts.signed"),
+            Some(code) => assert_eq!(office.refused(by, CONTRACT, command).code, code, "{said}"),
+            None => assert_eq!(words(&office.act(by, CONTRACT, command)), "contracts.signed", "{said}"),
         }
+    }
+}
+
+#[test]
+fn by_rule_contracts_are_signed_only_where_the_opinion_waived_the_counter_guarantee() {
+    for (demand, said) in [(Demand::None, "contracts.signed"), (Demand::Person, ""), (Demand::Pledge, "")] {
+        let mut office = Office::by_rule(&[guarantor_core::Role::ContractOfficer]);
+        office.reach(Stage::Asked);
+        office.act("r", RISK, agree_demanding(AMOUNT, demand));
+        assert_eq!(words(&office.tell(office.sign(SIGN, AMOUNT))), said, "{demand:?}");
+        let open = office.index().tasks.iter().map(|task| task.role.clone()).collect::<Vec<_>>();
+        assert_eq!(open, if said.is_empty() { vec!["contract_officer"] } else { vec![] }, "{demand:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use contracts::{
 use domain::{Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Party, Ppm, Uscc};
 use guarantor_core::{
     Command, Fact, Guarantor, Role, Row,
-    case::{Case, CounterGuarantee},
+    case::{Case, CounterGuarantee, Demand},
     command::{Assessment, LetterCheck},
     rows,
 };
@@ -61,7 +61,12 @@ impl Office {
 
     /// Everything by rule, up to the charter's limit.
     pub fn automatic() -> Self {
-        Self::with(Charter::programme_2017(), Role::ALL.iter().copied().collect())
+        Self::by_rule(Role::ALL)
+    }
+
+    /// These roles by rule, up to the charter's limit.
+    pub fn by_rule(roles: &[Role]) -> Self {
+        Self::with(Charter::programme_2017(), roles.iter().copied().collect())
     }
 
     pub fn with(charter: Charter, automatic: BTreeSet<Role>) -> Self {
@@ -370,8 +375,12 @@ fn word(message: &Message) -> String {
 // What the people do about the first application.
 
 pub fn agree(fen: i64) -> Command {
-    let verdict =
-        Assessment::Agree { amount_fen: amount(fen), conditions: vec!["追加法定代表人连带责任".into()] };
+    agree_demanding(fen, Demand::Person)
+}
+
+pub fn agree_demanding(fen: i64, counter_guarantee: Demand) -> Command {
+    let conditions = vec!["追加法定代表人连带责任".into()];
+    let verdict = Assessment::Agree { amount_fen: amount(fen), conditions, counter_guarantee };
     Command::Assess { application_id: id(1), verdict }
 }
 
