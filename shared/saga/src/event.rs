@@ -192,11 +192,11 @@ impl<Reason: fmt::Display> fmt::Display for ChildOutcome<Reason> {
 pub enum RepairAction {
     /// Ask again for an undo that was refused.
     RetryUndo,
-    /// The undo that was refused counts as made.
+    /// The undo that was refused counts as made, once two persons say so: it ends what a partner still has.
     ResolveUndo,
     /// Ask again now: under the same key if unanswered, under the next if a retriable step was refused or the pivot not done.
     RetryAsk,
-    /// A retriable step that was refused counts as done.
+    /// A retriable step that was refused counts as done, once two persons say so.
     Resolve,
     /// What a party contradicted is cleared up between people; the run stays where it is.
     Settle,
@@ -266,6 +266,9 @@ pub enum Refusal {
     /// A party contradicts itself, and that is not settled.
     #[error("what the asked party contradicts has to be settled first")]
     Contradicted,
+    /// Who has proposed it wants to confirm it too.
+    #[error("another person has to say the same")]
+    AnotherPerson,
     /// The person may not.
     #[error(transparent)]
     Task(#[from] TaskRefusal),

@@ -143,6 +143,8 @@ pub enum Fact<Role, Reason> {
     IncidentOpened { id: u32, step: String, kind: IncidentKind<Reason>, owner: Role, at: Moment },
     /// It is settled: by a person with a stated reason, or by the answer itself (`by` none).
     IncidentResolved { id: u32, because: String, by: Option<Person>, at: Moment },
+    /// A person wants the step to count as done or undone, by a stated reason; another one has to say the same.
+    ResolutionProposed { step: String, because: String, by: Person, at: Moment },
     /// An operator had an ask or an undo tried once more, by a stated reason; what came of it follows.
     Retried { step: String, because: String, by: Person, at: Moment },
     /// The role was reminded that this share (50 or 80 %) of its time has gone.

@@ -158,6 +158,9 @@ pub enum State<Role, Reason> {
     Stuck {
         /// Why.
         reason: Reason,
+        /// Who wants it to count as done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposed: Option<Person>,
     },
     /// Done.
     Done,
@@ -177,6 +180,9 @@ pub enum State<Role, Reason> {
         party: Party,
         /// Why.
         reason: Reason,
+        /// Who wants it to count as undone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposed: Option<Person>,
     },
     /// Undone, or sure never to be done.
     Undone,

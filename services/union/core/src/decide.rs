@@ -338,6 +338,7 @@ fn saga_refused(refusal: &saga::Refusal) -> Stop {
         saga::Refusal::PointOfNoReturnPassed => ("DISBURSED", "款项已发放，不能撤回"),
         saga::Refusal::Ending => ("ENDING", "申请正在终止"),
         saga::Refusal::Contradicted => ("CONTRADICTED", "须先查明合作方的矛盾说法"),
+        saga::Refusal::AnotherPerson => ("FOUR_EYES", "须由另一人确认"),
         saga::Refusal::Task(_) => ("TASK", "不能办理此任务"),
         saga::Refusal::OtherDefinition { .. } | saga::Refusal::Illegal(_) => {
             ("ILLEGAL_TRANSITION", "当前状态不允许此操作")

@@ -218,6 +218,9 @@ fn saga_line(fact: &saga::Fact<Role, Reason>) -> Option<Line> {
         F::Undone { step, .. } => line(step, "undone", "已撤销"),
         F::UndoFailed { step, .. } => line(step, "undo failed", "撤销失败"),
         F::Retried { step, because, by, .. } => line(step, "retried", &format!("人工重试：{because}（{by}）")),
+        F::ResolutionProposed { step, because, by, .. } => {
+            line(step, "resolution proposed", &format!("{by} 提议人工了结，待另一人确认：{because}"))
+        }
         F::IncidentResolved { because, by: Some(by), .. } => {
             Some(Line {
                 step: String::new(), event: "resolved", text: format!("异常已处理：{because}（{by}）")

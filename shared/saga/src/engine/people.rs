@@ -168,7 +168,11 @@ impl<W: World> Definition<W> {
                 Self::retried(w, name, by, because)?;
                 self.ask_undo(w, step)?;
             }
-            (State::UndoFailed { .. }, RepairAction::ResolveUndo) => {
+            // What a partner has or has not done nobody here knows better than it: two persons answer for going on without it.
+            (State::UndoFailed { proposed, .. }, RepairAction::ResolveUndo) => {
+                if let Some(refused) = Self::proposed(w, name, proposed.as_ref(), by, because)? {
+                    return Ok(refused);
+                }
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.undone(w, step)?;
             }
@@ -178,7 +182,10 @@ impl<W: World> Definition<W> {
                 self.next_attempt(w, step)?;
             }
             // Nobody makes up an answer of the pivot's.
-            (State::Stuck { .. }, RepairAction::Resolve) if step.class != Class::Pivot => {
+            (State::Stuck { proposed, .. }, RepairAction::Resolve) if step.class != Class::Pivot => {
+                if let Some(refused) = Self::proposed(w, name, proposed.as_ref(), by, because)? {
+                    return Ok(refused);
+                }
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.complete(w, step, Some(by))?;
             }
@@ -227,6 +234,25 @@ impl<W: World> Definition<W> {
         // What fell due meanwhile comes before what it would have stopped.
         let _ = self.ticked(w)?;
         Ok(Handled::Moved)
+    }
+
+    /// Records what the first of two persons wants. `None`: `by` is the second, and it is to be done.
+    fn proposed(
+        w: &mut W,
+        step: &str,
+        first: Option<&Person>,
+        by: &Person,
+        because: &str,
+    ) -> Result<Option<Handled>, W::Fault> {
+        match first {
+            Some(first) if first == by => Ok(Some(Handled::Refused(Refusal::AnotherPerson))),
+            Some(_) => Ok(None),
+            None => {
+                let (step, because, at) = (step.to_owned(), because.to_owned(), w.now());
+                w.record(Fact::ResolutionProposed { step, because, by: by.clone(), at })?;
+                Ok(Some(Handled::Moved))
+            }
+        }
     }
 
     fn retried(w: &mut W, step: &str, by: &Person, because: &str) -> Result<(), W::Fault> {

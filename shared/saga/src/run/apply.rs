@@ -76,7 +76,9 @@ impl<Role: Copy, Reason: Clone> Run<Role, Reason> {
                 self.open(step, State::Refused { reason: reason.clone() }, *at);
                 self.settle(step, by.as_ref(), *at);
             }
-            Fact::StepStuck { step, reason, at } => self.open(step, State::Stuck { reason: reason.clone() }, *at),
+            Fact::StepStuck { step, reason, at } => {
+                self.open(step, State::Stuck { reason: reason.clone(), proposed: None }, *at)
+            }
             Fact::StepAbandoned { step, at } => self.close(step, State::Abandoned, *at),
             Fact::StepKept { step, at } => self.close(step, State::Kept, *at),
             Fact::Undone { step, at } => self.close(step, State::Undone, *at),
@@ -100,7 +102,7 @@ impl<Role: Copy, Reason: Clone> Run<Role, Reason> {
                 if let Some(step) = self.steps.get_mut(step)
                     && let Some(call) = step.state.call()
                 {
-                    step.state = State::UndoFailed { party: call.party, reason: reason.clone() };
+                    step.state = State::UndoFailed { party: call.party, reason: reason.clone(), proposed: None };
                 }
             }
             Fact::IncidentOpened { id, step, kind, owner, at } => {
@@ -114,6 +116,12 @@ impl<Role: Copy, Reason: Clone> Run<Role, Reason> {
                 self.incidents_so_far = self.incidents_so_far.max(*id);
                 let incident = Incident { step: step.clone(), kind: kind.clone(), owner: *owner, opened_at: *at };
                 self.incidents.insert(*id, incident);
+            }
+            Fact::ResolutionProposed { step, by, .. } => {
+                let state = self.steps.get_mut(step).map(|step| &mut step.state);
+                if let Some(State::Stuck { proposed, .. } | State::UndoFailed { proposed, .. }) = state {
+                    *proposed = Some(by.clone());
+                }
             }
             Fact::IncidentResolved { id, .. } => {
                 self.incidents.remove(id);

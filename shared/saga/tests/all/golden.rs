@@ -89,6 +89,12 @@ fn story() -> Vec<F> {
             at: at(903),
         },
         F::Retried { step: s("insure"), because: s("they found the policy"), by: Person::new("p-3"), at: at(903) },
+        F::ResolutionProposed {
+            step: s("insure"),
+            because: s("they lost the policy"),
+            by: Person::new("p-3"),
+            at: at(903),
+        },
         F::Undone { step: s("insure"), at: at(904) },
         F::StepRefused { step: s("other"), reason: Reason::No, by: Some(clerk()), at: at(904) },
         F::CancelVoid { ending: Ending::Withdrawn { reason: Reason::ChangedMind } },
@@ -121,7 +127,7 @@ fn the_stored_form_of_every_fact_is_pinned() {
         assert_eq!(serde_json::from_str::<F>(line).unwrap(), fact);
     }
     let names: BTreeSet<String> = story().iter().map(name_of).collect();
-    assert_eq!(names.len(), 35, "the story has every variant: {names:?}");
+    assert_eq!(names.len(), 36, "the story has every variant: {names:?}");
     insta::assert_snapshot!("facts", lines.join("\n"));
 }
 
@@ -181,6 +187,7 @@ fn name_of(fact: &F) -> String {
         F::IncidentOpened { .. } => "IncidentOpened",
         F::IncidentResolved { .. } => "IncidentResolved",
         F::Retried { .. } => "Retried",
+        F::ResolutionProposed { .. } => "ResolutionProposed",
         F::Reminded { .. } => "Reminded",
         F::Escalated { .. } => "Escalated",
         F::ExpirySet { .. } => "ExpirySet",

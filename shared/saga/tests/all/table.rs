@@ -3,7 +3,7 @@
 use domain::Party;
 use saga::{Definition, Event, Outcome, Reaction, RepairAction, saga};
 
-use crate::all::toy::{DAY, MINUTE, Reason, Role, Toy, ask, close, query, repair, undo};
+use crate::all::toy::{DAY, MINUTE, Reason, Role, Toy, approver, ask, close, query, repair, repair_by, undo};
 
 fn small() -> Definition<Toy> {
     saga::<Toy>("small", 1)
@@ -28,10 +28,12 @@ enum Do {
     Say(&'static str, Outcome<Reason>),
     Cancel,
     Repair(&'static str, RepairAction),
+    /// By another person.
+    Confirm(&'static str, RepairAction),
     Wait(i64),
 }
 
-use Do::{Cancel, Repair, Say, Wait};
+use Do::{Cancel, Confirm, Repair, Say, Wait};
 use Outcome as O;
 
 fn to_state(path: &[Do]) -> (Toy, Definition<Toy>) {
@@ -43,6 +45,7 @@ fn to_state(path: &[Do]) -> (Toy, Definition<Toy>) {
             Say(step, outcome) => say(&mut toy, &definition, step, outcome),
             Cancel => toy.on(&definition, Event::Cancel { reason: Reason::ChangedMind }),
             Repair(step, action) => toy.on(&definition, repair(step, action)),
+            Confirm(step, action) => toy.on(&definition, repair_by(approver(), step, action)),
             Wait(ms) => toy.after(&definition, ms),
         };
         assert_eq!(reaction, Reaction::Moved, "{part:?} of {path:?}");
@@ -107,7 +110,11 @@ fn states() -> Vec<(&'static str, &'static str, Vec<Do>)> {
         ("must", "m", must(vec![Say("m", O::Unknown)])),
         ("must", "m", must(vec![Say("m", no())])),
         ("must", "m", must(vec![Say("m", no()), Repair("m", RepairAction::RetryAsk)])),
-        ("must", "m", must(vec![Say("m", no()), Repair("m", RepairAction::Resolve)])),
+        (
+            "must",
+            "m",
+            must(vec![Say("m", no()), Repair("m", RepairAction::Resolve), Confirm("m", RepairAction::Resolve)]),
+        ),
     ]
 }
 

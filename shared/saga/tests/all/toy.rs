@@ -275,5 +275,9 @@ pub fn operator() -> Person {
 pub const BECAUSE: &str = "settled by telephone, reference 17";
 
 pub fn repair(step: &str, action: RepairAction) -> Event<Reason> {
-    Event::Repair { step: step.to_owned(), by: operator(), action, because: BECAUSE.to_owned() }
+    repair_by(operator(), step, action)
+}
+
+pub fn repair_by(by: Person, step: &str, action: RepairAction) -> Event<Reason> {
+    Event::Repair { step: step.to_owned(), by, action, because: BECAUSE.to_owned() }
 }

@@ -4,8 +4,8 @@ use saga::{Definition, Ending, Event, Fact, Outcome, Phase, Reaction, Refusal, R
 
 use crate::all::pivot::{approve, cancel, charging, say};
 use crate::all::toy::{
-    BECAUSE, Letter, MINUTE, Purpose, Reason, Role, Toy, ask, clerk, close, operator, order, query, release, repair,
-    reserve, undo,
+    BECAUSE, Letter, MINUTE, Purpose, Reason, Role, Toy, approver, ask, clerk, close, operator, order, query, release,
+    repair, repair_by, reserve, undo,
 };
 
 fn undos(toy: &mut Toy) -> Vec<&'static str> {
@@ -93,11 +93,33 @@ fn a_failed_undo_waits_for_its_owner_while_other_branches_go_on() {
     assert_eq!(say(&mut toy, &definition, "book carrier", refused), Reaction::Moved);
 
     assert_eq!(toy.on(&definition, repair("book carrier", RepairAction::ResolveUndo)), Reaction::Moved);
+    assert_eq!(toy.state_name("book carrier"), "undo failed", "one person alone does not answer for it");
+    let before = toy.facts.len();
+    let again = toy.on(&definition, repair("book carrier", RepairAction::ResolveUndo));
+    assert_eq!((again, toy.facts.len()), (Reaction::Refused(Refusal::AnotherPerson), before));
+    let second = repair_by(approver(), "book carrier", RepairAction::ResolveUndo);
+    assert_eq!(toy.on(&definition, second), Reaction::Moved);
     let recorded = toy.facts.iter().any(|fact| {
-        matches!(fact, Fact::IncidentResolved { because, by: Some(by), .. } if because == BECAUSE && *by == operator())
+        matches!(fact, Fact::IncidentResolved { because, by: Some(by), .. } if because == BECAUSE && *by == approver())
     });
     assert!(recorded, "who settled it, and why");
     assert!(toy.run.ending().is_some() && toy.locks.is_empty());
+}
+
+#[test]
+fn what_one_person_proposed_is_forgotten_when_the_undo_is_tried_again() {
+    let (mut toy, definition) = charging();
+    assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+    assert_eq!(say(&mut toy, &definition, "charge", Outcome::Closed), Reaction::Moved);
+    let refused = || Outcome::UndoRefused(Reason::CannotUndo);
+    assert_eq!(say(&mut toy, &definition, "book carrier", refused()), Reaction::Moved);
+    assert_eq!(toy.on(&definition, repair("book carrier", RepairAction::ResolveUndo)), Reaction::Moved);
+    assert_eq!(toy.on(&definition, repair("book carrier", RepairAction::RetryUndo)), Reaction::Moved);
+    assert_eq!(say(&mut toy, &definition, "book carrier", refused()), Reaction::Moved);
+    let other = repair_by(approver(), "book carrier", RepairAction::ResolveUndo);
+    assert_eq!(toy.on(&definition, other), Reaction::Moved, "the first of two again");
+    assert_eq!(toy.state_name("book carrier"), "undo failed");
+    assert_eq!(toy.replayed(), toy.run);
 }
 
 #[test]

@@ -11,8 +11,12 @@ use union_core::{
 const STEP: &str = "assess guarantee";
 
 fn repair(office: &mut Office, action: RepairAction, because: &str) -> Result<Outcome<Fact>, Stop> {
+    repair_by(office, "op", action, because)
+}
+
+fn repair_by(office: &mut Office, by: &str, action: RepairAction, because: &str) -> Result<Outcome<Fact>, Stop> {
     let action = Repair { action, because: because.into() };
-    office.command("op", OPERATOR, Command::Repair { application_id: id(1), step: STEP.into(), action })
+    office.command(by, OPERATOR, Command::Repair { application_id: id(1), step: STEP.into(), action })
 }
 
 /// The reasons that the facts of a decision hold, with who stated them.
@@ -23,7 +27,9 @@ fn reasons(outcome: &Outcome<Fact>) -> Vec<(String, Person)> {
     });
     facts
         .filter_map(|fact| match fact {
-            saga::Fact::Retried { because, by, .. } => Some((because.clone(), by.clone())),
+            saga::Fact::Retried { because, by, .. } | saga::Fact::ResolutionProposed { because, by, .. } => {
+                Some((because.clone(), by.clone()))
+            }
             saga::Fact::IncidentResolved { because, by: Some(by), .. } => Some((because.clone(), by.clone())),
             _ => None,
         })
@@ -66,9 +72,22 @@ fn every_repair_records_who_and_why_and_shows_it_in_the_timeline() {
     ] {
         let outcome = repair(&mut office, action, "已电话核实").unwrap();
         assert_eq!(reasons(&outcome), [("已电话核实".to_owned(), Person::new("op"))], "{action:?}");
-        let shown = lines(&outcome).iter().filter(|line| line.contains("已电话核实（op）")).count();
+        let names = |line: &&String| line.contains("已电话核实") && line.contains("op");
+        let shown = lines(&outcome).iter().filter(names).count();
         assert_eq!(shown, 1, "{action:?}: {:?}", lines(&outcome));
     }
+}
+
+#[test]
+fn what_a_partner_did_not_undo_counts_as_undone_only_when_two_persons_say_so() {
+    let mut office = undo_failed();
+    repair(&mut office, RepairAction::ResolveUndo, "担保公司已注销").unwrap();
+    assert_eq!(office.status(1), "COMPENSATING");
+    let alone = refusal(repair(&mut office, RepairAction::ResolveUndo, "担保公司已注销"));
+    assert_eq!((alone.kind, alone.code.as_str()), (RefusalKind::Conflict, "FOUR_EYES"));
+    let outcome = repair_by(&mut office, "op2", RepairAction::ResolveUndo, "已核实").unwrap();
+    assert_eq!(reasons(&outcome), [("已核实".to_owned(), Person::new("op2"))]);
+    assert_eq!(office.status(1), "WITHDRAWN");
 }
 
 #[test]
