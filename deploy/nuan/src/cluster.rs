@@ -133,6 +133,7 @@ fn configuration(
     set("pairing_file", path(pairing));
     set("vault_key_file", path(&home.join("vault.key")));
     set("operator_token_file", path(&home.join("operator.token")));
+    set("second_operator_token_file", path(&home.join("operator-2.token")));
     if let Some(at) = options.driven_from {
         let driven = toml::Table::from_iter([("driven".to_owned(), toml::Value::Integer(at.millis()))]);
         set("business_time", toml::Value::Table(driven));
@@ -178,6 +179,8 @@ pub struct Service {
     pub url: String,
     /// The operator's bearer token.
     pub operator_token: String,
+    /// That of the second operator, who confirms what takes two persons.
+    pub second_operator_token: String,
     /// Its log.
     pub log: PathBuf,
     /// What its environment has besides ours when it is started again.
@@ -235,12 +238,15 @@ impl Service {
             std::thread::sleep(Duration::from_millis(20));
         };
         let table: toml::Table = fs::read_to_string(config)?.parse()?;
-        let token_file = table.get("operator_token_file").and_then(toml::Value::as_str).context("no operator")?;
-        let operator_token = fs::read_to_string(token_file)?.trim().to_owned();
+        let token = |key: &str| -> anyhow::Result<String> {
+            let file = table.get(key).and_then(toml::Value::as_str).with_context(|| format!("no {key}"))?;
+            Ok(fs::read_to_string(file)?.trim().to_owned())
+        };
         Ok(Service {
             party,
             url: format!("http://{address}"),
-            operator_token,
+            operator_token: token("operator_token_file")?,
+            second_operator_token: token("second_operator_token_file")?,
             log,
             environment,
             config: config.to_owned(),

@@ -107,7 +107,14 @@ async fn demo(
     let report = report::Report::read(&driver, &numbers).await?;
     let addresses: Vec<Value> = services
         .values()
-        .map(|service| json!({ "party": service.party, "url": service.url, "operator_token": service.operator_token }))
+        .map(|service| {
+            json!({
+                "party": service.party,
+                "url": service.url,
+                "operator_token": service.operator_token,
+                "second_operator_token": service.second_operator_token,
+            })
+        })
         .collect();
     if arguments.json {
         writeln!(out, "{:#}", report.json(&addresses, driver.tokens()))?;

@@ -162,7 +162,6 @@ async fn campaign(arguments: &Arguments) -> anyhow::Result<Report> {
 async fn strike(arguments: &Arguments, folder: &Path, ground: Ground) -> anyhow::Result<Report> {
     let (begun, random) = (Instant::now(), Random::new(arguments.seed));
     let mut field = Field::start(folder, ground, arguments.applications, random).await?;
-    arguments.kind.prepare(&mut field).await?;
     for round in 0..arguments.rounds {
         let share = u64::from(arguments.applications) * u64::from(round + 1) / u64::from(arguments.rounds);
         field.begin_round(round, u32::try_from(share)?);

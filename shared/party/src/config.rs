@@ -54,6 +54,9 @@ pub struct Config {
     pub charter_file: Option<PathBuf>,
     /// File that receives the first operator's token at the first start; nobody else may read it.
     pub operator_token_file: PathBuf,
+    /// The same for a second operator, another person; none: what takes two persons waits until there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_operator_token_file: Option<PathBuf>,
     /// `system`, or a moment at which driven time starts (tests, history).
     #[serde(default)]
     pub business_time: BusinessTime,
@@ -247,6 +250,11 @@ impl Config {
                 MAY_DRIVE.join(", ")
             )));
         }
+        if config.second_operator_token_file.as_ref() == Some(&config.operator_token_file) {
+            return Err(ConfigError::Wrong(
+                "second_operator_token_file has to be another file: two operators are two persons".into(),
+            ));
+        }
         if config.core_banking_timeout_ms == 0 {
             return Err(ConfigError::Wrong("core_banking_timeout_ms has to be at least 1".into()));
         }
@@ -435,6 +443,14 @@ mod tests {
         let text = config.print().unwrap();
         assert!(text.contains("database_url = \"(redacted)\""), "{text}");
         assert!(!text.contains("horse") && !format!("{config:?}").contains("horse"), "{text}");
+    }
+
+    #[test]
+    fn two_operators_have_two_files() {
+        let second = |file: &'static str| with(&[("NUAN_SECOND_OPERATOR_TOKEN_FILE", file)]);
+        assert!(second("token-2").unwrap().second_operator_token_file.is_some());
+        let line = second("token").unwrap_err().to_string();
+        assert!(line.contains("second_operator_token_file has to be another file"), "{line}");
     }
 
     #[test]

@@ -122,10 +122,13 @@ pub struct MaintenanceWork {
 /// What an operator is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// It is done and committed.
-    Done,
-    /// It was done before, under the same key.
-    DoneBefore,
+    /// It is committed: done, or proposed to a second person.
+    Done {
+        /// What is answered, now and under the same key ever after.
+        said: Said,
+        /// Whether it was committed before, under the same key.
+        before: bool,
+    },
     /// The key was used before for something else.
     KeyReused,
     /// A partner has not shown its heads yet, so nothing can be said to it: nothing was tried.
@@ -141,6 +144,32 @@ pub enum Told {
     },
     /// It cannot be done, and why.
     Refused(Refusal),
+}
+
+impl Told {
+    /// It is done now, and nothing else is to be said.
+    pub const fn done() -> Self {
+        Told::Done { said: Said::NOTHING, before: false }
+    }
+
+    /// It was done before under the same key, and nothing else was to be said.
+    pub const fn done_before() -> Self {
+        Told::Done { said: Said::NOTHING, before: true }
+    }
+}
+
+/// The answer to an order that was carried out or proposed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON; null: no body.
+    pub body: serde_json::Value,
+}
+
+impl Said {
+    /// 204.
+    pub const NOTHING: Self = Said { status: 204, body: serde_json::Value::Null };
 }
 
 /// What an operator tells the shell itself to do.
@@ -160,39 +189,61 @@ pub enum Maintenance {
         /// Who says so, and why.
         because: String,
     },
-    /// Ends the freeze of a channel as two persons decided.
-    Unfreeze {
-        /// The partner at the other end.
-        partner: domain::Party,
-        /// What they decided.
-        resolution: channel::Resolution,
-        /// Who they are.
-        persons: channel::TwoPersons,
-        /// Why.
-        because: String,
-    },
-    /// Tells every partner that another key signs from now on, as two persons decided.
-    ChangeKey {
-        /// The next key; its private half is at hand.
-        key: channel::PublicKey,
-        /// Who they are.
-        persons: channel::TwoPersons,
-        /// Why.
-        because: String,
-    },
-    /// Writes an account's bearer token, hashed.
-    Token {
-        /// SHA-256 of the token.
-        hash: [u8; 32],
-        /// Name of the account.
-        account: String,
-        /// The person behind it.
+    /// Does what takes two persons, if another one wants the same and said so not long ago; else keeps it for such a one.
+    Together {
+        /// What shall be done.
+        wish: Wish,
+        /// Who wants it.
         person: String,
-        /// Roles it holds.
-        roles: Vec<String>,
+        /// Why.
+        because: String,
+    },
+    /// Opens an account that one person may open: a mere applicant's.
+    Account {
+        /// The account.
+        account: Account,
         /// Who gives it.
         by: String,
     },
+    /// Moves driven business time on.
+    Drive {
+        /// Where to.
+        to: domain::Moment,
+        /// Who drives it.
+        by: String,
+    },
+}
+
+/// What takes two persons.
+#[derive(Debug)]
+pub enum Wish {
+    /// Ends the freeze of a channel.
+    Unfreeze {
+        /// The partner at the other end.
+        partner: domain::Party,
+        /// How.
+        resolution: channel::Resolution,
+    },
+    /// Tells every partner that another key signs from now on.
+    ChangeKey {
+        /// The next key; its private half is at hand.
+        key: channel::PublicKey,
+    },
+    /// Opens an account, or gives it another token.
+    Account(Account),
+}
+
+/// An account and its bearer token, hashed.
+#[derive(Debug)]
+pub struct Account {
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// Its name.
+    pub account: String,
+    /// The person behind it: what four eyes are counted by.
+    pub person: String,
+    /// Roles it holds.
+    pub roles: Vec<String>,
 }
 
 /// Everything a service's edges need.

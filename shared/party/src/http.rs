@@ -92,7 +92,6 @@ pub struct App<O: Organisation> {
     holders: Holders,
     owners: Owners,
     waiting: Semaphore,
-    proposals: technical::Proposals,
     forwarder: forwarding::Forwarder,
     document: String,
 }
@@ -114,7 +113,6 @@ pub fn router<O: Organisation>(
         holders: Holders::default(),
         owners: Owners::default(),
         waiting: Semaphore::new(MAX_WAITING),
-        proposals: technical::Proposals::default(),
         forwarder: forwarding::Forwarder::default(),
     });
     let guarded = Router::new()

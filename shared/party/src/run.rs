@@ -27,7 +27,13 @@ use domain::{ApplicationId, Charter, CharterError, Charters, Moment};
 use organisation::{Organisation, PortAnswer};
 use rand::RngCore;
 use sha2::{Digest, Sha256};
-use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -328,7 +334,10 @@ impl<O: Organisation> Turn<'_, O> {
                 lost.cancel();
             });
         }
-        ensure_operator(&mut store, &tip, self.config).await?;
+        ensure_operator(&mut store, &tip, &self.config.operator_token_file, "operator").await?;
+        if let Some(file) = &self.config.second_operator_token_file {
+            ensure_operator(&mut store, &tip, file, "operator-2").await?;
+        }
         if self.clock.is_driven() {
             // It goes on where the journal stopped; if it stands later already, it stays there.
             let _ = self.clock.drive(Moment::from_millis(tip.at));
@@ -372,37 +381,35 @@ impl<O: Organisation> Turn<'_, O> {
     }
 }
 
-/// At the first start of the first replica: an account for the first operator, its token in a file that nobody else may read.
-/// Whoever has lost it writes another one into that file.
-async fn ensure_operator(store: &mut Store, tip: &Tip, config: &Config) -> Result<(), RunError> {
-    if config.operator_token_file.exists() {
+/// At the first start of the first replica: an account for a first operator, its token in a file that nobody else may read.
+/// Whoever has lost it writes another one into that file. All further accounts are opened by these two.
+async fn ensure_operator(store: &mut Store, tip: &Tip, file: &Path, account: &str) -> Result<(), RunError> {
+    if file.exists() {
         // The file may have been given, or the database replaced: either way this token is the operator's.
-        let token = crate::config::read_secret(&config.operator_token_file)?;
-        return put_operator(store, tip, secrecy::ExposeSecret::expose_secret(&token)).await;
+        let token = crate::config::read_secret(file)?;
+        return put_operator(store, tip, account, secrecy::ExposeSecret::expose_secret(&token)).await;
     }
-    if store.readers().has_account(OPERATOR).await? {
-        let file = config.operator_token_file.display();
+    if store.readers().has_account(account).await? {
+        let file = file.display();
         tracing::info!(%file, "no operator's token here: it was written where the database was new");
         return Ok(());
     }
     let mut bytes = [0_u8; 32];
     rand::rng().fill_bytes(&mut bytes);
     let token = hex::encode(bytes);
-    write_file(&config.operator_token_file, token.as_bytes(), true)?;
-    put_operator(store, tip, &token).await
+    write_file(file, token.as_bytes(), true)?;
+    put_operator(store, tip, account, &token).await
 }
 
-/// Name of the first operator's account.
-const OPERATOR: &str = "operator";
-
-async fn put_operator(store: &mut Store, tip: &Tip, token: &str) -> Result<(), RunError> {
+async fn put_operator(store: &mut Store, tip: &Tip, account: &str, token: &str) -> Result<(), RunError> {
     let mut batch = Batch::default();
     let hash = Sha256::digest(token.as_bytes()).to_vec();
-    batch.put(&TOKEN, [Value::Blob(hash), OPERATOR.into(), "person:operator".into(), "operator auditor".into()]);
+    let person = format!("person:{account}");
+    batch.put(&TOKEN, [Value::Blob(hash), account.into(), person.into(), "operator auditor".into()]);
     Ok(store.put(batch, tip).await?)
 }
 
-fn write_file(path: &std::path::Path, bytes: &[u8], secret: bool) -> Result<(), RunError> {
+fn write_file(path: &Path, bytes: &[u8], secret: bool) -> Result<(), RunError> {
     let failed = |source| RunError::Write { path: path.to_owned(), source };
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);

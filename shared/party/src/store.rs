@@ -293,6 +293,19 @@ pub struct Standing {
     pub follow: Option<u64>,
 }
 
+/// What one person wants and a second one has not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// What exactly, as JSON.
+    pub what: String,
+    /// Who wants it.
+    pub person: String,
+    /// Why.
+    pub because: String,
+    /// When it was said, Unix ms business time.
+    pub at: i64,
+}
+
 /// Tables that [`Store::load`] can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum From {
@@ -624,6 +637,28 @@ impl Store {
             .map(|row| ParkedBody { position: row.unsigned(0), application_id: row.get(1), input: row.get(2) })
             .collect();
         Ok(if found.first().is_some_and(|first| first.position == position) { found } else { Vec::new() })
+    }
+
+    /// What one person wants of this, if it waits for a second one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn proposal(&mut self, about: &str) -> Result<Option<Proposal>, StoreError> {
+        let sql = "SELECT what, person, because, at FROM proposal WHERE about = $1";
+        let rows = self.ask("read a proposal", sql, [about.into()]).await?;
+        let read =
+            |row: &Record| Proposal { what: row.get(0), person: row.get(1), because: row.get(2), at: row.get(3) };
+        Ok(rows.first().map(read))
+    }
+
+    /// The body of an incident that is not settled.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn incident(&mut self, incident_id: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT body FROM incident WHERE incident_id = $1";
+        let rows = self.ask("read an incident", sql, [incident_id.into()]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
     }
 
     /// Orders to ports that were not answered, oldest first, as JSON.

@@ -10,33 +10,30 @@ mod evidence;
 mod forked;
 pub(crate) mod item;
 mod links;
+mod orders;
 mod rings;
 mod working;
 
 use crate::{
     clock::BusinessClock,
     config::Config,
-    handle::{Backlog, Changes, CommandWork, Idempotency, Maintenance, MaintenanceWork, Reply, StoredAnswer, Told},
+    handle::{Backlog, Changes, CommandWork, MaintenanceWork, Reply, Told},
     journal::{self, Entry},
     key_change::SigningKeys,
     metrics::Metrics,
     nats::{Ack, Incoming},
     pairing::{Pairing, PairingError},
     spans::Exporter,
-    store::{
-        Batch, From, Standing, Store, StoreError, Tip,
-        tables::{INCIDENT, TOKEN, Value},
-    },
+    store::{Batch, Standing, Store, StoreError, Tip},
 };
 use bytes::Bytes;
 use cache::Cache;
-use channel::Resolution;
 use deciding::{Culprit, Decided, Deciding, Failed, Undecided};
 use domain::{ApplicationId, Moment, Party};
-use item::{Item, ParkedInput};
+use item::Item;
 pub(crate) use links::incident_id;
 use links::{Links, Sends};
-use organisation::{Key, Organisation, PortAnswer, PortOrder, Refusal, RefusalKind};
+use organisation::{Key, Organisation, PortAnswer, PortOrder};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -480,110 +477,6 @@ impl<'q, O: Organisation> Writer<'q, O> {
         Ok(())
     }
 
-    async fn take_maintenance(&mut self, round: &mut Round<O>, work: MaintenanceWork) -> Result<(), WriterError> {
-        let MaintenanceWork { order, idempotency, reply } = work;
-        let told = match &idempotency {
-            Some(idempotency) => self.told_before(idempotency).await?,
-            None => None,
-        };
-        let told = match told {
-            Some(told) => Err(told),
-            None => self.place(round, order).await?,
-        };
-        match told {
-            Ok(()) => {
-                round.items.extend(idempotency.map(|under| Item::Carried { under }));
-                round.operator = Some((reply, Told::Done));
-            }
-            Err(told) => {
-                // Nothing changes; but what is said from memory has to be so, and a commit is what nobody succeeds with who was
-                // replaced.
-                round.must_commit = true;
-                round.operator = Some((reply, told));
-            }
-        }
-        Ok(())
-    }
-
-    /// What was said under this key before.
-    async fn told_before(&mut self, idempotency: &Idempotency) -> Result<Option<Told>, WriterError> {
-        let found = self.store.load(&BTreeSet::from([(From::Answer, idempotency.id())])).await?;
-        Ok(found.into_iter().next().map(|(_, _, row)| match StoredAnswer::for_this(&row.body, idempotency) {
-            Some(_) => Told::DoneBefore,
-            None => Told::KeyReused,
-        }))
-    }
-
-    /// Puts what the order asks for into the round. `Err`: what is said instead of doing it.
-    async fn place(&mut self, round: &mut Round<O>, order: Maintenance) -> Result<Result<(), Told>, WriterError> {
-        match order {
-            Maintenance::Token { hash, account, person, roles, by } => {
-                let record = json!({ "account": account, "person": person, "roles": roles }).to_string();
-                round.items.push(Item::Account { by, record });
-                let roles = roles.join(" ");
-                round.batch.put(&TOKEN, [Value::Blob(hash.to_vec()), account.into(), person.into(), roles.into()]);
-            }
-            Maintenance::Unfreeze { partner, resolution, persons, because } => {
-                let (now_ms, at) = (self.elapsed_ms(), self.now().millis());
-                let position = self.tip.position + 1;
-                let Round { links, batch, .. } = round;
-                let when = (now_ms, at, position);
-                match links.unfreeze(partner, resolution, persons, when, &mut self.store, batch).await? {
-                    Ok((unfrozen, unheard)) => {
-                        let record =
-                            json!({ "channel": partner, "unfrozen": unfrozen, "because": because }).to_string();
-                        let set_back = resolution == Resolution::AdoptTheirReceipt;
-                        round.items.push(Item::Unfrozen { partner, set_back, record });
-                        round.items.extend(unheard.map(Item::Unheard));
-                    }
-                    Err(why) => return Ok(Err(refused("CHANNEL", format!("通道未解除冻结：{why}。")))),
-                }
-            }
-            Maintenance::ChangeKey { key, persons, because } => match round.links.change_key(key) {
-                Ok(()) => {
-                    let record = json!({ "signing_key": key, "decided_by": persons, "because": because }).to_string();
-                    round.items.push(Item::KeyChanged { record });
-                }
-                Err(why) => return Ok(Err(refused("SIGNING_KEY", format!("签名密钥未更换：{why}。")))),
-            },
-            Maintenance::Retry { .. } if !round.links.are_open() => return Ok(Err(Told::TooEarly)),
-            Maintenance::Retry { position, because } => {
-                let found = self.store.parked_from(position).await?;
-                if found.is_empty() {
-                    return Ok(Err(Told::NotParked));
-                }
-                for row in found {
-                    let input: ParkedInput =
-                        serde_json::from_str(&row.input).map_err(|error| WriterError::Defect(error.to_string()))?;
-                    let received = match &input {
-                        ParkedInput::Message { from, seq } => {
-                            self.links.read_again(*from, *seq, &mut self.store).await?
-                        }
-                        _ => None,
-                    };
-                    let because = because.clone();
-                    round.items.push(Item::Retry {
-                        position: row.position,
-                        because,
-                        application_id: row.application_id,
-                        input,
-                        received: received.map(Into::into),
-                    });
-                }
-            }
-            Maintenance::Drop { position, because } => {
-                let Some(found) = self.store.parked_from(position).await?.into_iter().next() else {
-                    return Ok(Err(Told::NotParked));
-                };
-                if let Ok(ParkedInput::Unheard { incident_id, .. }) = serde_json::from_str(&found.input) {
-                    round.batch.delete(&INCIDENT, incident_id);
-                }
-                round.items.push(Item::Drop { position, because, application_id: found.application_id });
-            }
-        }
-        Ok(Ok(()))
-    }
-
     /// Decides and commits the round. Items that cannot be decided, or that the database refuses, are found and parked.
     #[allow(clippy::type_complexity, reason = "the four things that change with a commit, used once")]
     async fn settle(
@@ -849,10 +742,6 @@ struct Built {
     links: Links,
     frames: BTreeMap<Party, Vec<channel::BuiltFrame>>,
     tip: Tip,
-}
-
-fn refused(code: &str, detail: String) -> Told {
-    Told::Refused(Refusal::new(RefusalKind::Conflict, code, "与当前状态冲突", detail))
 }
 
 async fn acknowledge(acks: BTreeMap<Party, Ack>) {

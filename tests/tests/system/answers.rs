@@ -98,7 +98,7 @@ async fn a_command_on_an_application_that_stands_still_is_refused_and_not_kept_u
     assert!(matches!(&again, Reply::Decided { status: 403, replayed: true, .. }), "{again:?}");
 
     let drop = Maintenance::Drop { position: parked[0].position, because: "程序版本不识别此消息".into() };
-    assert_eq!(house.bank.order(drop, None).await, Told::Done);
+    assert_eq!(house.bank.order(drop, None).await, Told::done());
     let decided = house.bank.reply("investigator", &roles, investigate(), Some("now")).await;
     assert!(matches!(&decided, Reply::Decided { status: 200, replayed: false, .. }), "{decided:?}");
     house.bank.until(&case, "CREDIT_DECLINED").await;

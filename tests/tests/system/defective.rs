@@ -159,17 +159,17 @@ async fn what_waits_behind_a_parked_message_goes_on_once_an_operator_drops_it_an
     assert_eq!(retry(culprit).await, cannot_read(culprit));
     assert_eq!(retry(held).await, Told::NotParked, "another comes first");
     assert_eq!(house.bank.parked().await, parked);
-    assert_eq!(drop(culprit).await, Told::Done);
+    assert_eq!(drop(culprit).await, Told::done());
     assert_eq!(drop(culprit).await, Told::NotParked, "it is settled");
     // The one in the middle is decided, and the operator hears which one is left.
     assert_eq!(retry(held).await, cannot_read(last));
     house.bank.until("case/NCD-2018-0901", "CONTRACTING").await;
     assert_eq!(house.bank.parked().await, parked[2..]);
-    assert_eq!(drop(last).await, Told::Done);
-    assert_eq!(drop(parked[3].position).await, Told::Done);
+    assert_eq!(drop(last).await, Told::done());
+    assert_eq!(drop(parked[3].position).await, Told::done());
     // All this under one key: it was kept by none that failed, and is by the one that was carried out.
-    assert_eq!(retry(parked[4].position).await, Told::Done);
-    assert_eq!(retry(parked[4].position).await, Told::DoneBefore);
+    assert_eq!(retry(parked[4].position).await, Told::done());
+    assert_eq!(retry(parked[4].position).await, Told::done_before());
     let other = Maintenance::Drop { position: 1, because: because() };
     assert_eq!(house.bank.order(other, under("r", 2)).await, Told::KeyReused);
     assert!(house.bank.parked().await.is_empty());

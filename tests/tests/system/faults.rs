@@ -225,9 +225,9 @@ async fn bank_restored_from_an_old_copy_notices_and_says_nothing_new_under_used_
     assert!(parked.iter().all(|row| row.application_id == Some(second[0].to_string())), "{parked:?}");
     assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
     // Whoever has compared it with what the partners hold has it decided anew; what was parked at the union goes on too.
-    assert_eq!(house.bank.retry(parked[0].position).await, Told::Done);
+    assert_eq!(house.bank.retry(parked[0].position).await, Told::done());
     let parked = house.union.parked().await;
-    assert_eq!(house.union.retry(parked[0].position).await, Told::Done);
+    assert_eq!(house.union.retry(parked[0].position).await, Told::done());
     all_are_paid_out_once(&house, &[first, second, third].concat()).await;
     house.close().await;
 }
@@ -345,7 +345,7 @@ async fn bank_that_went_on_unheard(signed: usize, unheard: usize) {
         assert_eq!(house.union.status(&format!("application/{id}")).await, "CREDIT_DECLINED", "{id}");
     }
     let parked = house.bank.parked().await;
-    assert_eq!(house.bank.retry(parked[0].position).await, Told::Done);
+    assert_eq!(house.bank.retry(parked[0].position).await, Told::done());
     assert_eq!((house.bank.parked().await, house.bank.incidents().await), (Vec::new(), Vec::new()));
     assert_eq!(house.union.parked().await, []);
     house.close().await;

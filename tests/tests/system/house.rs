@@ -1,13 +1,13 @@
 //! The house that the tests live in: broker, three organisations, and hands to operate them.
 
 use crate::firms::{form, member};
-use channel::{Resolution, TwoPersons};
+use channel::Resolution;
 use domain::{ApplicationId, Charters, Date, Fen, Moment, Party};
 use nuan::{broker::Broker, cluster, databases::Databases};
 use organisation::{Actor, Organisation, Person};
 use party::{
     config::Config,
-    handle::{Arrival, CommandWork, Handle, Idempotency, Maintenance, MaintenanceWork, Reply, Told, Until},
+    handle::{Arrival, CommandWork, Handle, Idempotency, Maintenance, MaintenanceWork, Reply, Told, Until, Wish},
     store::read::ParkedRow,
 };
 use serde_json::Value;
@@ -119,9 +119,21 @@ impl<O: Organisation> Running<O> {
 
     /// Two persons end the freeze of the channel to `partner` so.
     pub async fn unfreeze(&self, partner: Party, resolution: Resolution) {
-        let persons = TwoPersons::new("person:a", "person:b").unwrap();
-        let order = Maintenance::Unfreeze { partner, resolution, persons, because: "电话核对一致".into() };
-        assert_eq!(self.order(order, None).await, Told::Done);
+        let told = self.together(|| Wish::Unfreeze { partner, resolution }).await;
+        assert_eq!(told, Told::done());
+    }
+
+    /// Two persons want the same, one after the other. What the second is told.
+    pub async fn together(&self, wish: impl Fn() -> Wish) -> Told {
+        let told = self.want("person:a", wish(), None).await;
+        assert!(matches!(&told, Told::Done { said, .. } if said.status == 202), "{told:?}");
+        self.want("person:b", wish(), None).await
+    }
+
+    /// One person wants what takes two.
+    pub async fn want(&self, person: &str, wish: Wish, idempotency: Option<Idempotency>) -> Told {
+        let (person, because) = (person.to_owned(), "电话核对一致".to_owned());
+        self.order(Maintenance::Together { wish, person, because }, idempotency).await
     }
 
     /// An operator has the input decided again that was parked at this position.

@@ -6,14 +6,12 @@ use crate::{
     forge::{Attacker, at_least, database, frames, header, heads, key, state_of, stranger, texts, union_says},
     house::{House, PATIENCE, Running, Setup},
 };
-use channel::{
-    ChainHash, KeyChange, KeyRing, Limits, PublicKey, Resolution, SigningKey, TwoPersons, genesis, open, seal,
-};
+use channel::{ChainHash, KeyChange, KeyRing, Limits, PublicKey, Resolution, SigningKey, genesis, open, seal};
 use domain::{ApplicationId, Moment, Party};
 use organisation::Organisation;
 use party::{
     config::Config,
-    handle::{Maintenance, Told},
+    handle::{Told, Wish},
     key_change::encode,
     keys::new_signing_key,
     pairing::Pairing,
@@ -91,9 +89,8 @@ async fn restart_bank(house: &mut House) {
 
 /// What two operators have done.
 async fn change_key<O: Organisation>(running: &Running<O>, key: PublicKey) -> Result<(), String> {
-    let persons = TwoPersons::new("person:a", "person:b").unwrap();
-    match running.order(Maintenance::ChangeKey { key, persons, because: "到期更换".into() }, None).await {
-        Told::Done => Ok(()),
+    match running.together(|| Wish::ChangeKey { key }).await {
+        Told::Done { .. } => Ok(()),
         Told::Refused(refusal) => {
             let why = refusal.detail.trim_start_matches("签名密钥未更换：").trim_end_matches('。');
             Err(why.to_owned())

@@ -20,3 +20,4 @@ mod rotel;
 mod standing;
 mod traces;
 mod traces_again;
+mod two_persons;

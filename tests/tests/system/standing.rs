@@ -174,7 +174,7 @@ async fn money_is_given_back_though_who_waits_for_it_cannot_be_decided() {
     house.union.stop().await;
     spoil_row(&house, head, bad, good).await;
     house.start_union().await;
-    assert_eq!(house.union.retry(one.position).await, Told::Done);
+    assert_eq!(house.union.retry(one.position).await, Told::done());
     house.guarantor.until(&format!("case/{head}"), "GUARANTEE_REVIEW").await;
     assert_eq!(house.union.balance("U9001").await, ASKED_FEN / 5);
     assert_eq!(parked(&house).await, []);
@@ -222,9 +222,9 @@ async fn who_stands_still_is_not_moved_by_money_that_others_give_back_until_an_o
 
     let rows = house.union.parked().await;
     let drop = Maintenance::Drop { position: rows[0].position, because: "担保公司撤回该消息".into() };
-    assert_eq!(house.union.order(drop, None).await, Told::Done);
+    assert_eq!(house.union.order(drop, None).await, Told::done());
     assert_eq!(house.union.status(&application(head)).await, "QUEUED");
-    assert_eq!(house.union.retry(rows[1].position).await, Told::Done);
+    assert_eq!(house.union.retry(rows[1].position).await, Told::done());
     house.guarantor.until(&format!("case/{head}"), "GUARANTEE_REVIEW").await;
     assert_eq!(house.union.balance("U9001").await, ASKED_FEN / 5);
     assert_eq!(parked(&house).await, []);

@@ -182,6 +182,7 @@ impl Report {
         for (party, service) in services {
             writeln!(out, "  {} {}/api/v1  日志 {}", name(*party), service.url, service.log.display())?;
             writeln!(out, "    {} {}", fit("operator", 44), service.operator_token)?;
+            writeln!(out, "    {} {}", fit("operator-2", 44), service.second_operator_token)?;
             for account in accounts.iter().filter(|account| account.party == *party) {
                 let who = format!("{}（{}）", account.person, account.roles.join("、"));
                 writeln!(out, "    {} {}", fit(&who, 44), account.api.token)?;

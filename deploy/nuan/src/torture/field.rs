@@ -73,8 +73,6 @@ pub struct Field {
     pub clients: Clients,
     /// The schedule of faults.
     pub random: Random,
-    /// Tokens of the second persons at each organisation, where a kind of fault needs them.
-    pub second: BTreeMap<Party, String>,
     /// The union's database was set back to an older copy.
     pub union_set_back: bool,
     /// What it stands on.
@@ -161,7 +159,6 @@ impl Field {
             services,
             clients,
             random,
-            second: BTreeMap::new(),
             union_set_back: false,
             ground,
             proxies,

@@ -92,17 +92,6 @@ impl Kind {
         }
     }
 
-    /// What it needs besides when everything is up.
-    ///
-    /// # Errors
-    /// A service refuses.
-    pub async fn prepare(self, field: &mut Field) -> anyhow::Result<()> {
-        match self {
-            Kind::Restore | Kind::RestoreUnion => restore::second_persons(field).await,
-            _ => Ok(()),
-        }
-    }
-
     /// One round: lets the fault strike the applications that were just let in, and heals it.
     ///
     /// # Errors

@@ -23,16 +23,6 @@ const BEFORE: Duration = Duration::from_millis(120);
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The second person at each organisation, who confirms what the operator proposes.
-pub async fn second_persons(field: &mut Field) -> anyhow::Result<()> {
-    for party in Party::ALL {
-        let account = json!({ "account": "second", "person": "person:second", "roles": ["operator"] });
-        let made = field.operator(party)?.post("tokens", &account).await?;
-        field.second.insert(party, made["token"].as_str().context("no token")?.to_owned());
-    }
-    Ok(())
-}
-
 /// A partner's database: all that it lost was said by others, who say it again.
 pub async fn partner(field: &mut Field) -> anyhow::Result<()> {
     let victim = *field.random.pick(&[Party::Guarantor, Party::Bank]).unwrap_or(&Party::Bank);
@@ -145,7 +135,7 @@ async fn notices(field: &Field, side: Party, other: Party) -> anyhow::Result<boo
 /// Two persons decide about the channel to the other: the first of these decisions that fits the cause of the freeze.
 async fn decide(field: &Field, side: Party, other: Party, decisions: &[&str]) -> anyhow::Result<()> {
     let first = field.operator(side)?;
-    let second = first.with_token(field.second.get(&side).context("no second person")?);
+    let second = first.with_token(&field.services[&side].second_operator_token);
     let path = format!("channels/{other}/resolution");
     let mut why = String::new();
     for decision in decisions {

@@ -260,8 +260,13 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             described::<super::technical::Drive>(),
         )
         .answers(200, "新的业务时间", Some(described::<super::technical::ClockView>())),
-        Route::post("/api/v1/tokens", REPAIR, "开立账户，令牌只显示一次", described::<super::technical::NewAccount>())
-            .answers(201, "令牌", Some(described::<super::technical::NewToken>())),
+        Route::post(
+            "/api/v1/tokens",
+            REPAIR,
+            "开立账户：仅为申请人的即办（201），其余一人提议（202），另一人以相同内容确认（201）；令牌只显示一次",
+            described::<super::technical::NewAccount>(),
+        )
+        .answers(201, "令牌", Some(described::<super::technical::NewToken>())),
         Route::get("/api/v1/openapi.json", Who::Account, "本文档", None),
         Route::get("/metrics", Who::Public, "计数器（OpenMetrics 文本）", None),
         Route::get("/livez", Who::Public, "进程是否在运行", None),

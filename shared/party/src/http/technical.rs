@@ -1,22 +1,24 @@
 //! What operators and auditors look at: incidents, parked inputs, books, queues, the clock, accounts, health.
 
-use super::{APPLICANT, AUDITOR, App, OPERATOR, Page, Writing, applications::Nothing, ok, page_limit, unreadable};
-use crate::{clock::DriveError, handle::Maintenance, store::read::TransferRow, writer::incident_id};
+use super::{
+    APPLICANT, AUDITOR, App, OPERATOR, Page, Writing, applications::Nothing, ok, page_limit, unreadable,
+    writing::answer,
+};
+use crate::{
+    handle::{Account, Maintenance, Wish},
+    store::read::TransferRow,
+};
 use axum::{
     extract::{Path, State},
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use channel::{PublicKey, Resolution, TwoPersons};
+use channel::{PublicKey, Resolution};
 use domain::{Moment, Party};
 use organisation::Organisation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 use web::{BearerToken, Fields, Problem, Query, utoipa};
 
 /// Which page of a list that is asked for nothing else.
@@ -138,51 +140,6 @@ pub struct ChannelResolution {
     because: String,
 }
 
-/// What one person has proposed and another has not confirmed yet, by what it is about. A restart forgets it.
-pub(super) type Proposals = Mutex<BTreeMap<String, Proposal>>;
-
-/// What one person wants.
-#[derive(Debug)]
-pub(super) struct Proposal {
-    what: String,
-    person: String,
-    because: String,
-    until: Instant,
-}
-
-/// How long a proposal waits for the second person: they are on the phone with each other.
-const PROPOSAL_STANDS: Duration = Duration::from_secs(3600);
-
-/// The two persons who want the same of this, and what each gives as the reason; `None`: nobody else has said it, and the
-/// proposal stands for a while until somebody does.
-fn two_persons<O: Organisation>(
-    app: &App<O>,
-    about: String,
-    what: String,
-    person: &str,
-    because: String,
-) -> Option<(TwoPersons, String)> {
-    let now = Instant::now();
-    let mut proposals = app.proposals.lock().unwrap_or_else(PoisonError::into_inner);
-    proposals.retain(|_, proposal| proposal.until > now);
-    match proposals.remove(&about) {
-        Some(before) if before.what == what && before.person != person => {
-            let because = format!("{}：{}；{person}：{because}", before.person, before.because);
-            Some((TwoPersons::new(&before.person, person)?, because))
-        }
-        _ => {
-            let until = now + PROPOSAL_STANDS;
-            proposals.insert(about, Proposal { what, person: person.to_owned(), because, until });
-            None
-        }
-    }
-}
-
-/// Another person has to say the same.
-fn proposed(body: &Value) -> Response {
-    (StatusCode::ACCEPTED, axum::Json(body)).into_response()
-}
-
 /// `POST /api/v1/channels/{partner}/resolution`: the first person proposes, the second confirms the same.
 pub(super) async fn resolve_channel<O: Organisation>(
     State(app): State<Arc<App<O>>>,
@@ -191,20 +148,7 @@ pub(super) async fn resolve_channel<O: Organisation>(
 ) -> Result<Response, Problem> {
     let partner: Party = partner.parse().map_err(|_| Problem::not_found("没有此合作方。"))?;
     let ChannelResolution { resolution, because } = writing.json()?;
-    let Writing { caller, idempotency, .. } = writing;
-    if let Some(before) = app.ordered_before(&idempotency).await? {
-        return Ok(before);
-    }
-    let person = caller.person.to_string();
-    // About this freeze and no other: a proposal that outlives it must not end the next one.
-    let incident = app.handle.readers.incident(&incident_id(partner)).await.map_err(|error| unreadable(&error))?;
-    let Some(about) = incident else {
-        return Err(Problem::conflict("CHANNEL", format!("与 {partner} 的通道未冻结。")));
-    };
-    let Some((persons, because)) = two_persons(&app, about, format!("{resolution:?}"), &person, because) else {
-        return Ok(proposed(&json!({ "state": "proposed", "resolution": resolution, "by": person })));
-    };
-    app.order(idempotency, Maintenance::Unfreeze { partner, resolution, persons, because }).await
+    app.together(writing, Wish::Unfreeze { partner, resolution }, because).await
 }
 
 /// Which key is to sign from now on.
@@ -224,15 +168,7 @@ pub(super) async fn change_signing_key<O: Organisation>(
     writing: Writing,
 ) -> Result<Response, Problem> {
     let SigningKeyChange { key, because } = writing.json()?;
-    let Writing { caller, idempotency, .. } = writing;
-    if let Some(before) = app.ordered_before(&idempotency).await? {
-        return Ok(before);
-    }
-    let person = caller.person.to_string();
-    let Some((persons, because)) = two_persons(&app, "signing-key".into(), key.to_string(), &person, because) else {
-        return Ok(proposed(&json!({ "state": "proposed", "key": key, "by": person })));
-    };
-    app.order(idempotency, Maintenance::ChangeKey { key, persons, because }).await
+    app.together(writing, Wish::ChangeKey { key }, because).await
 }
 
 /// Which accounts.
@@ -309,17 +245,13 @@ pub(super) struct ClockView {
     driven: bool,
 }
 
-fn clock_view<O: Organisation>(app: &App<O>) -> Result<Response, Problem> {
-    let now = app.handle.clock.now();
-    ok(&ClockView { now: now.to_string(), now_ms: now.millis(), driven: app.handle.clock.is_driven() })
-}
-
 /// `GET /api/v1/clock`.
 pub(super) async fn clock<O: Organisation>(
     State(app): State<Arc<App<O>>>,
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Response, Problem> {
-    clock_view(&app)
+    let now = app.handle.clock.now();
+    ok(&ClockView { now: now.to_string(), now_ms: now.millis(), driven: app.handle.clock.is_driven() })
 }
 
 /// Where business time goes.
@@ -338,13 +270,7 @@ pub(super) async fn drive_clock<O: Organisation>(
     let mut fields = Fields::parse(writing.json_bytes()?)?;
     let at = fields.read("at", "MOMENT", Moment::parse);
     let at = fields.finish(at)?;
-    match app.handle.clock.drive(at) {
-        Ok(()) => clock_view(&app),
-        Err(DriveError::NotDriven) => Err(Problem::conflict("CLOCK_NOT_DRIVEN", "业务时间取自系统时钟，不能推进。")),
-        Err(DriveError::Back { now, .. }) => {
-            Err(Problem::conflict("CLOCK_BACK", format!("业务时间已是 {now}，不能倒退。")))
-        }
-    }
+    app.order(writing.idempotency, Maintenance::Drive { to: at, by: writing.caller.person }).await
 }
 
 /// An account to be made.
@@ -369,7 +295,10 @@ pub(super) struct NewToken {
     token: String,
 }
 
-/// `POST /api/v1/tokens`. The token is not kept but made from the request's key, so that a request that is sent again gets
+/// `POST /api/v1/tokens`: a mere applicant's account at once, any other when a second person confirms the same. Whoever could
+/// open one alone would be two persons wherever four eyes are asked for.
+///
+/// The token is not kept but made from the key of the request that opened the account, so that this request, sent again, gets
 /// the same one.
 pub(super) async fn new_token<O: Organisation>(
     State(app): State<Arc<App<O>>>,
@@ -385,15 +314,25 @@ pub(super) async fn new_token<O: Organisation>(
     let (account, person, roles) = fields.finish((|| Some((account?, person?, roles?)))())?;
     let roles: Vec<String> = roles.into_iter().map(str::to_owned).collect();
 
-    let Writing { caller, idempotency, .. } = writing;
-    let of_request = [idempotency.id(), hex::encode(idempotency.body_hash)];
+    let of_request = [writing.idempotency.id(), hex::encode(writing.idempotency.body_hash)];
     let token = BearerToken::text(&app.vault.secret("token", &of_request.each_ref().map(String::as_str)));
     let BearerToken(hash) = BearerToken::of(&token);
-    let made = NewToken { account: account.clone(), person: person.clone(), roles: roles.clone(), token };
+    let is_applicants = roles.iter().all(|role| role == APPLICANT);
+    let account = Account { hash, account, person, roles };
+    let Writing { caller, idempotency, .. } = writing;
     let by = caller.person;
-    let done = app.order(idempotency, Maintenance::Token { hash, account, person, roles, by }).await?;
-    let mut response = super::json(StatusCode::CREATED, &made)?;
-    response.headers_mut().extend(done.headers().clone());
+    let order = if is_applicants {
+        Maintenance::Account { account, by }
+    } else {
+        Maintenance::Together { wish: Wish::Account(account), person: by, because: String::new() }
+    };
+    let (mut said, before) = app.ordered(idempotency, order).await?;
+    if said.status == StatusCode::CREATED
+        && let Value::Object(made) = &mut said.body
+    {
+        made.insert("token".into(), token.into());
+    }
+    let mut response = answer(&said, before)?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }

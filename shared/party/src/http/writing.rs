@@ -2,7 +2,7 @@
 
 use super::{App, Caller, requests};
 use crate::{
-    handle::{Arrival, CommandWork, Idempotency, Maintenance, MaintenanceWork, Reply, StoredAnswer, Told},
+    handle::{Arrival, CommandWork, Idempotency, Maintenance, MaintenanceWork, Reply, Said, Told, Wish},
     vault::Sealed,
 };
 use axum::{
@@ -160,11 +160,26 @@ impl<O: Organisation> App<O> {
         }
     }
 
-    /// Gives the shell an order under the request's key and answers 204 once it is committed.
+    /// Gives the shell an order under the request's key, and answers once it is committed.
     ///
     /// # Errors
     /// What the writer says instead; 503 if the queue is full, or nobody knows what became of the order.
     pub(super) async fn order(&self, idempotency: Idempotency, order: Maintenance) -> Result<Response, Problem> {
+        let (said, before) = self.ordered(idempotency, order).await?;
+        answer(&said, before)
+    }
+
+    /// As [`App::order`], for what takes two persons: the first gets 202, the second what comes of it.
+    ///
+    /// # Errors
+    /// As [`App::order`].
+    pub(super) async fn together(&self, writing: Writing, wish: Wish, because: String) -> Result<Response, Problem> {
+        let person = writing.caller.person;
+        self.order(writing.idempotency, Maintenance::Together { wish, person, because }).await
+    }
+
+    /// What the writer says to an order, and whether it said so before under this key.
+    pub(super) async fn ordered(&self, idempotency: Idempotency, order: Maintenance) -> Result<(Said, bool), Problem> {
         let (reply, answer) = oneshot::channel();
         match self.handle.maintenance.try_send(MaintenanceWork { order, idempotency: Some(idempotency), reply }) {
             Ok(()) => told(answer.await.map_err(|_| outcome_unknown())?),
@@ -172,29 +187,11 @@ impl<O: Organisation> App<O> {
             Err(TrySendError::Closed(_)) => Err(stopping()),
         }
     }
-
-    /// The answer to an order that was carried out before under this key.
-    ///
-    /// # Errors
-    /// 422: the key was used for something else.
-    pub(super) async fn ordered_before(&self, idempotency: &Idempotency) -> Result<Option<Response>, Problem> {
-        let stored = self.handle.readers.answer(&idempotency.id()).await.map_err(|error| super::unreadable(&error))?;
-        stored
-            .map(|stored| {
-                let this = StoredAnswer::for_this(&stored, idempotency);
-                told(if this.is_some() { Told::DoneBefore } else { Told::KeyReused })
-            })
-            .transpose()
-    }
 }
 
-fn told(told: Told) -> Result<Response, Problem> {
+fn told(told: Told) -> Result<(Said, bool), Problem> {
     match told {
-        Told::Done | Told::DoneBefore => {
-            let mut response = StatusCode::NO_CONTENT.into_response();
-            mark(&mut response, told == Told::DoneBefore);
-            Ok(response)
-        }
+        Told::Done { said, before } => Ok((said, before)),
         Told::KeyReused => Err(key_reused()),
         Told::NotParked => Err(Problem::not_found("没有此流水号的搁置输入，或已处理，或同一申请另有更早的一项。")),
         Told::TooEarly => {
@@ -206,6 +203,14 @@ fn told(told: Told) -> Result<Response, Problem> {
         }
         Told::Refused(refusal) => Err(refused(refusal)),
     }
+}
+
+/// The answer to an order that was committed.
+pub(super) fn answer(said: &Said, before: bool) -> Result<Response, Problem> {
+    let status = StatusCode::from_u16(said.status).map_err(|error| Problem::internal(&error))?;
+    let mut response = if said.body.is_null() { status.into_response() } else { super::json(status, &said.body)? };
+    mark(&mut response, before);
+    Ok(response)
 }
 
 fn key_reused() -> Problem {

@@ -300,16 +300,6 @@ impl Readers {
         Ok(rows.first().map(|row| row.get(0)))
     }
 
-    /// One incident as JSON, if it is open.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub async fn incident(&self, id: &str) -> Result<Option<String>, StoreError> {
-        let rows =
-            self.ask("read an incident", "SELECT body FROM incident WHERE incident_id = $1", [id.into()]).await?;
-        Ok(rows.first().map(|row| row.get(0)))
-    }
-
     /// Parked and held inputs after a journal position, oldest first, at most `limit`.
     ///
     /// # Errors

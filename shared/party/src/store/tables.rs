@@ -327,6 +327,17 @@ pub static TOKEN: Table = Table {
     checks: &[],
 };
 
+/// What one person wants and a second one has not confirmed: `about` what, one of each; `what` exactly. One that was not
+/// confirmed in time stays until another takes its place, and counts for nothing.
+pub static PROPOSAL: Table = Table {
+    name: "proposal",
+    columns: &[text("about"), text("what"), text("person"), text("because"), int("at")],
+    key: &["about"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &[],
+};
+
 /// Frames that were refused, some of each day, and pairs of frames that contradict each other: evidence.
 pub static AUDIT: Table = Table {
     name: "audit",
@@ -359,24 +370,27 @@ pub fn first_row(dialect: Dialect) -> String {
 }
 
 /// The schema's history: what each version changes in the one before it. A version that was released stays as it is.
-pub static HISTORY: &[&[Change]] = &[&[
-    Change::Table(&WRITER),
-    Change::Table(&JOURNAL),
-    Change::Table(&STATE),
-    Change::Table(&ACCOUNT),
-    Change::Table(&TRANSFER),
-    Change::Table(&TASK),
-    Change::Table(&INCIDENT),
-    Change::Table(&KEY_CHANGE),
-    Change::Table(&FRAME_OUT),
-    Change::Table(&FRAME_IN),
-    Change::Table(&PARKED),
-    Change::Table(&ANSWER),
-    Change::Table(&PORT_ORDER),
-    Change::Table(&VAULT),
-    Change::Table(&TOKEN),
-    Change::Table(&AUDIT),
-]];
+pub static HISTORY: &[&[Change]] = &[
+    &[
+        Change::Table(&WRITER),
+        Change::Table(&JOURNAL),
+        Change::Table(&STATE),
+        Change::Table(&ACCOUNT),
+        Change::Table(&TRANSFER),
+        Change::Table(&TASK),
+        Change::Table(&INCIDENT),
+        Change::Table(&KEY_CHANGE),
+        Change::Table(&FRAME_OUT),
+        Change::Table(&FRAME_IN),
+        Change::Table(&PARKED),
+        Change::Table(&ANSWER),
+        Change::Table(&PORT_ORDER),
+        Change::Table(&VAULT),
+        Change::Table(&TOKEN),
+        Change::Table(&AUDIT),
+    ],
+    &[Change::Table(&PROPOSAL)],
+];
 
 /// The database that SQL is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

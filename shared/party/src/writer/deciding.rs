@@ -205,11 +205,10 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                 }
             }
             Item::Unheard(unheard) => self.set_aside(unheard.input.clone(), &unheard.why, "parked", None),
-            Item::Account { by, record } => self.note("account", by, record),
+            Item::Noted { kind, by, record } => self.note(kind, by, record),
             // What could not be decided this time may be tried again under the same key.
             Item::Carried { .. } if !self.stuck.is_empty() => {}
-            Item::Carried { under } => self.keep_answer(under, 204, Ok(Value::Null), None),
-            Item::KeyChanged { record } => self.note("repair", "operator", record),
+            Item::Carried { under, said } => self.keep_answer(under, said.status, Ok(said.body.clone()), None),
             Item::PartnerKeyChanged { from, record } => self.note("key_changed", from.as_str(), record),
             // Nothing was to be decided: the operator has settled it.
             Item::Retry { position, because, input: ParkedInput::Unheard { incident_id, .. }, .. } => {

@@ -1,7 +1,7 @@
 //! What the writer takes from its queues: one item becomes one journal row, and those it makes follow.
 
 use super::forked::Unheard;
-use crate::handle::{CommandWork, Idempotency};
+use crate::handle::{CommandWork, Idempotency, Said};
 use contracts::wire::{Received, Unreadable};
 use domain::{ApplicationId, Party};
 use organisation::{Actor, Input, Key, Organisation, PortAnswer};
@@ -39,11 +39,10 @@ pub(crate) enum Item<O: Organisation> {
     /// What was said on a history that a partner does not have, for the operator to settle.
     Unheard(Unheard),
     /// What an operator ordered in this batch is done with it, unless a retried input is parked again.
-    Carried { under: Idempotency },
-    /// Somebody was given an account; `record` says who, and in which roles, as JSON.
-    Account { by: String, record: String },
-    /// Two persons had the own key changed; `record` says who, to which key and why, as JSON.
-    KeyChanged { record: String },
+    Carried { under: Idempotency, said: Said },
+    /// What the shell itself was told and has to be in the journal: an account, a proposal, the own key's change, the clock. `record`
+    /// says what, as JSON.
+    Noted { kind: &'static str, by: String, record: String },
     /// A partner signs with another key from a number on; `record` says which, as JSON.
     PartnerKeyChanged { from: Party, record: String },
     /// An operator drops a parked input.
@@ -80,9 +79,8 @@ impl<O: Organisation> Item<O> {
             Item::Unreadable { .. }
             | Item::Unfrozen { .. }
             | Item::Unheard(_)
-            | Item::Account { .. }
             | Item::Carried { .. }
-            | Item::KeyChanged { .. }
+            | Item::Noted { .. }
             | Item::PartnerKeyChanged { .. } => None,
             Item::Due(key) => application_of(key),
             Item::Port { application_id, .. } => Some(application_id.to_string()),
@@ -114,9 +112,8 @@ impl<O: Organisation> Item<O> {
             | Item::Drop { .. }
             | Item::Unfrozen { .. }
             | Item::Unheard(_)
-            | Item::Account { .. }
             | Item::Carried { .. }
-            | Item::KeyChanged { .. }
+            | Item::Noted { .. }
             | Item::PartnerKeyChanged { .. } => None,
         }
     }
@@ -137,9 +134,8 @@ impl<O: Organisation> Item<O> {
             Item::Command(_)
             | Item::Drop { .. }
             | Item::Unfrozen { .. }
-            | Item::Account { .. }
             | Item::Carried { .. }
-            | Item::KeyChanged { .. }
+            | Item::Noted { .. }
             | Item::PartnerKeyChanged { .. } => None,
         }
     }

@@ -1,10 +1,7 @@
 //! What people want changed: on its way to the writer, and the answers back.
 
 use super::*;
-use crate::{
-    handle::{Maintenance, MaintenanceWork, Told},
-    store::tables::INCIDENT,
-};
+use crate::handle::{Maintenance, MaintenanceWork, Said, Told};
 use organisation::{Refusal, RefusalKind};
 use sha2::{Digest, Sha256};
 
@@ -175,87 +172,57 @@ async fn a_full_queue_and_a_stopped_writer_are_said_at_once() {
     service.send(service.decision("looker", DECISION, &yes)).await.is(503, "STOPPING");
 }
 
-#[tokio::test]
-async fn a_freeze_ends_when_a_second_person_confirms_what_the_first_proposed() {
-    let mut service = Service::start().await;
+/// Answers the orders in turn, and says which they were.
+fn play_orders(service: &mut Service, answers: Vec<Told>) -> tokio::task::JoinHandle<Vec<String>> {
     let mut ends = service.ends.take().unwrap();
-    let writer = tokio::spawn(async move {
-        let MaintenanceWork { order, reply, .. } = ends.maintenance.recv().await.unwrap();
-        reply.send(Told::Done).unwrap();
-        match order {
-            Maintenance::Unfreeze { partner, resolution, persons, because } => {
-                format!("{partner} {resolution:?} {} {} {because}", persons.first(), persons.second())
-            }
-            other => panic!("{other:?}"),
+    tokio::spawn(async move {
+        let mut said = Vec::new();
+        for told in answers {
+            let MaintenanceWork { order, idempotency, reply } = ends.maintenance.recv().await.unwrap();
+            said.push(format!("{order:?} under {}", idempotency.unwrap().scope));
+            reply.send(told).unwrap();
         }
-    });
-    let freeze = |what: &str| -> [Cell; 4] {
-        ["channel/bank".into(), "".into(), "operator".into(), json!({ "what": what }).to_string().into()]
-    };
-    let path = "/api/v1/channels/bank/resolution";
-    let keep = json!({ "resolution": "keep_our_heads", "because": "对方已更正" });
-    let adopt = json!({ "resolution": "adopt_their_receipt", "because": "对方已更正" });
-    // There is nothing to end, so nothing is proposed that could end a later freeze.
-    service.send(service.post("operator", path, &keep)).await.is(409, "CHANNEL");
-    service.put(&INCIDENT, freeze("一")).await;
-    assert_eq!(service.send(service.post("operator2", path, &keep)).await.status, 202);
-    service.put(&INCIDENT, freeze("二")).await;
-    // One person alone, however often, and two persons who want different things, end nothing.
-    for (who, body) in [("operator", &keep), ("operator", &keep), ("operator2", &adopt), ("operator", &keep)] {
-        assert_eq!(service.send(service.post(who, path, body)).await.status, 202);
-    }
-    let confirm = json!({ "resolution": "keep_our_heads", "because": "已核对" });
-    assert_eq!(service.send(service.post("operator2", path, &confirm)).await.status, 204);
-    assert_eq!(
-        writer.await.unwrap(),
-        "bank KeepOurHeads person:operator person:operator2 person:operator：对方已更正；person:operator2：已核对"
-    );
-    let post = |path: &str, body: &Value| service.post("operator", path, body);
-    service.send(post("/api/v1/channels/stranger/resolution", &keep)).await.is(404, "NOT_FOUND");
-    service.send(post(path, &json!({ "resolution": "melt", "because": "x" }))).await.is(422, "INVALID");
+        said
+    })
+}
+
+fn proposed(body: Value, before: bool) -> Told {
+    Told::Done { said: Said { status: 202, body }, before }
 }
 
 #[tokio::test]
-async fn a_key_is_changed_when_a_second_person_confirms_the_key_that_the_first_proposed() {
+async fn what_takes_two_persons_is_proposed_by_the_first_and_answered_as_the_writer_says() {
     let mut service = Service::start().await;
-    let mut ends = service.ends.take().unwrap();
-    let writer = tokio::spawn(async move {
-        let mut said = Vec::new();
-        let not_open = Refusal::new(RefusalKind::Conflict, "SIGNING_KEY", "冲突", "the channel to bank is not open");
-        for told in [Told::Refused(not_open), Told::Done] {
-            let MaintenanceWork { order, reply, .. } = ends.maintenance.recv().await.unwrap();
-            match order {
-                Maintenance::ChangeKey { key, persons, because } => {
-                    said.push(format!("{} {} {} {because}", key.id(), persons.first(), persons.second()));
-                    reply.send(told).unwrap();
-                }
-                other => panic!("nobody asked for {other:?}"),
-            }
-        }
-        said
-    });
-    let path = "/api/v1/signing-key";
-    let [one, other] = [1, 2].map(|seed| *channel::SigningKey::from_seed([seed; 32]).public());
-    let change = |key| json!({ "key": key, "because": "到期更换" });
-    // One person alone, however often, and two persons who mean different keys, change nothing.
-    for (who, key) in [("operator", one), ("operator", one), ("operator2", other), ("operator", one)] {
-        let answer = service.send(service.post(who, path, &change(key))).await;
-        assert_eq!((answer.status, answer.body["key"].as_str()), (202, Some(key.to_string().as_str())));
+    let no = Refusal::new(RefusalKind::Conflict, "SIGNING_KEY", "冲突", "the channel to bank is not open");
+    let wants = json!({ "state": "proposed", "by": "person:operator" });
+    let answers = vec![proposed(wants.clone(), false), proposed(wants.clone(), true), Told::done(), Told::Refused(no)];
+    let writer = play_orders(&mut service, answers);
+    let channel = "/api/v1/channels/bank/resolution";
+    let keep = json!({ "resolution": "keep_our_heads", "because": "对方已更正" });
+    for before in [None, Some("true")] {
+        let answer = service.send(service.post("operator", channel, &keep)).await;
+        assert_eq!((answer.status, &answer.body, answer.header("idempotency-replayed")), (202, &wants, before));
     }
-    service.send(service.post("operator2", path, &change(one))).await.is(409, "SIGNING_KEY");
-    // What was refused is proposed and confirmed anew.
-    assert_eq!(service.send(service.post("operator2", path, &change(one))).await.status, 202);
-    assert_eq!(service.send(service.post("operator", path, &change(one))).await.status, 204);
-    let id = one.id();
-    assert_eq!(
-        writer.await.unwrap(),
-        [
-            format!("{id} person:operator person:operator2 person:operator：到期更换；person:operator2：到期更换"),
-            format!("{id} person:operator2 person:operator person:operator2：到期更换；person:operator：到期更换"),
-        ]
-    );
-    for wrong in [json!({ "key": "no key", "because": "x" }), json!({ "key": one })] {
-        service.send(service.post("operator", path, &wrong)).await.is(422, "INVALID");
+    assert_eq!(service.send(service.post("operator2", channel, &keep)).await.status, 204);
+    let key = *channel::SigningKey::from_seed([1; 32]).public();
+    let change = json!({ "key": key, "because": "到期更换" });
+    service.send(service.post("operator", "/api/v1/signing-key", &change)).await.is(409, "SIGNING_KEY");
+    let said = writer.await.unwrap();
+    let unfreeze = |person: &str| {
+        format!(
+            "Together {{ wish: Unfreeze {{ partner: Bank, resolution: KeepOurHeads }}, person: \"{person}\", because: \"对方已更正\" }} \
+             under {person} POST {channel}"
+        )
+    };
+    let (first, second) = (unfreeze("person:operator"), unfreeze("person:operator2"));
+    assert_eq!(said[..3], [first.clone(), first, second]);
+    assert!(said[3].starts_with("Together { wish: ChangeKey { key: "), "{said:?}");
+
+    let post = |path: &str, body: &Value| service.post("operator", path, body);
+    service.send(post("/api/v1/channels/stranger/resolution", &keep)).await.is(404, "NOT_FOUND");
+    service.send(post(channel, &json!({ "resolution": "melt", "because": "x" }))).await.is(422, "INVALID");
+    for wrong in [json!({ "key": "no key", "because": "x" }), json!({ "key": key })] {
+        service.send(post("/api/v1/signing-key", &wrong)).await.is(422, "INVALID");
     }
 }
 
@@ -272,7 +239,7 @@ async fn operators_settle_parked_inputs_with_a_reason() {
                 Maintenance::Retry { position, because } => {
                     said.push(format!("retry {position} {because}"));
                     let told = match position {
-                        7 => Told::Done,
+                        7 => Told::done(),
                         5 => Told::TooEarly,
                         8 => Told::StillParked { position: 9, why: "no calendar of 2027".into() },
                         _ => Told::NotParked,
@@ -281,7 +248,7 @@ async fn operators_settle_parked_inputs_with_a_reason() {
                 }
                 Maintenance::Drop { position, because } => {
                     said.push(format!("drop {position} {because}"));
-                    reply.send(if position == 7 { Told::Done } else { Told::NotParked }).unwrap();
+                    reply.send(if position == 7 { Told::done() } else { Told::NotParked }).unwrap();
                 }
                 other => panic!("nobody asked for {other:?}"),
             }
@@ -315,26 +282,54 @@ async fn operators_settle_parked_inputs_with_a_reason() {
 }
 
 #[tokio::test]
-async fn an_account_is_made_with_a_token_that_is_kept_only_as_its_hash() {
+async fn an_applicants_account_is_made_at_once_with_a_token_that_is_kept_only_as_its_hash() {
     let mut service = Service::start().await;
     let mut ends = service.ends.take().unwrap();
     let writer = tokio::spawn(async move {
-        let MaintenanceWork { order, reply, .. } = ends.maintenance.recv().await.unwrap();
-        let Maintenance::Token { hash, account, person, roles, by } = order else { panic!() };
-        reply.send(Told::Done).unwrap();
-        assert_eq!(by, "person:operator");
-        (hash, account, person, roles)
+        let mut seen = Vec::new();
+        for before in [false, true] {
+            let MaintenanceWork { order, reply, .. } = ends.maintenance.recv().await.unwrap();
+            let Maintenance::Account { account, by } = order else { panic!("{order:?}") };
+            assert_eq!(by, "person:operator");
+            let body = json!({ "account": account.account, "person": account.person, "roles": account.roles });
+            reply.send(Told::Done { said: Said { status: 201, body }, before }).unwrap();
+            seen.push(account);
+        }
+        seen
     });
-    let new = json!({ "account": "zhang", "person": "person:zhang", "roles": ["looker", "applicant"] });
+    let new = json!({ "account": "zhang", "person": "person:zhang", "roles": ["applicant"] });
     let answer = service.send(service.post("operator", "/api/v1/tokens", &new)).await;
     assert_eq!((answer.status, answer.header("cache-control")), (201, Some("no-store")));
     let token = answer.body["token"].as_str().unwrap();
     assert_eq!(token.len(), 43, "32 bytes in base64url");
-    let (hash, account, person, roles) = writer.await.unwrap();
-    assert_eq!(BearerToken::of(token), BearerToken(hash));
-    assert_eq!((account.as_str(), person.as_str()), ("zhang", "person:zhang"));
-    assert_eq!(roles, ["applicant", "looker"]);
+    let again = service.send(service.post("operator", "/api/v1/tokens", &new)).await;
+    assert_eq!((&again.body, again.header("idempotency-replayed")), (&answer.body, Some("true")));
+    let accounts = writer.await.unwrap();
+    assert_eq!(BearerToken::of(token), BearerToken(accounts[0].hash));
+    assert_eq!((accounts[0].account.as_str(), accounts[0].person.as_str()), ("zhang", "person:zhang"));
+}
 
+#[tokio::test]
+async fn any_other_account_takes_two_persons_and_only_the_second_sees_a_token() {
+    for roles in [json!(["operator"]), json!(["looker"]), json!(["auditor"]), json!(["looker", "applicant"])] {
+        let mut service = Service::start().await;
+        let new = json!({ "account": "zhang", "person": "person:zhang", "roles": roles });
+        let made = Told::Done { said: Said { status: 201, body: new.clone() }, before: false };
+        let writer = play_orders(&mut service, vec![proposed(new.clone(), false), made]);
+        let first = service.send(service.post("operator", "/api/v1/tokens", &new)).await;
+        assert_eq!((first.status, &first.body), (202, &new), "{roles}");
+        let second = service.send(service.post("operator2", "/api/v1/tokens", &new)).await;
+        assert_eq!((second.status, second.body["token"].as_str().unwrap().len()), (201, 43), "{roles}");
+        for (order, person) in writer.await.unwrap().iter().zip(["person:operator", "person:operator2"]) {
+            assert!(order.starts_with("Together { wish: Account(") && order.contains(person), "{order}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_account_never_reaches_the_writer() {
+    let service = Service::start().await;
+    let new = json!({ "account": "zhang", "person": "person:zhang", "roles": ["looker"] });
     for (field, value) in [
         ("person", json!("service:looker")),
         ("account", json!("a b")),
@@ -352,18 +347,26 @@ async fn an_account_is_made_with_a_token_that_is_kept_only_as_its_hash() {
 }
 
 #[tokio::test]
-async fn a_driven_clock_goes_forward_and_the_systems_goes_by_itself() {
-    let service = Service::start().await;
+async fn the_clock_is_shown_and_driven_by_the_writer() {
+    let mut service = Service::start().await;
     let view = service.get("nobody", "/api/v1/clock").await;
     assert_eq!(view.body["now"], "2020-02-24T09:00:00.000+08:00");
     assert_eq!(view.body["driven"], true);
+    let body = json!({ "now": "2020-02-25T00:00:00.000+08:00", "now_ms": 1_582_560_000_000_i64, "driven": true });
+    let back = Refusal::new(RefusalKind::Conflict, "CLOCK_BACK", "冲突", "业务时间不能倒退。");
+    let driven = Told::Done { said: Said { status: 200, body: body.clone() }, before: false };
+    let writer = play_orders(&mut service, vec![driven, Told::Refused(back)]);
     let drive = |service: &Service, at: &str| service.post("operator", "/api/v1/clock", &json!({ "at": at }));
     let answer = service.send(drive(&service, "2020-02-25T00:00:00+08:00")).await;
-    assert_eq!((answer.status, &answer.body["now"]), (200, &json!("2020-02-25T00:00:00.000+08:00")));
+    assert_eq!((answer.status, &answer.body), (200, &body));
     service.send(drive(&service, "2020-02-24T10:00:00+08:00")).await.is(409, "CLOCK_BACK");
     service.send(drive(&service, "tomorrow")).await.is(422, "INVALID");
+    let said = writer.await.unwrap();
+    assert!(
+        said.iter().all(|order| order.starts_with("Drive { to: ") && order.contains("person:operator")),
+        "{said:?}"
+    );
 
     let service = Service::with(BusinessClock::system(), 1).await;
     assert_eq!(service.get("nobody", "/api/v1/clock").await.body["driven"], false);
-    service.send(drive(&service, "2030-01-01T00:00:00+08:00")).await.is(409, "CLOCK_NOT_DRIVEN");
 }

@@ -1,0 +1,264 @@
+//! What operators tell the shell itself: one order a round, put into it as items that are journaled with it.
+//!
+//! What takes two persons is done when the second wants exactly what the first wanted; until then it is a proposal, which
+//! is journaled, kept in the database and answered like everything else, so that no restart and no successor forgets it.
+//! An order that is refused changes nothing, and a proposal that it was to carry out stands.
+
+use super::{
+    Round, Writer, WriterError, incident_id,
+    item::{Item, ParkedInput},
+};
+use crate::{
+    clock::DriveError,
+    handle::{Account, Idempotency, Maintenance, MaintenanceWork, Said, StoredAnswer, Told, Wish},
+    store::{
+        From, Proposal,
+        tables::{INCIDENT, PROPOSAL, TOKEN, Value},
+    },
+};
+use channel::{Resolution, TwoPersons};
+use domain::Moment;
+use organisation::{Organisation, Refusal, RefusalKind};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
+
+/// How long a proposal waits for the second person: they are on the phone with each other. By business time, the only time
+/// that is recorded: a successor and a replay come to the same.
+const PROPOSAL_STANDS_MS: i64 = 3_600_000;
+
+/// What is put into the round and answered after its commit, or what is said instead of doing it.
+type Placed = Result<Said, Told>;
+
+impl<O: Organisation> Writer<'_, O> {
+    pub(super) async fn take_maintenance(
+        &mut self,
+        round: &mut Round<O>,
+        work: MaintenanceWork,
+    ) -> Result<(), WriterError> {
+        let MaintenanceWork { order, idempotency, reply } = work;
+        let told = match &idempotency {
+            Some(idempotency) => self.told_before(idempotency).await?,
+            None => None,
+        };
+        let placed = match told {
+            Some(told) => Err(told),
+            None => self.place(round, order).await?,
+        };
+        match placed {
+            Ok(said) => {
+                round.items.extend(idempotency.map(|under| Item::Carried { under, said: said.clone() }));
+                round.operator = Some((reply, Told::Done { said, before: false }));
+            }
+            Err(told) => {
+                // Nothing changes; but what is said from memory has to be so, and a commit is what nobody succeeds with who was
+                // replaced.
+                round.must_commit = true;
+                round.operator = Some((reply, told));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was said under this key before.
+    async fn told_before(&mut self, idempotency: &Idempotency) -> Result<Option<Told>, WriterError> {
+        let found = self.store.load(&BTreeSet::from([(From::Answer, idempotency.id())])).await?;
+        Ok(found.into_iter().next().map(|(_, _, row)| match StoredAnswer::for_this(&row.body, idempotency) {
+            Some(StoredAnswer { status, answer: Ok(body), .. }) => {
+                Told::Done { said: Said { status, body }, before: true }
+            }
+            // A refused order is not kept, so this is no order's answer.
+            Some(StoredAnswer { answer: Err(_), .. }) | None => Told::KeyReused,
+        }))
+    }
+
+    /// Puts what the order asks for into the round.
+    async fn place(&mut self, round: &mut Round<O>, order: Maintenance) -> Result<Placed, WriterError> {
+        match order {
+            Maintenance::Together { wish, person, because } => self.together(round, wish, person, because).await,
+            Maintenance::Account { account, by } => Ok(Ok(open_account(round, account, by, None))),
+            Maintenance::Drive { to, by } => Ok(self.drive(round, to, by)),
+            Maintenance::Retry { .. } if !round.links.are_open() => Ok(Err(Told::TooEarly)),
+            Maintenance::Retry { position, because } => self.retry(round, position, because).await,
+            Maintenance::Drop { position, because } => {
+                let Some(found) = self.store.parked_from(position).await?.into_iter().next() else {
+                    return Ok(Err(Told::NotParked));
+                };
+                if let Ok(ParkedInput::Unheard { incident_id, .. }) = serde_json::from_str(&found.input) {
+                    round.batch.delete(&INCIDENT, incident_id);
+                }
+                round.items.push(Item::Drop { position, because, application_id: found.application_id });
+                Ok(Ok(Said::NOTHING))
+            }
+        }
+    }
+
+    async fn retry(&mut self, round: &mut Round<O>, position: u64, because: String) -> Result<Placed, WriterError> {
+        let found = self.store.parked_from(position).await?;
+        if found.is_empty() {
+            return Ok(Err(Told::NotParked));
+        }
+        for row in found {
+            let input: ParkedInput =
+                serde_json::from_str(&row.input).map_err(|error| WriterError::Defect(error.to_string()))?;
+            let received = match &input {
+                ParkedInput::Message { from, seq } => self.links.read_again(*from, *seq, &mut self.store).await?,
+                _ => None,
+            };
+            round.items.push(Item::Retry {
+                position: row.position,
+                because: because.clone(),
+                application_id: row.application_id,
+                input,
+                received: received.map(Into::into),
+            });
+        }
+        Ok(Ok(Said::NOTHING))
+    }
+
+    /// The clock goes first, so that this round is already of the time that it is driven to. If the commit fails, it stands there
+    /// all the same, and whoever drives it says so again.
+    fn drive(&mut self, round: &mut Round<O>, to: Moment, by: String) -> Placed {
+        match self.clock.drive(to) {
+            Ok(()) => {
+                let body = json!({ "now": to.to_string(), "now_ms": to.millis(), "driven": true });
+                round.items.push(Item::Noted { kind: "clock", by, record: json!({ "to": to.millis() }).to_string() });
+                Ok(Said { status: 200, body })
+            }
+            Err(DriveError::NotDriven) => Err(refused("CLOCK_NOT_DRIVEN", "业务时间取自系统时钟，不能推进。".into())),
+            Err(DriveError::Back { now, .. }) => Err(refused("CLOCK_BACK", format!("业务时间已是 {now}，不能倒退。"))),
+        }
+    }
+
+    /// Does what two persons want, or keeps what the first of them wants.
+    async fn together(
+        &mut self,
+        round: &mut Round<O>,
+        wish: Wish,
+        person: String,
+        because: String,
+    ) -> Result<Placed, WriterError> {
+        let about = wish.about();
+        let shown = wish.shown();
+        let freeze = match &wish {
+            Wish::Unfreeze { partner, .. } => {
+                // What they have read of the freeze belongs to what they want; and there has to be one, or a proposal could end
+                // one that comes later.
+                let Some(freeze) = self.store.incident(&incident_id(*partner)).await? else {
+                    return Ok(Err(refused("CHANNEL", format!("与 {partner} 的通道未冻结。"))));
+                };
+                Some(freeze)
+            }
+            Wish::ChangeKey { .. } | Wish::Account(_) => None,
+        };
+        let what = json!({ "wish": shown, "freeze": freeze }).to_string();
+        let now = self.now().millis();
+        let before = self
+            .store
+            .proposal(&about)
+            .await?
+            .filter(|proposal| proposal.what == what && now.saturating_sub(proposal.at) <= PROPOSAL_STANDS_MS);
+        let persons = before.and_then(|first| Some((TwoPersons::new(&first.person, &person)?, first)));
+        let Some((persons, Proposal { because: first, .. })) = persons else {
+            let record = json!({ "about": about, "wish": shown, "because": because }).to_string();
+            round.items.push(Item::Noted { kind: "proposed", by: person.clone(), record });
+            let mut body = shown;
+            body["state"] = "proposed".into();
+            body["by"] = person.as_str().into();
+            round.batch.put(&PROPOSAL, [about.into(), what.into(), person.into(), because.into(), Value::Int(now)]);
+            return Ok(Ok(Said { status: 202, body }));
+        };
+        let because = format!("{}：{first}；{}：{because}", persons.first(), persons.second());
+        let placed = self.carry_out(round, wish, persons, because).await?;
+        if placed.is_ok() {
+            round.batch.delete(&PROPOSAL, about);
+        }
+        Ok(placed)
+    }
+
+    async fn carry_out(
+        &mut self,
+        round: &mut Round<O>,
+        wish: Wish,
+        persons: TwoPersons,
+        because: String,
+    ) -> Result<Placed, WriterError> {
+        Ok(match wish {
+            Wish::Account(account) => {
+                let by = persons.second().to_owned();
+                Ok(open_account(round, account, by, Some((&persons, &because))))
+            }
+            Wish::Unfreeze { partner, resolution } => {
+                let when = (self.elapsed_ms(), self.now().millis(), self.tip.position + 1);
+                let Round { links, batch, .. } = round;
+                match links.unfreeze(partner, resolution, persons, when, &mut self.store, batch).await? {
+                    Ok((unfrozen, unheard)) => {
+                        let record =
+                            json!({ "channel": partner, "unfrozen": unfrozen, "because": because }).to_string();
+                        let set_back = resolution == Resolution::AdoptTheirReceipt;
+                        round.items.push(Item::Unfrozen { partner, set_back, record });
+                        round.items.extend(unheard.map(Item::Unheard));
+                        Ok(Said::NOTHING)
+                    }
+                    Err(why) => Err(refused("CHANNEL", format!("通道未解除冻结：{why}。"))),
+                }
+            }
+            Wish::ChangeKey { key } => match round.links.change_key(key) {
+                Ok(()) => {
+                    let record = json!({ "signing_key": key, "decided_by": persons, "because": because }).to_string();
+                    round.items.push(Item::Noted { kind: "repair", by: "operator".into(), record });
+                    Ok(Said::NOTHING)
+                }
+                Err(why) => Err(refused("SIGNING_KEY", format!("签名密钥未更换：{why}。"))),
+            },
+        })
+    }
+}
+
+impl Wish {
+    /// What it is about: of each there is one proposal, the latest.
+    fn about(&self) -> String {
+        match self {
+            Wish::Unfreeze { partner, .. } => incident_id(*partner),
+            Wish::ChangeKey { .. } => "signing-key".into(),
+            Wish::Account(Account { account, .. }) => format!("account/{account}"),
+        }
+    }
+
+    /// What exactly, as both persons are shown it. An account's token is not part of it: the second person's request makes it.
+    fn shown(&self) -> Json {
+        match self {
+            Wish::Unfreeze { partner, resolution } => json!({ "channel": partner, "resolution": resolution }),
+            Wish::ChangeKey { key } => json!({ "key": key }),
+            Wish::Account(account) => account.shown(),
+        }
+    }
+}
+
+impl Account {
+    fn shown(&self) -> Json {
+        json!({ "account": self.account, "person": self.person, "roles": self.roles })
+    }
+}
+
+fn open_account<O: Organisation>(
+    round: &mut Round<O>,
+    account: Account,
+    by: String,
+    decided: Option<(&TwoPersons, &str)>,
+) -> Said {
+    let body = account.shown();
+    let mut record = body.clone();
+    if let Some((persons, because)) = decided {
+        record["decided_by"] = json!(persons);
+        record["because"] = because.into();
+    }
+    round.items.push(Item::Noted { kind: "account", by, record: record.to_string() });
+    let Account { hash, account, person, roles } = account;
+    let roles = roles.join(" ");
+    round.batch.put(&TOKEN, [Value::Blob(hash.to_vec()), account.into(), person.into(), roles.into()]);
+    Said { status: 201, body }
+}
+
+fn refused(code: &str, detail: String) -> Told {
+    Told::Refused(Refusal::new(RefusalKind::Conflict, code, "与当前状态冲突", detail))
+}
