@@ -7,7 +7,7 @@
 
 use super::field::Field;
 use crate::api::Api;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use domain::Party;
 use serde_json::json;
 use std::{
