@@ -83,7 +83,6 @@ pub struct Wishes {
     pub answer: bool,
     pub request: bool,
     pub history_from: Option<u64>,
-    pub request_history_from: Option<u64>,
 }
 
 #[derive(Clone, Debug)]

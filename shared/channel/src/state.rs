@@ -23,7 +23,7 @@ use crate::{
     hash::ChainHash,
     heads::{Freeze, Heads, Resolution, TwoPersons, UnfreezeRefusal, Unfrozen},
     keys::SigningKey,
-    link::{Greeting, Link, Settings},
+    link::{Link, Settings},
 };
 
 /// What the outbox must know of a numbered frame beside its bytes.
@@ -414,22 +414,6 @@ impl Channel {
             self.link.receipt_due_at_ms.filter(|_| !frozen),
         ];
         timers.into_iter().flatten().fold(heartbeat, u64::min)
-    }
-
-    /// The transport is back after an outage: what is unreceipted is sent again at the next tick, without the back-off that
-    /// the outage had built up.
-    pub fn on_reconnected(&mut self, now_ms: u64) {
-        self.link.resend_after_ms = self.settings.resend_min_ms;
-        self.link.resend_at_ms = self.link.resend_at_ms.map(|_| now_ms);
-        if let Some(greeting) = &mut self.link.greeting {
-            *greeting = Greeting { next_at_ms: now_ms, interval_ms: self.settings.greeting_repeat_ms };
-        }
-    }
-
-    /// Asks the partner for messages from `from_seq` on that we once receipted: an operator's repair of lost evidence. They
-    /// come back as duplicates. The request is among the next actions.
-    pub fn request_history(&mut self, from_seq: u64) {
-        self.link.wishes.request_history_from = Some(from_seq);
     }
 
     /// The number at which [`Channel::unfreeze`] has to know our log's chain hash: from the outbox, if it is there.

@@ -20,16 +20,7 @@ pub const SAGA_ID: &str = "nuan.saga.id";
 pub const SAGA_STEP: &str = "nuan.saga.step";
 /// What became of the step: `asked`, `done`, `refused`, `undone` …
 pub const SAGA_EVENT: &str = "nuan.saga.event";
-/// The automatic leg of the saga: one trace each.
-pub const SAGA_LEG: &str = "nuan.saga.leg";
 /// The organisation: `union`, `guarantor`, `bank`.
 pub const PARTY: &str = "nuan.party";
 /// The journal row that the span was built from.
 pub const JOURNAL_POSITION: &str = "nuan.journal.position";
-
-/// Field of a log line: trace id in hexadecimal.
-pub const LOG_TRACE_ID: &str = "trace_id";
-/// Field of a log line: span id in hexadecimal.
-pub const LOG_SPAN_ID: &str = "span_id";
-/// Field of a log line: saga id.
-pub const LOG_SAGA_ID: &str = "saga_id";

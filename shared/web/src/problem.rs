@@ -120,11 +120,6 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, "当前状态不允许此操作", detail)
     }
 
-    /// 412: it was decided on an older version.
-    pub fn precondition_failed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::PRECONDITION_FAILED, "STALE", "内容已更新", detail)
-    }
-
     /// 413: the body is larger than this route takes.
     pub fn too_large() -> Self {
         let detail = "请求正文超过此接口允许的大小，请分次提交。";
@@ -309,7 +304,6 @@ mod tests {
             (Problem::not_found("x"), 404, "NOT_FOUND", None),
             (Problem::method_not_allowed(), 405, "METHOD_NOT_ALLOWED", None),
             (Problem::conflict("ENDED", "x"), 409, "ENDED", None),
-            (Problem::precondition_failed("x"), 412, "STALE", None),
             (Problem::too_large(), 413, "TOO_LARGE", None),
             (Problem::unsupported_media_type("application/json"), 415, "UNSUPPORTED_MEDIA_TYPE", None),
             (Problem::invalid(Vec::new()), 422, "INVALID", None),

@@ -26,9 +26,6 @@ impl Channel {
                 self.link.requested_at_ms = Some(now_ms);
                 empties.push(Empty::Request { wanted: self.heads.received.seq.saturating_add(1) });
             }
-            if let Some(wanted) = wishes.request_history_from {
-                empties.push(Empty::Request { wanted });
-            }
             let history = wishes.history_from.filter(|_| is_due(self.link.history_at_ms, interval_ms, now_ms));
             if let Some(first) = history {
                 self.link.history_at_ms = Some(now_ms);

@@ -150,22 +150,6 @@ fn a_partner_that_comes_back_is_served_at_once() {
 }
 
 #[test]
-fn a_transport_that_comes_back_ends_the_back_off() {
-    let (mut a, mut b) = pair(Settings::default());
-    a.say("one", 0);
-    for _ in 0..40 {
-        a.tick(a.channel.next_wake());
-    }
-    sent(&mut a);
-    let now = a.channel.next_wake() - 1;
-    a.channel.on_reconnected(now);
-    assert_eq!(a.channel.next_wake(), now);
-    a.tick(now);
-    exchange(&mut a, &mut b, now);
-    assert_eq!(contents(&b), ["one"]);
-}
-
-#[test]
 fn no_more_is_on_the_wire_than_the_window_allows() {
     let settings = Settings { window_bytes: 4_000, ..Settings::default() };
     let (mut a, mut b) = pair(settings);
@@ -284,9 +268,7 @@ fn history_below_the_receipt_is_served_on_request_and_delivers_nothing_twice() {
     }
     run(&mut a, &mut b, 10, 1_000);
     assert!(a.channel.is_settled());
-    b.channel.request_history(2);
-    b.tick(2_000);
-    let request = sent(&mut b).remove(0);
+    let request = b.empty(Empty::Request { wanted: 2 });
     a.hear(&request, 2_000);
     let history = sent(&mut a);
     assert_eq!(history, [a.store.outbox[1].bytes.clone(), a.store.outbox[2].bytes.clone()]);
