@@ -4,6 +4,7 @@
 //! and only then answers, publishes, acknowledges and emits spans. Start reading at [`writer`].
 
 mod about;
+mod build_id;
 mod calendar_watch;
 pub mod clock;
 pub mod config;

@@ -195,6 +195,7 @@ impl<'q, O: Organisation> Writer<'q, O> {
             source: "self".into(),
             input: json!({
                 "build": env!("CARGO_PKG_VERSION"),
+                "build_id": crate::build_id::of_this_program(),
                 "programme": config.programme,
                 "environment": config.environment,
                 "automatic": config.automatic,
