@@ -94,7 +94,10 @@ impl Finding {
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let now = SystemTime::now();
     let mut findings = vec![nats_server(), loopback(), data_directory(&arguments.data_dir)];
-    findings.extend(arguments.database_url.as_ref().map(database));
+    // Without a configuration that says otherwise, somebody relies on it.
+    let config = arguments.config.as_ref().and_then(|path| Config::load(path, std::env::vars()).ok());
+    let may_forget = config.is_some_and(|config| config.may_forget());
+    findings.extend(arguments.database_url.as_ref().map(|url| database(url, may_forget)));
     findings.extend(arguments.key_files.iter().map(|path| key_file(path)));
     findings.push(clock(now));
     let charters = match &arguments.config {
@@ -188,19 +191,19 @@ fn data_directory(path: &Path) -> Finding {
 }
 
 /// Asks the server; refuses what the service will refuse, by the same code.
-fn database(url: &SecretString) -> Finding {
+fn database(url: &SecretString, may_forget: bool) -> Finding {
     const CHECK: &str = "database";
     let _ = rustls::crypto::ring::default_provider().install_default();
     let asked = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map(|runtime| runtime.block_on(server::inspect(url)));
+        .map(|runtime| runtime.block_on(server::inspect(url, may_forget)));
     match asked {
         Ok(Ok(found)) => Finding::ok(CHECK, found),
         Ok(Err(error @ StoreError::Unfit { .. })) => Finding::fail(
             CHECK,
             error.to_string(),
-            "make one of its own: CREATE DATABASE … OWNER … TEMPLATE template0 ENCODING 'UTF8'",
+            "make one of its own: CREATE DATABASE … OWNER … TEMPLATE template0 ENCODING 'UTF8'; fsync and full_page_writes have to be on",
         ),
         Ok(Err(error)) => Finding::fail(CHECK, error.to_string(), "see that the server runs and the URL leads to it"),
         Err(error) => Finding::fail(CHECK, error.to_string(), "see what keeps this user from starting threads"),
@@ -316,11 +319,14 @@ mod tests {
     #[test]
     fn database_is_asked_and_one_that_does_not_answer_fails() {
         let server = tools::postgres::Server::start().unwrap();
-        let found = database(&server.url("postgres").into());
+        let found = database(&server.url("postgres").into(), true);
         assert_eq!((found.verdict, &found.advice), (Verdict::Ok, &None), "{found:?}");
-        let wrong = database(&server.url("nowhere").into());
+        // It does not sync, which only a test may put up with.
+        let loose = database(&server.url("postgres").into(), false);
+        assert!(loose.verdict == Verdict::Fail && loose.finding.contains("fsync=off"), "{loose:?}");
+        let wrong = database(&server.url("nowhere").into(), false);
         assert!(wrong.verdict == Verdict::Fail && wrong.finding.contains("nowhere"), "{wrong:?}");
-        let closed = database(&"postgres://nuan:horse@127.0.0.1:1/none".into());
+        let closed = database(&"postgres://nuan:horse@127.0.0.1:1/none".into(), false);
         assert!(closed.verdict == Verdict::Fail && !closed.finding.contains("horse"), "{closed:?}");
     }
 

@@ -243,11 +243,10 @@ impl Config {
             }
             _ => {}
         }
-        if matches!(config.business_time, BusinessTime::Driven(_)) && !MAY_DRIVE.contains(&config.environment.as_str())
-        {
+        if matches!(config.business_time, BusinessTime::Driven(_)) && !config.may_forget() {
             return Err(ConfigError::Wrong(format!(
                 "business_time may be driven only where environment is one of {}: whoever drives it can make applications expire",
-                MAY_DRIVE.join(", ")
+                NOBODY_RELIES_ON.join(", ")
             )));
         }
         if config.second_operator_token_file.as_ref() == Some(&config.operator_token_file) {
@@ -259,6 +258,11 @@ impl Config {
             return Err(ConfigError::Wrong("core_banking_timeout_ms has to be at least 1".into()));
         }
         Ok(config)
+    }
+
+    /// Whether nobody relies on what this service promises: a test's, a demo's, a history run's.
+    pub fn may_forget(&self) -> bool {
+        NOBODY_RELIES_ON.contains(&self.environment.as_str())
     }
 
     /// The configuration as TOML, secrets redacted.
@@ -283,8 +287,9 @@ impl Config {
     }
 }
 
-/// Environments in which business time may be driven.
-const MAY_DRIVE: [&str; 4] = ["local", "test", "history", "sandbox"];
+/// Environments whose promises nobody relies on: there business time may be driven, and a database lose what it acknowledged. The
+/// name is in every partner's pairing file and in every channel's first hash, so nobody has it by mistake.
+const NOBODY_RELIES_ON: [&str; 4] = ["local", "test", "history", "sandbox"];
 
 /// Whether a file with this in it is a secret one: seeds, or credentials in an address.
 fn holds_secrets(table: &toml::Table) -> bool {
@@ -456,7 +461,7 @@ mod tests {
     #[test]
     fn time_is_driven_only_where_nobody_is_hurt_by_it() {
         let driven = ("NUAN_BUSINESS_TIME", "{ driven = 1500000000000 }");
-        for environment in MAY_DRIVE {
+        for environment in NOBODY_RELIES_ON {
             with(&[driven, ("NUAN_ENVIRONMENT", environment)]).unwrap();
         }
         for environment in ["production", "staging", ""] {

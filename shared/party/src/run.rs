@@ -17,7 +17,7 @@ use crate::{
     replica::Replica,
     spans::Exporter,
     store::{
-        Batch, Store, StoreError, Tip,
+        Batch, Store, StoreError, Tip, server,
         tables::{TOKEN, Value},
     },
     vault::Vault,
@@ -138,6 +138,9 @@ pub async fn run<O: Organisation>(
         .map_err(|source| RunError::Write { path: config.data_dir.clone(), source })?;
 
     let metrics = Arc::new(Metrics::default());
+    if let Some(url) = config.database_url.as_ref().filter(|_| !config.may_forget()) {
+        server::must_be_durable(url).await?;
+    }
     let mut store = Store::connect(config.database()).await?;
     let readers = store.readers();
     let listen = |source| RunError::Listen { address: config.http_listen, source };

@@ -63,3 +63,24 @@ async fn writer_that_was_replaced_acknowledges_nothing_stands_by_and_has_its_tur
     assert_eq!(all.len(), 2, "nothing was done of what was not acknowledged");
     house.close().await;
 }
+
+#[tokio::test]
+async fn where_somebody_relies_on_it_a_server_that_does_not_sync_is_refused_before_anything_is_written() {
+    let mut house = House::with(Setup::default().on_postgres()).await;
+    house.union.stop().await;
+    house.configure(Party::Union, |config| {
+        config.insert("environment".into(), "production".into());
+        config.remove("business_time");
+        // Whatever they were paired for, to be the one thing that is wrong.
+        let pairing = config["pairing_file"].as_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&pairing).unwrap().replace("\"local\"", "\"production\"");
+        std::fs::write(format!("{pairing}.production"), text).unwrap();
+        config.insert("pairing_file".into(), format!("{pairing}.production").into());
+    });
+    let config = Config::load(&house.files[&Party::Union], std::iter::empty()).unwrap();
+    let app = |_, _| axum::Router::new();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let refused = party::run::run(house.setup.union.clone(), &config, app, stop).await.unwrap_err().to_string();
+    assert!(refused.contains("fsync=off"), "{refused}");
+    house.close().await;
+}

@@ -69,14 +69,18 @@ pub async fn database_bytes(url: &SecretString) -> Result<u64, StoreError> {
     Ok(u64::try_from(bytes).unwrap_or_default())
 }
 
-/// Looks whether a service could keep its data in this database, and says what it is. Changes nothing.
+/// Looks whether a service could keep its data in this database, and says what it is. Changes nothing. `may_forget`: nobody
+/// relies on what is acknowledged there, see [`crate::config::Config::may_forget`].
 ///
 /// # Errors
 /// It cannot be reached; or [`StoreError::Unfit`], with what is wrong.
-pub async fn inspect(url: &SecretString) -> Result<String, StoreError> {
+pub async fn inspect(url: &SecretString, may_forget: bool) -> Result<String, StoreError> {
     let operation = "look at the database";
     let mut connection = connect(&options(url)?).await?;
     check(&mut connection).await?;
+    if !may_forget {
+        check_durability(&mut connection).await?;
+    }
     let sql = "SELECT current_setting('server_version'), current_database()::TEXT, \
                has_schema_privilege(current_schema(), 'CREATE'), pg_is_in_recovery()";
     let row = sqlx::query(sql).fetch_one(&mut connection).await.map_err(failed(operation))?;
@@ -89,6 +93,29 @@ pub async fn inspect(url: &SecretString) -> Result<String, StoreError> {
         return Err(StoreError::Unfit { why: format!("{name} is a standby that takes no writes") });
     }
     Ok(format!("{name} on PostgreSQL {version}"))
+}
+
+/// Refuses a server that may lose what it acknowledged when the power goes, or the machine: a party must not promise on it. Changes
+/// nothing. It is asked at a start; whoever turns syncing off later has to be held off by other means.
+///
+/// # Errors
+/// It cannot be reached; or [`StoreError::Unfit`], with the setting that is wrong.
+pub async fn must_be_durable(url: &SecretString) -> Result<(), StoreError> {
+    let mut connection = connect(&options(url)?).await?;
+    check_durability(&mut connection).await?;
+    connection.close().await.map_err(failed("look at the database"))
+}
+
+async fn check_durability(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let sql = "SELECT current_setting('fsync'), current_setting('full_page_writes')";
+    let row = sqlx::query(sql).fetch_one(connection).await.map_err(failed("look at the database"))?;
+    let settings = [("fsync", row.get::<String, _>(0)), ("full_page_writes", row.get(1))];
+    match settings.iter().find(|(_, set)| set != "on") {
+        Some((name, set)) => Err(StoreError::Unfit {
+            why: format!("the server has {name}={set}: a loss of power may cost what it acknowledged"),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses servers that are too old and databases that cannot hold every text.

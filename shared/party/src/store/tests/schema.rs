@@ -118,14 +118,14 @@ async fn databases_are_made_measured_looked_at_and_dropped() {
     let name = "with \"quotes\" in it";
     let url = server::create_database(&all, name).await.unwrap();
     assert!(server::create_database(&all, name).await.is_err(), "there is one of that name");
-    let found = server::inspect(&url).await.unwrap();
+    let found = server::inspect(&url, true).await.unwrap();
     assert!(found.starts_with(&format!("{name} on PostgreSQL 1")), "{found}");
     let empty = server::database_bytes(&url).await.unwrap();
     let (store, _) = Store::open(Location::Server(url.clone())).await.unwrap();
     assert!(server::database_bytes(&url).await.unwrap() > empty);
     server::drop_database(&all, name).await.unwrap();
     server::drop_database(&all, name).await.unwrap();
-    assert!(server::inspect(&url).await.is_err());
+    assert!(server::inspect(&url, true).await.is_err());
     store.close().await;
 }
 
@@ -138,6 +138,18 @@ async fn a_user_that_may_create_no_tables_is_told_so() {
     sqlx::Executor::execute(&mut connection, sql).await.unwrap();
     let url = secrecy::ExposeSecret::expose_secret(&url);
     let (_, place) = url.split_once('@').unwrap();
-    let refused = server::inspect(&format!("postgres://reader:reader@{place}").into()).await.unwrap_err();
+    let refused = server::inspect(&format!("postgres://reader:reader@{place}").into(), true).await.unwrap_err();
     assert!(refused.to_string().contains("may not create tables"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_server_that_may_lose_what_it_acknowledged_is_refused_by_name_of_the_setting() {
+    // The tests' own server does not sync: what a crash of the machine would cost concerns no test.
+    let server = Server::shared().unwrap();
+    let url = server.url("postgres").into();
+    for refused in [server::must_be_durable(&url).await, server::inspect(&url, false).await.map(drop)] {
+        let Err(StoreError::Unfit { why }) = refused else { panic!("{refused:?}") };
+        assert!(why.starts_with("the server has fsync=off"), "{why}");
+    }
+    server::inspect(&url, true).await.unwrap();
 }
