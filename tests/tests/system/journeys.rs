@@ -7,7 +7,7 @@ use crate::{
 };
 use bank_core::command::PaymentCheck;
 use contracts::GuaranteeDecline;
-use domain::{Amount, ApplicationId, Charter, Date, Fen, Moment};
+use domain::{Amount, ApplicationId, Charter, Date, Fen, Moment, Party};
 use guarantor_core::{case::Demand, command::Assessment};
 use serde_json::Value;
 use union_core::{command::MemberEntry, vocabulary::Withdrawal};
@@ -301,5 +301,18 @@ async fn a_pay_out_whose_checker_came_too_late_is_ordered_again_on_membership_co
     assert_eq!(house.bank.balance("B1301").await, ASKED_FEN);
     assert_eq!(house.guarantor.balance("G9001").await, ASKED_FEN);
     assert_eq!((house.union.balance("U9001").await, house.union.balance("U9002").await), (0, ASKED_FEN / 5));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn the_journal_says_by_which_build_each_start_was() {
+    let house = House::open().await;
+    let started = "SELECT input FROM journal WHERE kind = 'started' ORDER BY position";
+    let started = crate::forge::texts(&house, Party::Bank, started).await;
+    let started: serde_json::Value = serde_json::from_str(&started[0]).unwrap();
+    assert_eq!(started["build"], env!("CARGO_PKG_VERSION"));
+    // None only where the linker gives programs none.
+    let id = &started["build_id"];
+    assert!(id.is_null() || id.as_str().unwrap().len() >= 32, "{started}");
     house.close().await;
 }
