@@ -26,6 +26,7 @@ use crate::{
 use domain::{ApplicationId, Charter, CharterError, Charters, Moment};
 use organisation::{Organisation, PortAnswer};
 use rand::RngCore;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::{
     io::Write as _,
@@ -337,10 +338,7 @@ impl<O: Organisation> Turn<'_, O> {
                 lost.cancel();
             });
         }
-        ensure_operator(&mut store, &tip, &self.config.operator_token_file, "operator").await?;
-        if let Some(file) = &self.config.second_operator_token_file {
-            ensure_operator(&mut store, &tip, file, "operator-2").await?;
-        }
+        ensure_operators(&mut store, &tip, self.config).await?;
         if self.clock.is_driven() {
             // It goes on where the journal stopped; if it stands later already, it stays there.
             let _ = self.clock.drive(Moment::from_millis(tip.at));
@@ -384,32 +382,37 @@ impl<O: Organisation> Turn<'_, O> {
     }
 }
 
-/// At the first start of the first replica: an account for a first operator, its token in a file that nobody else may read.
-/// Whoever has lost it writes another one into that file. All further accounts are opened by these two.
-async fn ensure_operator(store: &mut Store, tip: &Tip, file: &Path, account: &str) -> Result<(), RunError> {
+/// At the first start of the first replica: accounts for the first two operators, each token in a file that nobody else may
+/// read. Whoever has lost it writes another one into that file. All further accounts are opened by these two.
+async fn ensure_operators(store: &mut Store, tip: &Tip, config: &Config) -> Result<(), RunError> {
+    let second = config.second_operator_token_file.as_ref().map(|file| (file, "operator-2"));
+    let mut batch = Batch::default();
+    for (file, account) in [(&config.operator_token_file, "operator")].into_iter().chain(second) {
+        if let Some(token) = operator_token(store, file, account).await? {
+            let hash = Sha256::digest(token.expose_secret().as_bytes()).to_vec();
+            let person = format!("person:{account}");
+            batch.put(&TOKEN, [Value::Blob(hash), account.into(), person.into(), "operator auditor".into()]);
+        }
+    }
+    Ok(store.put(batch, tip).await?)
+}
+
+/// The token in the file, or a new one if there is neither file nor account.
+async fn operator_token(store: &Store, file: &Path, account: &str) -> Result<Option<SecretString>, RunError> {
     if file.exists() {
         // The file may have been given, or the database replaced: either way this token is the operator's.
-        let token = crate::config::read_secret(file)?;
-        return put_operator(store, tip, account, secrecy::ExposeSecret::expose_secret(&token)).await;
+        return Ok(Some(crate::config::read_secret(file)?));
     }
     if store.readers().has_account(account).await? {
         let file = file.display();
         tracing::info!(%file, "no operator's token here: it was written where the database was new");
-        return Ok(());
+        return Ok(None);
     }
     let mut bytes = [0_u8; 32];
     rand::rng().fill_bytes(&mut bytes);
     let token = hex::encode(bytes);
     write_file(file, token.as_bytes(), true)?;
-    put_operator(store, tip, account, &token).await
-}
-
-async fn put_operator(store: &mut Store, tip: &Tip, account: &str, token: &str) -> Result<(), RunError> {
-    let mut batch = Batch::default();
-    let hash = Sha256::digest(token.as_bytes()).to_vec();
-    let person = format!("person:{account}");
-    batch.put(&TOKEN, [Value::Blob(hash), account.into(), person.into(), "operator auditor".into()]);
-    Ok(store.put(batch, tip).await?)
+    Ok(Some(token.into()))
 }
 
 fn write_file(path: &Path, bytes: &[u8], secret: bool) -> Result<(), RunError> {
