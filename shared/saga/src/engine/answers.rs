@@ -80,7 +80,9 @@ impl<W: World> Definition<W> {
                 O::Refused(_) | O::NotDone(_) | O::Blocked(_) | O::Transient | O::Unknown,
             ) if pivot => Handled::Nothing(Why::Late),
             // A retriable step that was refused.
-            (S::Stuck { reason: known, .. }, O::Refused(reason)) if known == *reason => Handled::Nothing(Why::Duplicate),
+            (S::Stuck { reason: known, .. }, O::Refused(reason)) if known == *reason => {
+                Handled::Nothing(Why::Duplicate)
+            }
             (S::Stuck { .. }, O::Refused(_) | O::Transient | O::Unknown) => Handled::Nothing(Why::Late),
             // The undo is asked for.
             (S::Undoing { .. } | S::UndoFailed { .. }, O::Undone | O::Closed) => {
