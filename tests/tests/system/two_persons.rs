@@ -119,6 +119,11 @@ async fn one_person_or_two_who_want_different_things_or_too_late_do_nothing() {
     let body = json!({ "account": "wang", "person": "person:wang", "roles": ["intake_officer"] });
     assert_eq!(done, Told::Done { said: Said { status: 201, body }, before: false });
     assert_eq!(holder(&house, 5).await.as_deref(), Some("person:wang [\"intake_officer\"]"));
+    let journal =
+        texts(&house, Party::Union, "SELECT source || ' ' || input FROM journal WHERE kind = 'account'").await;
+    let record = "{\"account\":\"wang\",\"decided_by\":{\"first\":\"person:b\",\"second\":\"person:a\"},\"person\":\"person:wang\",\
+                  \"roles\":[\"intake_officer\"]}";
+    assert_eq!(journal, [format!("person:a {record}")]);
     house.close().await;
 }
 

@@ -185,7 +185,7 @@ impl<O: Organisation> Writer<'_, O> {
         Ok(match wish {
             Wish::Account(account) => {
                 let by = persons.second().to_owned();
-                Ok(open_account(round, account, by, Some((&persons, &because))))
+                Ok(open_account(round, account, by, Some(&persons)))
             }
             Wish::Unfreeze { partner, resolution } => {
                 let when = (self.elapsed_ms(), self.now().millis(), self.tip.position + 1);
@@ -244,13 +244,12 @@ fn open_account<O: Organisation>(
     round: &mut Round<O>,
     account: Account,
     by: String,
-    decided: Option<(&TwoPersons, &str)>,
+    decided: Option<&TwoPersons>,
 ) -> Said {
     let body = account.shown();
     let mut record = body.clone();
-    if let Some((persons, because)) = decided {
+    if let Some(persons) = decided {
         record["decided_by"] = json!(persons);
-        record["because"] = because.into();
     }
     round.items.push(Item::Noted { kind: "account", by, record: record.to_string() });
     let Account { hash, account, person, roles } = account;
