@@ -4,6 +4,7 @@
 
 use crate::fault;
 use domain::Moment;
+use serde::Serialize;
 use std::{
     sync::{
         Arc,
@@ -12,6 +13,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::Notify;
+use web::utoipa;
 
 /// How often a wait for the system's clock looks at it: it may be set meanwhile.
 const LOOK_EVERY_MS: i64 = 1_000;
@@ -21,6 +23,18 @@ const LOOK_EVERY_MS: i64 = 1_000;
 pub struct BusinessClock {
     driven: Option<Arc<AtomicI64>>,
     moved: Arc<Notify>,
+}
+
+/// Business time.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Clock)]
+pub struct ClockView {
+    /// Now, ISO 8601.
+    now: String,
+    /// Now, Unix ms.
+    now_ms: i64,
+    /// Whether somebody drives it.
+    driven: bool,
 }
 
 /// A driven clock was asked to run back, or a system clock to be driven.
@@ -61,6 +75,12 @@ impl BusinessClock {
             Some(at) => Moment::from_millis(at.load(Ordering::SeqCst)),
             None => Moment::from_millis(unix_ms()),
         }
+    }
+
+    /// Now, as people are shown it.
+    pub fn view(&self) -> ClockView {
+        let now = self.now();
+        ClockView { now: now.to_string(), now_ms: now.millis(), driven: self.is_driven() }
     }
 
     /// Drives the clock on.

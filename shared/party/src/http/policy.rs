@@ -252,14 +252,14 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
         )
         .paged(),
         Route::get("/api/v1/backlog", TECHNICAL, "尚未办完的工作", Some(named("Backlog", ObjectBuilder::new()))),
-        Route::get("/api/v1/clock", Who::Account, "业务时间", Some(described::<super::technical::ClockView>())),
+        Route::get("/api/v1/clock", Who::Account, "业务时间", Some(described::<crate::clock::ClockView>())),
         Route::post(
             "/api/v1/clock",
             REPAIR,
             "推进业务时间（仅限受驱动的时钟）",
             described::<super::technical::Drive>(),
         )
-        .answers(200, "新的业务时间", Some(described::<super::technical::ClockView>())),
+        .answers(200, "新的业务时间", Some(described::<crate::clock::ClockView>())),
         Route::post(
             "/api/v1/tokens",
             REPAIR,

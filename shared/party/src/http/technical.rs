@@ -233,25 +233,12 @@ pub(super) async fn backlog<O: Organisation>(
     ok(&backlog)
 }
 
-/// Business time.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = Clock)]
-pub(super) struct ClockView {
-    /// Now, ISO 8601.
-    now: String,
-    /// Now, Unix ms.
-    now_ms: i64,
-    /// Whether somebody drives it.
-    driven: bool,
-}
-
 /// `GET /api/v1/clock`.
 pub(super) async fn clock<O: Organisation>(
     State(app): State<Arc<App<O>>>,
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Response, Problem> {
-    let now = app.handle.clock.now();
-    ok(&ClockView { now: now.to_string(), now_ms: now.millis(), driven: app.handle.clock.is_driven() })
+    ok(&app.handle.clock.view())
 }
 
 /// Where business time goes.

@@ -120,9 +120,8 @@ impl<O: Organisation> Writer<'_, O> {
     fn drive(&mut self, round: &mut Round<O>, to: Moment, by: String) -> Placed {
         match self.clock.drive(to) {
             Ok(()) => {
-                let body = json!({ "now": to.to_string(), "now_ms": to.millis(), "driven": true });
                 round.items.push(Item::Noted { kind: "clock", by, record: json!({ "to": to.millis() }).to_string() });
-                Ok(Said { status: 200, body })
+                Ok(Said { status: 200, body: json!(self.clock.view()) })
             }
             Err(DriveError::NotDriven) => Err(refused("CLOCK_NOT_DRIVEN", "业务时间取自系统时钟，不能推进。".into())),
             Err(DriveError::Back { now, .. }) => Err(refused("CLOCK_BACK", format!("业务时间已是 {now}，不能倒退。"))),
