@@ -472,7 +472,8 @@ impl<'q, O: Organisation> Writer<'q, O> {
             Ok(received) => Item::Message(received.into()),
             Err(why) => Item::Unreadable { from, seq, why },
         }));
-        round.items.extend(taken.key_changed.map(|record| Item::PartnerKeyChanged { from, record }));
+        let noted = |record| Item::Noted { kind: "key_changed", by: from.to_string(), record };
+        round.items.extend(taken.key_changed.map(noted));
         // Acknowledging the last frame acknowledges all before it.
         round.acks.insert(from, ack);
         Ok(())

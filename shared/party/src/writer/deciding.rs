@@ -209,7 +209,6 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             // What could not be decided this time may be tried again under the same key.
             Item::Carried { .. } if !self.stuck.is_empty() => {}
             Item::Carried { under, said } => self.keep_answer(under, said.status, Ok(said.body.clone()), None),
-            Item::PartnerKeyChanged { from, record } => self.note("key_changed", from.as_str(), record),
             // Nothing was to be decided: the operator has settled it.
             Item::Retry { position, because, input: ParkedInput::Unheard { incident_id, .. }, .. } => {
                 self.done.batch.delete(&INCIDENT, incident_id.clone());

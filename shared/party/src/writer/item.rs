@@ -40,11 +40,9 @@ pub(crate) enum Item<O: Organisation> {
     Unheard(Unheard),
     /// What an operator ordered in this batch is done with it, unless a retried input is parked again.
     Carried { under: Idempotency, said: Said },
-    /// What the shell itself was told and has to be in the journal: an account, a proposal, the own key's change, the clock. `record`
-    /// says what, as JSON.
+    /// What concerns the shell itself and has to be in the journal: an account, a proposal, a key's change here or at a partner, the
+    /// clock. `record` says what, as JSON.
     Noted { kind: &'static str, by: String, record: String },
-    /// A partner signs with another key from a number on; `record` says which, as JSON.
-    PartnerKeyChanged { from: Party, record: String },
     /// An operator drops a parked input.
     Drop { position: u64, because: String, application_id: Option<String> },
 }
@@ -80,8 +78,7 @@ impl<O: Organisation> Item<O> {
             | Item::Unfrozen { .. }
             | Item::Unheard(_)
             | Item::Carried { .. }
-            | Item::Noted { .. }
-            | Item::PartnerKeyChanged { .. } => None,
+            | Item::Noted { .. } => None,
             Item::Due(key) => application_of(key),
             Item::Port { application_id, .. } => Some(application_id.to_string()),
             Item::Retry { application_id, .. } | Item::Drop { application_id, .. } => application_id.clone(),
@@ -113,8 +110,7 @@ impl<O: Organisation> Item<O> {
             | Item::Unfrozen { .. }
             | Item::Unheard(_)
             | Item::Carried { .. }
-            | Item::Noted { .. }
-            | Item::PartnerKeyChanged { .. } => None,
+            | Item::Noted { .. } => None,
         }
     }
 
@@ -135,8 +131,7 @@ impl<O: Organisation> Item<O> {
             | Item::Drop { .. }
             | Item::Unfrozen { .. }
             | Item::Carried { .. }
-            | Item::Noted { .. }
-            | Item::PartnerKeyChanged { .. } => None,
+            | Item::Noted { .. } => None,
         }
     }
 }
