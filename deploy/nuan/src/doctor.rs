@@ -95,15 +95,15 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Fai
     let now = SystemTime::now();
     let mut findings = vec![nats_server(), loopback(), data_directory(&arguments.data_dir)];
     // Without a configuration that says otherwise, somebody relies on it.
-    let config = arguments.config.as_ref().and_then(|path| Config::load(path, std::env::vars()).ok());
-    let may_forget = config.is_some_and(|config| config.may_forget());
+    let config = arguments.config.as_ref().map(|path| (path, Config::load(path, std::env::vars())));
+    let may_forget = matches!(&config, Some((_, Ok(config))) if config.may_forget());
     findings.extend(arguments.database_url.as_ref().map(|url| database(url, may_forget)));
     findings.extend(arguments.key_files.iter().map(|path| key_file(path)));
     findings.push(clock(now));
-    let charters = match &arguments.config {
+    let charters = match config {
         None => accepted(&Charter::programme_2017()),
-        Some(path) => {
-            let (finding, charters) = configuration(path);
+        Some((path, loaded)) => {
+            let (finding, charters) = configuration(path, loaded);
             findings.push(finding);
             charters
         }
@@ -257,10 +257,9 @@ fn accepted(charter: &Charter) -> Option<Charters> {
 }
 
 /// Refuses what the service will refuse, by the same code; and the charter that it names.
-fn configuration(path: &Path) -> (Finding, Option<Charters>) {
+fn configuration(path: &Path, loaded: Result<Config, ConfigError>) -> (Finding, Option<Charters>) {
     const CHECK: &str = "config";
-    let loaded = Config::load(path, std::env::vars()).map_err(RunError::from);
-    match loaded.and_then(|config| charters(&config)) {
+    match loaded.map_err(RunError::from).and_then(|config| charters(&config)) {
         Ok(charters) => (Finding::ok(CHECK, format!("{} can be used", path.display())), Some(charters)),
         Err(error) => (Finding::fail(CHECK, error.to_string(), "correct it, or the file it names"), None),
     }
@@ -392,7 +391,7 @@ mod tests {
         fs::write(&config, text).unwrap();
         let look = |mode: u32| {
             fs::set_permissions(&config, PermissionsExt::from_mode(mode)).unwrap();
-            let (finding, charters) = configuration(&config);
+            let (finding, charters) = configuration(&config, Config::load(&config, std::env::vars()));
             let calendar = charters.map(|charters| calendar(&charters, Date::constant(2026, 3, 2)).verdict);
             (finding.verdict, calendar)
         };
