@@ -170,8 +170,8 @@ impl<W: World> Definition<W> {
             }
             // What a partner has or has not done nobody here knows better than it: two persons answer for going on without it.
             (State::UndoFailed { proposed, .. }, RepairAction::ResolveUndo) => {
-                if let Some(refused) = Self::proposed(w, name, proposed.as_ref(), by, because)? {
-                    return Ok(refused);
+                if let Some(handled) = Self::proposed(w, name, proposed.as_ref(), by, because)? {
+                    return Ok(handled);
                 }
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.undone(w, step)?;
@@ -183,8 +183,8 @@ impl<W: World> Definition<W> {
             }
             // Nobody makes up an answer of the pivot's.
             (State::Stuck { proposed, .. }, RepairAction::Resolve) if step.class != Class::Pivot => {
-                if let Some(refused) = Self::proposed(w, name, proposed.as_ref(), by, because)? {
-                    return Ok(refused);
+                if let Some(handled) = Self::proposed(w, name, proposed.as_ref(), by, because)? {
+                    return Ok(handled);
                 }
                 self.resolve_incidents(w, step, because, Some(by))?;
                 self.complete(w, step, Some(by))?;
@@ -236,7 +236,8 @@ impl<W: World> Definition<W> {
         Ok(Handled::Moved)
     }
 
-    /// Records what the first of two persons wants. `None`: `by` is the second, and it is to be done.
+    /// Records what the first of two persons wants, or refuses it from the same one again. `None`: `by` is the second, and it is
+    /// to be done.
     fn proposed(
         w: &mut W,
         step: &str,
