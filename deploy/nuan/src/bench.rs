@@ -9,7 +9,7 @@
 use crate::{
     Failure,
     api::Api,
-    broker::Broker,
+    broker::{Broker, BrokerError, Linked},
     cluster::{self, Options, Service},
     databases::Databases,
     firms::{self, DAY, DEBT_LIMIT_FEN},
@@ -23,7 +23,7 @@ use std::{
     fs,
     io::Write,
     ops::Range,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -66,6 +66,9 @@ pub struct Arguments {
     /// How many processes of each service, one that writes and others that stand by; more than one needs --postgres
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
     replicas: u32,
+    /// A broker for each organisation, joined by leaf links, instead of one that all three share
+    #[arg(long)]
+    linked: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -130,16 +133,17 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
     if arguments.data_dir.is_some() {
         fs::create_dir(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
-    let broker = Broker::start(&folder.join("broker"))?;
+    let brokers = Brokers::start(&folder.join("broker"), arguments.linked)?;
     let options = Options {
         driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
         automatic: firms::every_role(),
         charter: Some(firms::charter(folder)?),
         databases: databases.map(Databases::urls).unwrap_or_default(),
         otlp_endpoint: arguments.otlp.clone(),
+        nats_urls: brokers.urls(),
         ..Options::default()
     };
-    let files = cluster::prepare(folder, &broker, &options)?;
+    let files = cluster::prepare(folder, brokers.keys(), &options)?;
     let program = std::env::current_exe()?;
     let mut services = BTreeMap::new();
     for party in Party::ALL {
@@ -157,7 +161,7 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
     let of_party = services.iter().map(|(party, service)| (party.as_str(), service.id()));
     let named: Vec<(&str, u32)> = of_party
         .chain(standing_by.iter().map(|service| ("standing by", service.id())))
-        .chain(broker.process_id().map(|id| ("broker", id)))
+        .chain(brokers.process_ids().into_iter().map(|id| ("broker", id)))
         .collect();
     file_all(arguments, &applicant, 0..arguments.before, None).await?;
     let has_tables = arguments.tables && databases.is_none();
@@ -205,6 +209,41 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
         service.stop()?;
     }
     Ok(figures)
+}
+
+/// One broker for all, or one for each.
+enum Brokers {
+    Shared(Broker),
+    Linked(Linked),
+}
+
+impl Brokers {
+    fn start(folder: &Path, linked: bool) -> Result<Self, BrokerError> {
+        Ok(if linked { Self::Linked(Linked::start(folder)?) } else { Self::Shared(Broker::start(folder)?) })
+    }
+
+    /// A broker beside which everybody's keys lie.
+    fn keys(&self) -> &Broker {
+        match self {
+            Self::Shared(broker) => broker,
+            Self::Linked(linked) => linked.server(Party::Union),
+        }
+    }
+
+    /// Where organisations reach their brokers, as far as that is not where `keys` listens.
+    fn urls(&self) -> BTreeMap<Party, String> {
+        match self {
+            Self::Shared(_) => BTreeMap::new(),
+            Self::Linked(linked) => linked.urls(),
+        }
+    }
+
+    fn process_ids(&self) -> Vec<u32> {
+        match self {
+            Self::Shared(broker) => broker.process_id().into_iter().collect(),
+            Self::Linked(linked) => linked.process_ids(),
+        }
+    }
 }
 
 impl Figures {

@@ -2,7 +2,7 @@
 //!
 //! It starts, stops, kills, restarts and wipes that server, and makes the keys that the organisations connect with. It
 //! creates no stream: that is each organisation's own provisioner, with its admin key. It refuses to listen on anything but
-//! loopback, and is no production set-up (there each organisation runs its own server).
+//! loopback, and is no production set-up: there each organisation runs its own server, as [`Linked`] does on loopback.
 //!
 //! No safety rests on it (DESIGN idea 3): [`Broker::wipe`] deletes everything it holds, and nothing may be lost by that.
 
@@ -20,6 +20,10 @@ use nkeys::KeyPair;
 use tools::child::Child;
 use tools::free_ports;
 use tools::tool::{Binary, NATS_SERVER, ToolError};
+
+mod linked;
+
+pub use linked::Linked;
 
 /// How Go runs the server beside three services on a small machine, unless the environment says otherwise: one thread that
 /// works, so that none is woken to find nothing to do, and fewer collections. It saves a quarter to a third of its CPU.
@@ -55,8 +59,11 @@ impl Access {
 pub struct Broker {
     binary: Binary,
     folder: PathBuf,
+    /// Where the keys are that the organisations connect with; servers that are linked have one such folder together.
+    keys: PathBuf,
     port: u16,
-    public_keys: BTreeMap<(Party, Access), String>,
+    /// What its configuration reads from the environment.
+    environment: BTreeMap<String, String>,
     server: Option<Child>,
 }
 
@@ -117,30 +124,39 @@ impl Broker {
     /// # Errors
     /// See [`BrokerError`].
     pub fn start(folder: &Path) -> Result<Self, BrokerError> {
+        let keys = folder.join("keys");
+        Self::start_as(folder, &keys, CONFIGURATION, BTreeMap::new())
+    }
+
+    /// As [`Broker::start`], with this configuration, these variables for it, and the keys of the organisations in `keys`.
+    fn start_as(
+        folder: &Path,
+        keys: &Path,
+        configuration: &str,
+        mut environment: BTreeMap<String, String>,
+    ) -> Result<Self, BrokerError> {
         let binary = NATS_SERVER.obtain()?;
         // The server resolves relative names against its own working directory.
-        let folder = std::path::absolute(folder).map_err(failed("use", folder))?;
-        for part in [folder.clone(), folder.join("keys"), folder.join("ports")] {
-            fs::create_dir_all(&part).map_err(failed("create", &part))?;
+        let [folder, keys] = [folder, keys].map(|path| std::path::absolute(path).map_err(failed("use", path)));
+        let (folder, keys) = (folder?, keys?);
+        for part in [&folder, &keys, &folder.join("ports")] {
+            fs::create_dir_all(part).map_err(failed("create", part))?;
         }
-        let configuration = folder.join("nats.conf");
-        fs::write(&configuration, CONFIGURATION).map_err(failed("write", &configuration))?;
-        let mut public_keys = BTreeMap::new();
+        let file = folder.join("nats.conf");
+        fs::write(&file, configuration).map_err(failed("write", &file))?;
         for party in Party::ALL {
             for access in Access::ALL {
-                let key = key_in(&seed_path(&folder, party, access))?;
-                public_keys.insert((party, access), key.public_key());
+                let key = key_in(&seed_path(&keys, party, access))?;
+                environment.insert(format!("{party}_{}_PUB", access.as_str()).to_uppercase(), key.public_key());
             }
         }
-        let mut broker = Self { binary, folder, port: 0, public_keys, server: None };
+        let mut broker = Self { binary, folder, keys, port: 0, environment, server: None };
         let mut last = None;
         // Someone else may take a port between the look and the server's bind: then the next one.
         for port in free_ports().take(10) {
             broker.port = port;
             match broker.launch() {
-                Err(error @ BrokerError::Ended { .. }) if error.to_string().contains("address already in use") => {
-                    last = Some(error);
-                }
+                Err(error) if error.is_taken_port() => last = Some(error),
                 Err(error) => return Err(error),
                 Ok(()) => return Ok(broker),
             }
@@ -155,7 +171,7 @@ impl Broker {
 
     /// The file (mode 0600) with the nkey seed that a connection is made with.
     pub fn seed_path(&self, party: Party, access: Access) -> PathBuf {
-        seed_path(&self.folder, party, access)
+        seed_path(&self.keys, party, access)
     }
 
     /// The nkey seed that a connection is made with.
@@ -262,9 +278,7 @@ impl Broker {
             for (name, value) in GO {
                 command.env(name, std::env::var_os(name).unwrap_or_else(|| value.into()));
             }
-            for ((party, access), key) in &self.public_keys {
-                command.env(format!("{party}_{}_PUB", access.as_str()).to_uppercase(), key);
-            }
+            command.envs(&self.environment);
         });
         let mut server = server.map_err(|source| BrokerError::Process { operation: "start", source })?;
         // The server writes this file once it listens; its name holds the process id, so an old one does not count.
@@ -285,6 +299,13 @@ impl Broker {
             sleep(LOOK_EVERY);
         }
         Err(BrokerError::Silent { log })
+    }
+}
+
+impl BrokerError {
+    /// Whether it ended because another process has the port.
+    fn is_taken_port(&self) -> bool {
+        matches!(self, Self::Ended { last_words, .. } if last_words.contains("address already in use"))
     }
 }
 
@@ -318,8 +339,8 @@ fn delete_folder(folder: &Path) -> Result<(), BrokerError> {
     }
 }
 
-fn seed_path(folder: &Path, party: Party, access: Access) -> PathBuf {
-    folder.join("keys").join(format!("{party}-{}.nk", access.as_str()))
+fn seed_path(keys: &Path, party: Party, access: Access) -> PathBuf {
+    keys.join(format!("{party}-{}.nk", access.as_str()))
 }
 
 /// The key in that file, made when there is none.

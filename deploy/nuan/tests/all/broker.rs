@@ -8,11 +8,25 @@ use async_nats::{Client, ConnectOptions, Event};
 use domain::Party::{self, Bank, Guarantor, Union};
 use futures::StreamExt;
 use nuan::broker::Access::{self, Admin, App};
-use nuan::broker::Broker;
+use nuan::broker::{Broker, Linked};
+use std::collections::BTreeMap;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tools::child::Child;
+use tools::tool::NATS_SERVER;
 
 const SOON: Duration = Duration::from_secs(10);
+
+/// The server that each organisation connects to.
+type Servers<'a> = BTreeMap<Party, &'a Broker>;
+
+fn one_for_all(broker: &Broker) -> Servers<'_> {
+    Party::ALL.into_iter().map(|party| (party, broker)).collect()
+}
+
+fn one_for_each(linked: &Linked) -> Servers<'_> {
+    Party::ALL.into_iter().map(|party| (party, linked.server(party))).collect()
+}
 
 fn start() -> (tempfile::TempDir, Broker) {
     let folder = tempfile::tempdir().unwrap();
@@ -91,18 +105,30 @@ async fn publish(from: &jetstream::Context, subject: &str, payload: &'static str
     timeout(SOON, acknowledgement).await.unwrap().unwrap();
 }
 
+async fn each_hears_each_other(servers: &Servers<'_>) {
+    for from in Party::ALL {
+        for to in Party::ALL.into_iter().filter(|to| *to != from) {
+            let there = servers[&to];
+            let _ = provision(there, to, from).await;
+            publish(&jetstream(servers[&from], from, App).await, &format!("x.{from}.{to}.1"), "hello").await;
+            assert_eq!(stored(there, to, from).await, 1, "{from} to {to}");
+            assert_eq!(read_one(there, to, from).await, b"hello", "{from} to {to}");
+            assert_eq!(stored(there, to, from).await, 0, "acknowledged, so nobody is interested any more");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_each_says_reaches_each_other_and_is_acknowledged() {
     let (_folder, broker) = start();
-    for from in Party::ALL {
-        for to in Party::ALL.into_iter().filter(|to| *to != from) {
-            let _ = provision(&broker, to, from).await;
-            publish(&jetstream(&broker, from, App).await, &format!("x.{from}.{to}.1"), "hello").await;
-            assert_eq!(stored(&broker, to, from).await, 1, "{from} to {to}");
-            assert_eq!(read_one(&broker, to, from).await, b"hello", "{from} to {to}");
-            assert_eq!(stored(&broker, to, from).await, 0, "acknowledged, so nobody is interested any more");
-        }
-    }
+    each_hears_each_other(&one_for_all(&broker)).await;
+}
+
+#[tokio::test]
+async fn what_each_says_reaches_each_other_over_leaf_links_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let linked = Linked::start(folder.path()).unwrap();
+    each_hears_each_other(&one_for_each(&linked)).await;
 }
 
 enum Attempt {
@@ -114,9 +140,20 @@ use Attempt::{Publish, Subscribe};
 #[tokio::test]
 async fn whatever_is_not_granted_is_refused_by_the_server() {
     let (_folder, broker) = start();
+    what_is_not_granted_is_refused(&one_for_all(&broker)).await;
+}
+
+#[tokio::test]
+async fn whatever_is_not_granted_is_refused_by_linked_servers_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let linked = Linked::start(folder.path()).unwrap();
+    what_is_not_granted_is_refused(&one_for_each(&linked)).await;
+}
+
+async fn what_is_not_granted_is_refused(servers: &Servers<'_>) {
     for at in Party::ALL {
         for from in Party::ALL.into_iter().filter(|from| *from != at) {
-            let _ = provision(&broker, at, from).await;
+            let _ = provision(servers[&at], at, from).await;
         }
     }
     let refused = [
@@ -150,7 +187,7 @@ async fn whatever_is_not_granted_is_refused_by_the_server() {
         (Bank, Admin, Subscribe("x.>")),
     ];
     for (party, access, attempt) in refused {
-        let (client, mut told) = connect(&broker, party, access).await;
+        let (client, mut told) = connect(servers[&party], party, access).await;
         let (subject, kind) = match attempt {
             Publish(subject) => {
                 client.publish(subject, "{}".into()).await.unwrap();
@@ -168,9 +205,104 @@ async fn whatever_is_not_granted_is_refused_by_the_server() {
     }
     for at in Party::ALL {
         for from in Party::ALL.into_iter().filter(|from| *from != at) {
-            assert_eq!(stored(&broker, at, from).await, 0, "{from} to {at}");
+            assert_eq!(stored(servers[&at], at, from).await, 0, "{from} to {at}");
         }
     }
+}
+
+/// The union's server in an attacker's hands, with the key of the link to the bank: an account without any limits.
+const HOSTILE: &str = r#"
+server_name: union
+accounts { ALL { users: [ { user: attacker, password: free } ] } }
+leafnodes { remotes: [ { url: $BANK, account: ALL, nkey: $SEED } ] }
+"#;
+
+#[tokio::test]
+async fn partners_server_in_an_attackers_hands_speaks_and_hears_as_that_partner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut linked = Linked::start(&folder.path().join("brokers")).unwrap();
+    for from in [Union, Guarantor] {
+        let _ = provision(linked.server(Bank), Bank, from).await;
+    }
+    linked.server_mut(Union).unwrap().stop().unwrap();
+
+    let seed = std::fs::read_to_string(folder.path().join("brokers/keys/union-at-bank.nk")).unwrap();
+    let configuration = folder.path().join("hostile.conf");
+    std::fs::write(&configuration, HOSTILE).unwrap();
+    let (log, port) = (folder.path().join("hostile.log"), tools::free_ports().next().unwrap());
+    let _server = Child::spawn(&NATS_SERVER.obtain().unwrap().path, |command| {
+        command.arg("--config").arg(&configuration).arg("--log").arg(&log);
+        command.args(["--addr", "127.0.0.1", "--port", &port.to_string()]);
+        command.env("BANK", linked.leaf_url(Bank).unwrap()).env("SEED", seed.trim());
+    })
+    .unwrap();
+    let linked_up = || std::fs::read_to_string(&log).unwrap_or_default().contains("Leafnode connection created");
+    timeout(SOON, async {
+        while !linked_up() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    let attacker = ConnectOptions::with_user_and_password("attacker".to_owned(), "free".to_owned());
+    let attacker = attacker.connect(format!("nats://127.0.0.1:{port}")).await.unwrap();
+
+    let mut overheard = attacker.subscribe("x.bank.guarantor.>").await.unwrap();
+    // What it may say as the union arrives.
+    let bank = linked.server(Bank);
+    let arrives = async |subject: &'static str| {
+        let before = stored(bank, Bank, Union).await;
+        for _ in 0..100 {
+            attacker.publish(subject, "as itself".into()).await.unwrap();
+            if stored(bank, Bank, Union).await > before {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{subject} does not arrive: {}", std::fs::read_to_string(&log).unwrap());
+    };
+    arrives("x.union.bank.1").await;
+    let hostile = [
+        "x.guarantor.bank.1",
+        "$JS.API.STREAM.PURGE.FROM_GUARANTOR",
+        "$JS.API.STREAM.DELETE.FROM_UNION",
+        "$JS.bank.API.STREAM.DELETE.FROM_UNION",
+        "$JS.API.CONSUMER.MSG.NEXT.FROM_GUARANTOR.app",
+    ];
+    for subject in hostile {
+        attacker.publish(subject, "{}".into()).await.unwrap();
+    }
+    // This comes after all that, and arrives: the rest had its chance.
+    arrives("x.union.bank.2").await;
+    let guarantor = jetstream(linked.server(Guarantor), Guarantor, App).await;
+    publish(&guarantor, "x.guarantor.bank.1", "from the guarantor").await;
+    assert!(stored(bank, Bank, Union).await >= 2, "its own stream stands");
+    assert_eq!(stored(bank, Bank, Guarantor).await, 1, "the guarantor's holds what the guarantor said");
+    assert_eq!(read_one(bank, Bank, Guarantor).await, b"from the guarantor");
+    // Neither does it hear what passes between the others.
+    let _ = provision(linked.server(Guarantor), Guarantor, Bank).await;
+    publish(&jetstream(bank, Bank, App).await, "x.bank.guarantor.1", "from the bank").await;
+    assert_eq!(read_one(linked.server(Guarantor), Guarantor, Bank).await, b"from the bank");
+    assert!(timeout(Duration::from_millis(300), overheard.next()).await.is_err(), "heard what is for another");
+}
+
+#[tokio::test]
+async fn key_of_a_link_opens_no_connection_of_a_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let linked = Linked::start(folder.path()).unwrap();
+    let seed = std::fs::read_to_string(folder.path().join("keys/union-at-bank.nk")).unwrap();
+    let client = ConnectOptions::with_nkey(seed.trim().to_owned()).connect(linked.server(Bank).url()).await;
+    assert!(client.is_err(), "a link's key is no client's");
+}
+
+#[test]
+fn bench_measures_linked_brokers() {
+    let arguments = ["bench", "--applications", "20", "--clients", "4", "--linked", "--json"];
+    let measured = std::process::Command::new(env!("CARGO_BIN_EXE_nuan")).args(arguments).output().unwrap();
+    assert!(measured.status.success(), "{}", String::from_utf8_lossy(&measured.stderr));
+    let figures: serde_json::Value = serde_json::from_slice(&measured.stdout).unwrap();
+    assert_eq!(figures["declined"], 10, "the first ten of a hundred owe too much: {figures:#}");
+    assert!(figures["cpu_us_per_saga_by_thread"]["broker"].as_f64().unwrap() > 0.0, "{figures:#}");
 }
 
 #[tokio::test]
