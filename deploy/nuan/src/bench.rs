@@ -32,6 +32,7 @@ use std::{
 };
 use tokio::{sync::Mutex, task::JoinSet};
 
+mod catch_up;
 mod measure;
 
 #[derive(Debug, clap::Args)]
@@ -69,6 +70,10 @@ pub struct Arguments {
     /// A broker for each organisation, joined by leaf links, instead of one that all three share
     #[arg(long)]
     linked: bool,
+    /// Measure start-up and catching up instead: all is filed while the guarantor is away, the union is started again, and
+    /// the guarantor comes back
+    #[arg(long, conflicts_with_all = ["rate", "before", "tables", "replicas"])]
+    catch_up: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -106,9 +111,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Failed(error.to_string()))?;
-    let figures =
-        runtime.block_on(bench_on(arguments)).map_err(|error| Failure::Failed(format!("bench: {error:#}")))?;
-    let fields = figures.fields();
+    let fields = runtime.block_on(bench_on(arguments)).map_err(|error| Failure::Failed(format!("bench: {error:#}")))?;
     if arguments.json {
         writeln!(out, "{:#}", fields)?;
     } else if let Value::Object(fields) = fields {
@@ -119,7 +122,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn bench_on(arguments: &Arguments) -> anyhow::Result<Figures> {
+async fn bench_on(arguments: &Arguments) -> anyhow::Result<Value> {
     let Some(server) = &arguments.postgres else { return bench(arguments, None).await };
     let databases = Databases::create(server).await?;
     let figures = bench(arguments, Some(&databases)).await;
@@ -127,16 +130,20 @@ async fn bench_on(arguments: &Arguments) -> anyhow::Result<Figures> {
     figures
 }
 
-async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::Result<Figures> {
+async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::Result<Value> {
     let temporary = tempfile::tempdir()?;
     let folder = arguments.data_dir.as_deref().unwrap_or(temporary.path());
     if arguments.data_dir.is_some() {
         fs::create_dir(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let brokers = Brokers::start(&folder.join("broker"), arguments.linked)?;
+    let mut automatic = firms::every_role();
+    if arguments.catch_up {
+        automatic.remove(&Party::Guarantor);
+    }
     let options = Options {
         driven_from: Some(Moment::start_of(DAY).plus_hours(9)),
-        automatic: firms::every_role(),
+        automatic,
         charter: Some(firms::charter(folder)?),
         databases: databases.map(Databases::urls).unwrap_or_default(),
         otlp_endpoint: arguments.otlp.clone(),
@@ -148,6 +155,9 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
     let mut services = BTreeMap::new();
     for party in Party::ALL {
         services.insert(party, Service::start(&program, party, &files[&party])?);
+    }
+    if arguments.catch_up {
+        return catch_up::measure(arguments, &mut services, &brokers).await;
     }
     let last = arguments.before.saturating_add(arguments.applications);
     let applicant = firms::open(&services, last).await?;
@@ -208,7 +218,7 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
     for service in standing_by.iter_mut().chain(services.values_mut()) {
         service.stop()?;
     }
-    Ok(figures)
+    Ok(figures.fields())
 }
 
 /// One broker for all, or one for each.

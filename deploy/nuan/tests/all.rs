@@ -1,6 +1,8 @@
 //! Integration tests of the command and of the broker it starts, one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where a step fails")]
 
+#[path = "all/bench.rs"]
+mod bench;
 #[path = "all/broker.rs"]
 mod broker;
 #[path = "all/replicas.rs"]

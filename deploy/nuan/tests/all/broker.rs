@@ -295,16 +295,6 @@ async fn key_of_a_link_opens_no_connection_of_a_client() {
     assert!(client.is_err(), "a link's key is no client's");
 }
 
-#[test]
-fn bench_measures_linked_brokers() {
-    let arguments = ["bench", "--applications", "20", "--clients", "4", "--linked", "--json"];
-    let measured = std::process::Command::new(env!("CARGO_BIN_EXE_nuan")).args(arguments).output().unwrap();
-    assert!(measured.status.success(), "{}", String::from_utf8_lossy(&measured.stderr));
-    let figures: serde_json::Value = serde_json::from_slice(&measured.stdout).unwrap();
-    assert_eq!(figures["declined"], 10, "the first ten of a hundred owe too much: {figures:#}");
-    assert!(figures["cpu_us_per_saga_by_thread"]["broker"].as_f64().unwrap() > 0.0, "{figures:#}");
-}
-
 #[tokio::test]
 async fn same_named_stream_of_another_organisation_is_another_stream() {
     let (_folder, broker) = start();

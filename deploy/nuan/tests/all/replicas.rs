@@ -13,7 +13,6 @@ use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -303,21 +302,4 @@ async fn a_writer_that_is_stopped_gives_way_at_once_and_its_successor_takes_up_w
     }
     cluster.all_are_paid_out(&union, &ids).await;
     assert!(cluster.metric(1, "nuan_frames_taken_total").await > 0);
-}
-
-#[test]
-fn bench_measures_replicas_and_wants_a_server_for_them() {
-    let bench = |server: &[&str]| {
-        let arguments = ["bench", "--applications", "30", "--clients", "8", "--replicas", "2", "--json"];
-        Command::new(env!("CARGO_BIN_EXE_nuan")).args(arguments).args(server).output().unwrap()
-    };
-    let alone = bench(&[]);
-    assert_eq!(alone.status.code(), Some(2), "{}", String::from_utf8_lossy(&alone.stderr));
-    let server = Server::shared().unwrap();
-    let measured = bench(&["--postgres", &server.url("postgres")]);
-    assert!(measured.status.success(), "{}", String::from_utf8_lossy(&measured.stderr));
-    let figures: Value = serde_json::from_slice(&measured.stdout).unwrap();
-    println!("{figures:#}");
-    // Two further processes of each service stand in the memory: a service takes more than 8 MiB.
-    assert!(figures["rss_mib"].as_f64().unwrap() > 48.0, "{figures:#}");
 }
