@@ -9,7 +9,7 @@
 use crate::{
     Failure,
     api::Api,
-    broker::{Broker, BrokerError, Linked},
+    broker::{Broker, Linked, Sync, on_disk},
     cluster::{self, Options, Service},
     databases::Databases,
     firms::{self, DAY, DEBT_LIMIT_FEN},
@@ -67,6 +67,9 @@ pub struct Arguments {
     /// How many processes of each service, one that writes and others that stand by; more than one needs --postgres
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
     replicas: u32,
+    /// Frames lie on the broker's disk, each synced before it is acknowledged, instead of in its memory
+    #[arg(long)]
+    sync_always: bool,
     /// A broker for each organisation, joined by leaf links, instead of one that all three share
     #[arg(long)]
     linked: bool,
@@ -136,7 +139,7 @@ async fn bench(arguments: &Arguments, databases: Option<&Databases>) -> anyhow::
     if arguments.data_dir.is_some() {
         fs::create_dir(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
-    let brokers = Brokers::start(&folder.join("broker"), arguments.linked)?;
+    let brokers = Brokers::start(&folder.join("broker"), arguments).await?;
     let mut automatic = firms::every_role();
     if arguments.catch_up {
         automatic.remove(&Party::Guarantor);
@@ -228,8 +231,24 @@ enum Brokers {
 }
 
 impl Brokers {
-    fn start(folder: &Path, linked: bool) -> Result<Self, BrokerError> {
-        Ok(if linked { Self::Linked(Linked::start(folder)?) } else { Self::Shared(Broker::start(folder)?) })
+    async fn start(folder: &Path, arguments: &Arguments) -> anyhow::Result<Self> {
+        let sync = if arguments.sync_always { Sync::Always } else { Sync::Default };
+        let brokers = if arguments.linked {
+            Self::Linked(Linked::start(folder, sync)?)
+        } else {
+            Self::Shared(Broker::start_syncing(folder, sync)?)
+        };
+        if arguments.sync_always {
+            match &brokers {
+                Self::Shared(broker) => on_disk(broker, &Party::ALL).await?,
+                Self::Linked(linked) => {
+                    for party in Party::ALL {
+                        on_disk(linked.server(party), &[party]).await?;
+                    }
+                }
+            }
+        }
+        Ok(brokers)
     }
 
     /// A broker beside which everybody's keys lie.

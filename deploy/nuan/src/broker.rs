@@ -22,8 +22,10 @@ use tools::free_ports;
 use tools::tool::{Binary, NATS_SERVER, ToolError};
 
 mod linked;
+mod streams;
 
 pub use linked::Linked;
+pub use streams::{on_disk, stored};
 
 /// How Go runs the server beside three services on a small machine, unless the environment says otherwise: one thread that
 /// works, so that none is woken to find nothing to do, and fewer collections. It saves a quarter to a third of its CPU.
@@ -50,6 +52,26 @@ impl Access {
         match self {
             Self::Admin => "admin",
             Self::App => "app",
+        }
+    }
+}
+
+/// When the server syncs what its streams have on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// Every two minutes, as it does by default.
+    #[default]
+    Default,
+    /// Before it acknowledges a message.
+    Always,
+}
+
+impl Sync {
+    /// As its configuration reads it from the environment; in quotes, or `2m` would be two million.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "\"2m\"",
+            Self::Always => "always",
         }
     }
 }
@@ -124,8 +146,16 @@ impl Broker {
     /// # Errors
     /// See [`BrokerError`].
     pub fn start(folder: &Path) -> Result<Self, BrokerError> {
+        Self::start_syncing(folder, Sync::Default)
+    }
+
+    /// As [`Broker::start`], and it syncs so.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_syncing(folder: &Path, sync: Sync) -> Result<Self, BrokerError> {
         let keys = folder.join("keys");
-        Self::start_as(folder, &keys, CONFIGURATION, BTreeMap::new())
+        Self::start_as(folder, &keys, CONFIGURATION, sync, BTreeMap::new())
     }
 
     /// As [`Broker::start`], with this configuration, these variables for it, and the keys of the organisations in `keys`.
@@ -133,6 +163,7 @@ impl Broker {
         folder: &Path,
         keys: &Path,
         configuration: &str,
+        sync: Sync,
         mut environment: BTreeMap<String, String>,
     ) -> Result<Self, BrokerError> {
         let binary = NATS_SERVER.obtain()?;
@@ -150,6 +181,7 @@ impl Broker {
                 environment.insert(format!("{party}_{}_PUB", access.as_str()).to_uppercase(), key.public_key());
             }
         }
+        environment.insert("SYNC_INTERVAL".to_owned(), sync.as_str().to_owned());
         let mut broker = Self { binary, folder, keys, port: 0, environment, server: None };
         let mut last = None;
         // Someone else may take a port between the look and the server's bind: then the next one.

@@ -3,7 +3,7 @@
 //! Guarantor and bank listen for links; the union dials both, the guarantor the bank. Each link ends in an account of its own
 //! on either side, which holds nothing but what may cross between these two.
 
-use super::{Broker, BrokerError, failed, key_in};
+use super::{Broker, BrokerError, Sync, failed, key_in};
 use domain::Party;
 use std::{
     collections::BTreeMap,
@@ -37,7 +37,7 @@ impl Linked {
     ///
     /// # Errors
     /// As [`Broker::start`]; a server that finds no link in time is [`BrokerError::Silent`].
-    pub fn start(folder: &Path) -> Result<Self, BrokerError> {
+    pub fn start(folder: &Path, sync: Sync) -> Result<Self, BrokerError> {
         let keys = folder.join("keys");
         fs::create_dir_all(&keys).map_err(failed("create", &keys))?;
         let mut link_keys = BTreeMap::new();
@@ -63,7 +63,7 @@ impl Linked {
             }
             let servers = ORDER.into_iter().map(|party| {
                 let own = environment_of(party, &environment);
-                Ok((party, Broker::start_as(&folder.join(party.as_str()), &keys, configuration(party), own)?))
+                Ok((party, Broker::start_as(&folder.join(party.as_str()), &keys, configuration(party), sync, own)?))
             });
             match servers.collect::<Result<_, BrokerError>>() {
                 Err(error) if error.is_taken_port() => last = Some(error),

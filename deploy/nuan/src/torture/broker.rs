@@ -5,13 +5,8 @@
 //! delete or to set back.
 
 use super::field::Field;
-use crate::broker::{Access, Broker};
-use async_nats::{
-    Client, ConnectOptions,
-    jetstream::{self, stream::StorageType},
-};
+use crate::broker::{on_disk, stored};
 use domain::Party;
-use party::nats::{provision, stream_name};
 use std::time::Duration;
 
 /// Until the kill: about as long as an application takes.
@@ -33,7 +28,7 @@ pub async fn kill(field: &mut Field) -> anyhow::Result<()> {
 /// Deletes the store while a partner is away: all applications of the round are open, and what was said to that partner
 /// lies in the broker alone.
 pub async fn wipe(field: &mut Field) -> anyhow::Result<()> {
-    on_disk(&field.broker).await?;
+    on_disk(&field.broker, &Party::ALL).await?;
     let away = send_away(field)?;
     field.let_file();
     all_wait(field).await?;
@@ -42,7 +37,7 @@ pub async fn wipe(field: &mut Field) -> anyhow::Result<()> {
     }
     field.broker.wipe()?;
     field.broker.restart()?;
-    on_disk(&field.broker).await?;
+    on_disk(&field.broker, &Party::ALL).await?;
     field.service(away)?.restart()?;
     field.settle().await
 }
@@ -50,7 +45,7 @@ pub async fn wipe(field: &mut Field) -> anyhow::Result<()> {
 /// Sets the store back to what it held in the middle of the round: it has again what was taken long ago, and has lost what
 /// lay in it since.
 pub async fn roll_back(field: &mut Field) -> anyhow::Result<()> {
-    on_disk(&field.broker).await?;
+    on_disk(&field.broker, &Party::ALL).await?;
     let older = field.folder.join("older-store");
     let away = send_away(field)?;
     field.let_half_file();
@@ -87,43 +82,4 @@ fn send_away(field: &mut Field) -> anyhow::Result<Party> {
 async fn all_wait(field: &Field) -> anyhow::Result<()> {
     field.filed().await?;
     field.said_all_it_can(Party::Union).await
-}
-
-/// Makes every inbound stream one on disk.
-pub async fn on_disk(broker: &Broker) -> anyhow::Result<()> {
-    for at in Party::ALL {
-        let client = admin(broker, at).await?;
-        let admin = jetstream::new(client.clone());
-        for from in Party::ALL.into_iter().filter(|from| *from != at) {
-            let name = stream_name(from);
-            if let Ok(stream) = admin.get_stream(&name).await {
-                if stream.cached_info().config.storage == StorageType::File {
-                    continue;
-                }
-                // Its service misses it, and finds the other one.
-                admin.delete_stream(&name).await?;
-            }
-            provision(&client, at, from, StorageType::File).await.map_err(anyhow::Error::msg)?;
-        }
-    }
-    Ok(())
-}
-
-/// Messages that lie in the broker.
-async fn stored(broker: &Broker) -> anyhow::Result<u64> {
-    let mut messages = 0;
-    for at in Party::ALL {
-        let admin = jetstream::new(admin(broker, at).await?);
-        for from in Party::ALL.into_iter().filter(|from| *from != at) {
-            if let Ok(stream) = admin.get_stream(stream_name(from)).await {
-                messages += stream.cached_info().state.messages;
-            }
-        }
-    }
-    Ok(messages)
-}
-
-async fn admin(broker: &Broker, party: Party) -> anyhow::Result<Client> {
-    let options = ConnectOptions::with_nkey(broker.seed(party, Access::Admin)?);
-    Ok(options.custom_inbox_prefix(format!("_INBOX_{party}")).connect(broker.url()).await?)
 }

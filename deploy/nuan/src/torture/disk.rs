@@ -4,7 +4,8 @@
 //! the process (`RLIMIT_FSIZE`): the write fails. A sync fails by `strace -e inject`, attached to the running service. Whoever
 //! has such a disk must refuse, lose nothing, and go on by itself when it is mended; only the broker is restarted by hand.
 
-use super::{broker::on_disk, field::Field};
+use super::field::Field;
+use crate::broker::on_disk;
 use anyhow::{Context, bail};
 use domain::Party;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -102,7 +103,7 @@ async fn full_database(field: &mut Field, victim: Party) -> anyhow::Result<()> {
 
 /// The broker's streams lie on disk for this, as an earlier build made them.
 async fn full_broker(field: &mut Field) -> anyhow::Result<()> {
-    on_disk(&field.broker).await?;
+    on_disk(&field.broker, &Party::ALL).await?;
     let before = fs::read(field.broker.log()).unwrap_or_default().len();
     let ballast = Ballast::fill(&field.broker.store())?;
     field.let_file();

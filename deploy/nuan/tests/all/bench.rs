@@ -27,7 +27,7 @@ fn replicas_are_measured_and_want_a_server() {
 
 #[test]
 fn linked_brokers_are_measured_together() {
-    let figures = figures(&["--applications", "20", "--clients", "4", "--linked"]);
+    let figures = figures(&["--applications", "20", "--clients", "4", "--linked", "--sync-always"]);
     assert_eq!(figures["declined"], 10, "the first ten of a hundred owe too much: {figures:#}");
     assert!(figures["cpu_us_per_saga_by_thread"]["broker"].as_f64().unwrap() > 0.0, "{figures:#}");
 }

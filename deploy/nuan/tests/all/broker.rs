@@ -8,7 +8,7 @@ use async_nats::{Client, ConnectOptions, Event};
 use domain::Party::{self, Bank, Guarantor, Union};
 use futures::StreamExt;
 use nuan::broker::Access::{self, Admin, App};
-use nuan::broker::{Broker, Linked};
+use nuan::broker::{Broker, Linked, Sync};
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -127,7 +127,7 @@ async fn what_each_says_reaches_each_other_and_is_acknowledged() {
 #[tokio::test]
 async fn what_each_says_reaches_each_other_over_leaf_links_too() {
     let folder = tempfile::tempdir().unwrap();
-    let linked = Linked::start(folder.path()).unwrap();
+    let linked = Linked::start(folder.path(), Sync::Default).unwrap();
     each_hears_each_other(&one_for_each(&linked)).await;
 }
 
@@ -146,7 +146,7 @@ async fn whatever_is_not_granted_is_refused_by_the_server() {
 #[tokio::test]
 async fn whatever_is_not_granted_is_refused_by_linked_servers_too() {
     let folder = tempfile::tempdir().unwrap();
-    let linked = Linked::start(folder.path()).unwrap();
+    let linked = Linked::start(folder.path(), Sync::Default).unwrap();
     what_is_not_granted_is_refused(&one_for_each(&linked)).await;
 }
 
@@ -220,7 +220,7 @@ leafnodes { remotes: [ { url: $BANK, account: ALL, nkey: $SEED } ] }
 #[tokio::test]
 async fn partners_server_in_an_attackers_hands_speaks_and_hears_as_that_partner_only() {
     let folder = tempfile::tempdir().unwrap();
-    let mut linked = Linked::start(&folder.path().join("brokers")).unwrap();
+    let mut linked = Linked::start(&folder.path().join("brokers"), Sync::Default).unwrap();
     for from in [Union, Guarantor] {
         let _ = provision(linked.server(Bank), Bank, from).await;
     }
@@ -289,7 +289,7 @@ async fn partners_server_in_an_attackers_hands_speaks_and_hears_as_that_partner_
 #[tokio::test]
 async fn key_of_a_link_opens_no_connection_of_a_client() {
     let folder = tempfile::tempdir().unwrap();
-    let linked = Linked::start(folder.path()).unwrap();
+    let linked = Linked::start(folder.path(), Sync::Default).unwrap();
     let seed = std::fs::read_to_string(folder.path().join("keys/union-at-bank.nk")).unwrap();
     let client = ConnectOptions::with_nkey(seed.trim().to_owned()).connect(linked.server(Bank).url()).await;
     assert!(client.is_err(), "a link's key is no client's");
