@@ -5,6 +5,8 @@
 mod bench;
 #[path = "all/broker.rs"]
 mod broker;
+#[path = "all/desk.rs"]
+mod desk;
 #[path = "all/replicas.rs"]
 mod replicas;
 #[path = "all/torture.rs"]

@@ -4,6 +4,7 @@
 //! reading at [`router`]; what officers decide is in [`decisions`].
 
 pub mod decisions;
+pub mod desk;
 mod routes;
 
 use axum::Router;
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// The configuration is wrong, or something fails for good.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    party::run::run(organisation(&config)?, &config, router, shutdown).await
+    party::run::run(organisation(&config)?, &config, app, shutdown).await
 }
 
 fn organisation(config: &Config) -> Result<Bank, RunError> {
@@ -45,6 +46,13 @@ fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
         role.copied().ok_or_else(|| ConfigError::Wrong(format!("automatic: the bank has no deciding role `{name}`")))
     };
     names.iter().map(role).collect()
+}
+
+/// All that the bank serves: its HTTP interface, and the pages that are made of it.
+pub fn app(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
+    let secret = vault.secret("desk", &[]);
+    let interface = router(handle, vault);
+    interface.clone().merge(::desk::router(interface, desk::DESK, secret))
 }
 
 /// The bank's HTTP interface.

@@ -3,6 +3,7 @@
 //! It decides nothing. Start reading at [`router`]; what officers decide is in [`decisions`].
 
 pub mod decisions;
+pub mod desk;
 mod routes;
 
 use axum::{Extension, Router};
@@ -35,7 +36,7 @@ pub struct Measures {
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     let guarantor = organisation(&config)?;
     let measures = Measures { charters: Arc::clone(&guarantor.charters), net_assets_fen: guarantor.net_assets_fen };
-    party::run::run(guarantor, &config, move |handle, vault| router(handle, vault, measures), shutdown).await
+    party::run::run(guarantor, &config, move |handle, vault| app(handle, vault, measures), shutdown).await
 }
 
 fn organisation(config: &Config) -> Result<Guarantor, RunError> {
@@ -59,6 +60,13 @@ fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
             .ok_or_else(|| ConfigError::Wrong(format!("automatic: the guarantor has no deciding role `{name}`")))
     };
     names.iter().map(role).collect()
+}
+
+/// All that the guarantor serves: its HTTP interface, and the pages that are made of it.
+pub fn app(handle: Handle<Guarantor>, vault: Arc<Vault>, measures: Measures) -> Router {
+    let secret = vault.secret("desk", &[]);
+    let interface = router(handle, vault, measures);
+    interface.clone().merge(::desk::router(interface, desk::DESK, secret))
 }
 
 /// The guarantor's HTTP interface.

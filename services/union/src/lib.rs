@@ -4,6 +4,7 @@
 //! [`router`]; the form of an application is in [`submission`], what officers decide in [`decisions`].
 
 pub mod decisions;
+pub mod desk;
 pub mod identifiers;
 pub mod members;
 mod routes;
@@ -30,7 +31,7 @@ use union_core::{Role, Row, Union};
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     let union = organisation(&config)?;
     let charters = Arc::clone(&union.charters);
-    party::run::run(union, &config, move |handle, vault| router(handle, vault, charters), shutdown).await
+    party::run::run(union, &config, move |handle, vault| app(handle, vault, charters), shutdown).await
 }
 
 fn organisation(config: &Config) -> Result<Union, RunError> {
@@ -49,6 +50,13 @@ fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
         role.copied().ok_or_else(|| ConfigError::Wrong(format!("automatic: the union has no deciding role `{name}`")))
     };
     names.iter().map(role).collect()
+}
+
+/// All that the union serves: its HTTP interface, and the pages that are made of it.
+pub fn app(handle: Handle<Union>, vault: Arc<Vault>, charters: Arc<Charters>) -> Router {
+    let secret = vault.secret("desk", &[]);
+    let interface = router(handle, vault, charters);
+    interface.clone().merge(::desk::router(interface, desk::DESK, secret))
 }
 
 /// The union's HTTP interface.

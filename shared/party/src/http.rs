@@ -131,6 +131,7 @@ pub fn router<O: Organisation>(
         .route("/api/v1/transfers", routing::get(technical::transfers::<O>))
         .route("/api/v1/backlog", routing::get(technical::backlog::<O>))
         .route("/api/v1/clock", routing::get(technical::clock::<O>).post(technical::drive_clock::<O>))
+        .route("/api/v1/account", routing::get(technical::account))
         .route("/api/v1/tokens", routing::post(technical::new_token::<O>))
         .route("/api/v1/openapi.json", routing::get(technical::openapi::<O>))
         .merge(own)

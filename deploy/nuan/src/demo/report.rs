@@ -178,9 +178,10 @@ impl Report {
         } else {
             writeln!(out, "\n三方账簿不一致：\n  {}", self.disagreements.join("\n  "))?;
         }
-        writeln!(out, "\n地址与令牌（Authorization: Bearer …）")?;
+        writeln!(out, "\n地址与令牌（浏览器打开网页，以账户与令牌登录；程序用接口，Authorization: Bearer …）")?;
         for (party, service) in services {
-            writeln!(out, "  {} {}/api/v1  日志 {}", name(*party), service.url, service.log.display())?;
+            let (url, log) = (&service.url, service.log.display());
+            writeln!(out, "  {} 网页 {url}/  接口 {url}/api/v1  日志 {log}", name(*party))?;
             writeln!(out, "    {} {}", fit("operator", 44), service.operator_token)?;
             writeln!(out, "    {} {}", fit("operator-2", 44), service.second_operator_token)?;
             for account in accounts.iter().filter(|account| account.party == *party) {

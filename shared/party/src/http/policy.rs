@@ -260,6 +260,12 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             described::<super::technical::Drive>(),
         )
         .answers(200, "新的业务时间", Some(described::<crate::clock::ClockView>())),
+        Route::get(
+            "/api/v1/account",
+            Who::Account,
+            "本人的账户与角色",
+            Some(described::<super::technical::OwnAccount>()),
+        ),
         Route::post(
             "/api/v1/tokens",
             REPAIR,

@@ -1,7 +1,7 @@
 //! What operators and auditors look at: incidents, parked inputs, books, queues, the clock, accounts, health.
 
 use super::{
-    APPLICANT, AUDITOR, App, OPERATOR, Page, Writing, applications::Nothing, ok, page_limit, unreadable,
+    APPLICANT, AUDITOR, App, Caller, OPERATOR, Page, Writing, applications::Nothing, ok, page_limit, unreadable,
     writing::answer,
 };
 use crate::{
@@ -258,6 +258,23 @@ pub(super) async fn drive_clock<O: Organisation>(
     let at = fields.read("at", "MOMENT", Moment::parse);
     let at = fields.finish(at)?;
     app.order(writing.idempotency, Maintenance::Drive { to: at, by: writing.caller.person }).await
+}
+
+/// The account behind a token.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct OwnAccount {
+    /// 账户名
+    account: String,
+    /// 账户背后的人
+    person: String,
+    /// 角色
+    roles: Vec<String>,
+}
+
+/// `GET /api/v1/account`.
+pub(super) async fn account(caller: Caller) -> Result<Response, Problem> {
+    let Caller { account, person, roles } = caller;
+    ok(&OwnAccount { account, person, roles: roles.into_iter().collect() })
 }
 
 /// An account to be made.

@@ -39,6 +39,7 @@ async fn every_route_lets_in_exactly_the_roles_of_its_line() {
         ("get", "/api/v1/backlog", &["operator", "auditor"]),
         ("get", "/api/v1/clock", &ACCOUNTS),
         ("post", "/api/v1/clock", &["operator"]),
+        ("get", "/api/v1/account", &ACCOUNTS),
         ("post", "/api/v1/tokens", &["operator"]),
         ("get", "/api/v1/openapi.json", &ACCOUNTS),
         ("get", "/api/v1/own", &["looker"]),
@@ -109,4 +110,15 @@ async fn the_document_is_served_and_names_every_line_of_the_table() {
         assert!(operation["summary"].is_string(), "{} is not in the document", route.operation.path);
         assert_eq!(operation["security"].is_array(), route.who != Who::Public);
     }
+}
+
+#[tokio::test]
+async fn an_account_is_told_who_it_is_and_nobody_else() {
+    let service = Service::start().await;
+    let own = service.get("looker", "/api/v1/account").await;
+    assert_eq!(
+        own.body,
+        serde_json::json!({ "account": "looker", "person": "person:looker", "roles": ["looker"] }),
+        "{own:?}"
+    );
 }

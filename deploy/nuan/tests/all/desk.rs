@@ -1,0 +1,447 @@
+//! The desks of the three organisations, as three officers and an applicant use them: pages and forms, no command line.
+//!
+//! The browser here is a plain client that follows what a page offers: its links, its hidden fields, its redirects.
+
+use domain::Party;
+use nuan::{
+    api::Api,
+    broker::Broker,
+    cluster::{self, Options, Service},
+    firms,
+};
+use reqwest::{Client, StatusCode, redirect::Policy};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A page as it came.
+struct Page {
+    status: StatusCode,
+    /// Where it leads to, if it is no page.
+    to: String,
+    text: String,
+    headers: reqwest::header::HeaderMap,
+}
+
+impl Page {
+    fn says(&self, words: &str) -> bool {
+        self.text.contains(words)
+    }
+
+    /// The hidden fields of the form that is sent to `action`.
+    fn hidden(&self, action: &str) -> BTreeMap<String, String> {
+        let start = self
+            .text
+            .find(&format!("action=\"{action}\""))
+            .unwrap_or_else(|| panic!("no form to {action}: {}", self.text));
+        let form = self.text[start..].split("</form>").next().unwrap();
+        let inputs = form.split("<input type=\"hidden\" ").skip(1);
+        let attribute = |input: &str, name: &str| {
+            let value = input.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap();
+            value
+                .replace("&#60;", "<")
+                .replace("&#62;", ">")
+                .replace("&#34;", "\"")
+                .replace("&#39;", "'")
+                .replace("&#38;", "&")
+        };
+        inputs.map(|input| (attribute(input, "name"), attribute(input, "value"))).collect()
+    }
+}
+
+/// A browser of one person at one desk.
+struct Browser {
+    client: Client,
+    url: String,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    fn at(url: &str) -> Self {
+        let client = Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
+        Browser { client, url: url.to_owned(), cookies: BTreeMap::new() }
+    }
+
+    async fn signed_in(url: &str, account: &str, token: &str) -> Self {
+        let mut browser = Self::at(url);
+        let page = browser.sign_in(account, token).await;
+        assert_eq!((page.status, page.to.as_str()), (StatusCode::SEE_OTHER, "/"), "{}", page.text);
+        browser
+    }
+
+    async fn sign_in(&mut self, account: &str, token: &str) -> Page {
+        self.send("/login", &[("account", account), ("token", token), ("next", "")]).await
+    }
+
+    async fn open(&mut self, path: &str) -> Page {
+        let request = self.client.get(format!("{}{path}", self.url));
+        self.go(request).await
+    }
+
+    async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let body: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+        let request = self.client.post(format!("{}{path}", self.url));
+        self.go(request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"))).await
+    }
+
+    async fn go(&mut self, request: reqwest::RequestBuilder) -> Page {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let response = request.header("cookie", cookies.join("; ")).send().await.unwrap();
+        for cookie in response.headers().get_all("set-cookie") {
+            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
+            self.cookies.insert(name.to_owned(), rest.split(';').next().unwrap().to_owned());
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let to = headers.get("location").map_or("", |to| to.to_str().unwrap()).to_owned();
+        Page { status, to, text: response.text().await.unwrap(), headers }
+    }
+
+    /// Opens a page until it says this.
+    async fn until(&mut self, path: &str, words: &str) -> Page {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let page = self.open(path).await;
+            if page.says(words) {
+                return page;
+            }
+            assert!(Instant::now() < until, "{path} never says {words}: {}", page.text);
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    /// Sends a form with its hidden fields and these.
+    async fn fill(&mut self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Page {
+        let hidden = page.hidden(action);
+        let all: Vec<(&str, &str)> =
+            hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(fields.iter().copied()).collect();
+        self.send(action, &all).await
+    }
+
+    /// Takes the task from the list, decides it, confirms.
+    async fn decide(&mut self, id: &str, task: &str, fields: &[(&str, &str)]) {
+        let path = format!("/tasks/{id}/{task}");
+        self.until("/tasks", &format!("href=\"{path}\"")).await;
+        let page = self.open(&path).await;
+        let confirm = self.fill(&page, &path, fields).await;
+        assert!(confirm.says("请核对"), "{}", confirm.text);
+        let done = self.fill(&confirm, &path, &[]).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{task}: {}", done.text);
+        let case = self.open(&done.to).await;
+        assert!(case.says("已办理"), "{}", case.text);
+    }
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        use std::fmt::Write as _;
+        write!(encoded, "%{byte:02X}").unwrap();
+        encoded
+    })
+}
+
+/// The three services, everybody's browser, and what an applicant types.
+struct House {
+    _folder: tempfile::TempDir,
+    _broker: Broker,
+    services: BTreeMap<Party, Service>,
+    applicant: String,
+}
+
+impl House {
+    async fn open() -> House {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Broker::start(&folder.path().join("broker")).unwrap();
+        let options = Options {
+            driven_from: Some(domain::Moment::start_of(firms::DAY).plus_hours(9)),
+            charter: Some(firms::charter(folder.path()).unwrap()),
+            ..Options::default()
+        };
+        let files = cluster::prepare(folder.path(), &broker, &options).unwrap();
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_nuan"));
+        let services: BTreeMap<Party, Service> =
+            files.iter().map(|(party, file)| (*party, Service::start(program, *party, file).unwrap())).collect();
+        let applicant = firms::open(&services, 10).await.unwrap().token;
+        House { _folder: folder, _broker: broker, services, applicant }
+    }
+
+    /// Somebody with these roles, whose account two operators open.
+    async fn officer(&self, party: Party, person: &str, roles: &[&str]) -> Browser {
+        let service = &self.services[&party];
+        let account = json!({ "account": person, "person": format!("person:{person}"), "roles": roles });
+        let first = Api::new(&service.url, &service.operator_token).unwrap();
+        first.post("tokens", &account).await.unwrap();
+        let second = first.with_token(&service.second_operator_token);
+        let made = second.post("tokens", &account).await.unwrap();
+        Browser::signed_in(&service.url, person, made["token"].as_str().unwrap()).await
+    }
+
+    async fn applicant(&self) -> Browser {
+        Browser::signed_in(&self.services[&Party::Union].url, "applicants", &self.applicant).await
+    }
+
+    fn union(&self) -> &str {
+        &self.services[&Party::Union].url
+    }
+}
+
+/// What the applicant of the `n`-th firm types, step by step.
+fn typed(n: u32) -> [Vec<(String, String)>; 3] {
+    let form = firms::form(n, 0).unwrap();
+    let text = |name: &str| match &form[name] {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let yuan = |name: &str| (form[name].as_i64().unwrap() / 100).to_string();
+    let pick = |names: &[&str]| -> Vec<(String, String)> {
+        let value = |name: &str| if name.ends_with("_fen") { yuan(name) } else { text(name) };
+        names.iter().map(|name| ((*name).to_owned(), value(name))).collect()
+    };
+    let mut last = pick(&["amount_fen", "term_months", "method", "purpose", "settle_account"]);
+    for consent in form["consents"].as_array().unwrap() {
+        last.push((format!("consent.{}", consent["type"].as_str().unwrap()), "yes".to_owned()));
+    }
+    [
+        pick(&[
+            "enterprise_name",
+            "uscc",
+            "registered_on",
+            "licence_valid_to",
+            "industry_code",
+            "district",
+            "address",
+            "size_class",
+            "employees",
+            "turnover_fen",
+            "tax_fen",
+            "debt_fen",
+            "jobs_kept",
+            "jobs_created",
+        ]),
+        pick(&[
+            "legal_rep_name",
+            "legal_rep_id",
+            "mobile",
+            "member_no",
+            "union_org_id",
+            "union_name",
+            "beneficiary_group",
+        ]),
+        last,
+    ]
+}
+
+fn refs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// Fills in all steps; the number of the application.
+async fn apply(browser: &mut Browser, n: u32) -> String {
+    let mut page = browser.open("/apply/1").await;
+    for (step, fields) in typed(n).iter().enumerate() {
+        let action = format!("/apply/{}", step + 1);
+        let next = browser.fill(&page, &action, &refs(fields)).await;
+        assert_eq!(next.status, StatusCode::SEE_OTHER, "{action}: {}", next.text);
+        page = browser.open(&next.to).await;
+        if let Some(id) = next.to.strip_prefix("/applications/") {
+            return id.split('?').next().unwrap().to_owned();
+        }
+    }
+    panic!("the last step did not file: {}", page.text)
+}
+
+const AGREE: &[(&str, &str)] = &[
+    ("choice", "agree"),
+    ("agree.amount_fen", "50,000"),
+    ("agree.conditions", "按季报送报表\n保险受益人为银行"),
+    ("agree.counter_guarantee", "PLEDGE"),
+];
+const RECOMMEND: &[(&str, &str)] = &[
+    ("choice", "recommend"),
+    ("recommend.amount_fen", "50000"),
+    ("recommend.rate_ppm", "4.35"),
+    ("recommend.method", "BULLET"),
+];
+const APPROVE: &[(&str, &str)] = &[
+    ("choice", "approve"),
+    ("approve.amount_fen", "50000.00"),
+    ("approve.rate_ppm", "4.35%"),
+    ("approve.method", "BULLET"),
+];
+
+#[tokio::test]
+async fn three_desks_take_an_application_from_the_phone_to_the_payout_and_others_back() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let mut li = house.officer(Party::Union, "li", &["intake_officer"]).await;
+    let mut zhao = house.officer(Party::Guarantor, "zhao", &["risk_manager"]).await;
+    let mut qian = house.officer(Party::Guarantor, "qian", &["contract_officer", "letter_maker"]).await;
+    let mut sun = house.officer(Party::Guarantor, "sun", &["letter_checker"]).await;
+    let mut wu = house.officer(Party::Bank, "wu", &["credit_investigator", "payment_maker", "operations"]).await;
+    let mut zheng = house.officer(Party::Bank, "zheng", &["credit_approver", "payment_checker"]).await;
+
+    // To the pay-out.
+    let paid = apply(&mut applicant, 0).await;
+    let page = applicant.open(&format!("/applications/{paid}")).await;
+    assert!(page.says("受理审核：由受理岗办理，期限"), "who acts next, and until when: {}", page.text);
+    li.decide(&paid, "check-eligibility", &[("choice", "approve")]).await;
+    zhao.decide(&paid, "due-diligence", AGREE).await;
+    wu.decide(&paid, "investigate", RECOMMEND).await;
+    zheng.decide(&paid, "decide-credit", APPROVE).await;
+    qian.decide(&paid, "sign-contracts", &[("choice", "PLEDGE"), ("PLEDGE.pledge", "机器设备一台")]).await;
+    qian.decide(&paid, "prepare-letter", &[]).await;
+    sun.decide(&paid, "check-letter", &[("choice", "release")]).await;
+    wu.decide(&paid, "sign-loan-contract", &[]).await;
+    wu.decide(&paid, "prepare-payment", &[]).await;
+    zheng.decide(&paid, "check-payment", &[("choice", "release")]).await;
+    applicant.until(&format!("/applications/{paid}"), "您的申请已办结：银行放款 50,000.00 元").await;
+    let page = zhao.until(&format!("/applications/{paid}"), "已生效").await;
+    assert!(page.says("按季报送报表"), "each condition is kept: {}", page.text);
+    let page = wu.open("/books/0").await;
+    assert!(page.says(&paid), "the loan is in the bank's book: {}", page.text);
+
+    // Declined by the bank, and undone.
+    let declined = apply(&mut applicant, 1).await;
+    li.decide(&declined, "check-eligibility", &[("choice", "approve")]).await;
+    zhao.decide(&declined, "due-diligence", AGREE).await;
+    wu.decide(&declined, "investigate", &[("choice", "advise"), ("advise.decline", "RELATED_DEBT")]).await;
+    zheng.decide(&declined, "decide-credit", &[("choice", "decline"), ("decline.reason", "RELATED_DEBT")]).await;
+    applicant.until(&format!("/applications/{declined}"), "不予贷款").await;
+
+    // Withdrawn while the guarantor works at it.
+    let withdrawn = apply(&mut applicant, 2).await;
+    li.decide(&withdrawn, "check-eligibility", &[("choice", "approve")]).await;
+    zhao.until("/tasks", &withdrawn).await;
+    let page = applicant.open(&format!("/applications/{withdrawn}")).await;
+    let action = format!("/applications/{withdrawn}/withdrawal");
+    let gone = applicant.fill(&page, &action, &[("reason", "NO_NEED")]).await;
+    assert_eq!(gone.status, StatusCode::SEE_OTHER, "{}", gone.text);
+    let page = applicant.until(&format!("/applications/{withdrawn}"), "已撤回").await;
+    assert!(!page.says("确认撤回"), "what has ended cannot be withdrawn: {}", page.text);
+    let page = applicant.open(&format!("/?uscc={}", firms::uscc(2).unwrap())).await;
+    assert!(page.says(&withdrawn) && !page.says(&paid), "the applicant finds it by the firm's code: {}", page.text);
+}
+
+#[tokio::test]
+async fn wrong_input_is_told_at_its_field_and_nothing_typed_is_lost() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let [mut firm, person, mut loan] = typed(3);
+    firm.iter_mut().find(|(name, _)| name == "enterprise_name").unwrap().1 = "<b>样例</b>\"3\"号有限公司".into();
+    let page = applicant.open("/apply/1").await;
+    let mut bad = firm.clone();
+    bad.iter_mut().find(|(name, _)| name == "turnover_fen").unwrap().1 = "一百万".into();
+    let again = applicant.fill(&page, "/apply/1", &refs(&bad)).await;
+    assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(again.says("应为金额，单位元") && again.says("value=\"一百万\""), "{}", again.text);
+    assert!(!again.says("<b>样例"), "what was typed is shown as text: {}", again.text);
+    applicant.fill(&again, "/apply/1", &refs(&firm)).await;
+    let page = applicant.open("/apply/2").await;
+    applicant.fill(&page, "/apply/2", &refs(&person)).await;
+
+    // What only the service can tell stands at its field too: here at the first step, from the last.
+    loan.retain(|(name, _)| name != "consent.SHARING");
+    let page = applicant.open("/apply/3").await;
+    let missing = applicant.fill(&page, "/apply/3", &refs(&loan)).await;
+    assert!(missing.says("缺少必需的授权：SHARING"), "{}", missing.text);
+    let page = applicant.open("/apply/1").await;
+    assert!(page.says("样例&#60;/b&#62;") || page.says("样例&lt;/b&gt;"), "the draft is kept: {}", page.text);
+    loan.push(("consent.SHARING".into(), "yes".into()));
+    let page = applicant.open("/apply/3").await;
+    let mut amount = loan.clone();
+    amount.iter_mut().find(|(name, _)| name == "amount_fen").unwrap().1 = "51234".into();
+    let refused = applicant.fill(&page, "/apply/3", &refs(&amount)).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
+
+    // Sent twice, it is one application.
+    let page = applicant.open("/apply/3").await;
+    let draft = applicant.cookies.clone();
+    let first = applicant.fill(&page, "/apply/3", &refs(&loan)).await;
+    applicant.cookies = draft;
+    let second = applicant.fill(&page, "/apply/3", &refs(&loan)).await;
+    assert_eq!((first.status, &first.to), (StatusCode::SEE_OTHER, &second.to), "{}{}", first.text, second.text);
+}
+
+#[tokio::test]
+async fn what_is_stale_doubled_forged_or_not_ones_own_is_refused() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let id = apply(&mut applicant, 4).await;
+    let mut li = house.officer(Party::Union, "li", &["intake_officer"]).await;
+    let mut he = house.officer(Party::Union, "he", &["intake_officer"]).await;
+    let path = format!("/tasks/{id}/check-eligibility");
+
+    // Nobody without a session; and back to where one wanted to go.
+    let mut stranger = Browser::at(house.union());
+    for page in ["/", "/tasks", &path, "/applications", "/books/0", "/incidents", "/apply/1"] {
+        let page = stranger.open(page).await;
+        assert!(page.status == StatusCode::SEE_OTHER && page.to.starts_with("/login"), "{}", page.text);
+    }
+    for (next, to) in
+        [("/tasks", "/tasks"), ("//evil.example/", "/"), ("https://evil.example/", "/"), ("/\\evil.example", "/")]
+    {
+        let mut browser = Browser::at(house.union());
+        let page =
+            browser.send("/login", &[("account", "applicants"), ("token", &house.applicant), ("next", next)]).await;
+        assert_eq!(page.to, to, "{next}");
+    }
+
+    // A form of another session.
+    let page = li.open(&path).await;
+    let mut forged = page.hidden(&path);
+    forged.insert("csrf".into(), he.open(&path).await.hidden(&path)["csrf"].clone());
+    forged.insert("choice".into(), "approve".into());
+    forged.insert("confirmed".into(), "yes".into());
+    let fields: Vec<(&str, &str)> = forged.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(li.send(&path, &fields).await.status, StatusCode::FORBIDDEN);
+
+    // Two officers at the same task: the second one decides on what is no more, and is told so.
+    let (mine, his) = (li.open(&path).await, he.open(&path).await);
+    let confirm = li.fill(&mine, &path, &[("choice", "ask_for_papers")]).await;
+    let other = he.fill(&his, &path, &[("choice", "approve")]).await;
+    let done = li.fill(&confirm, &path, &[]).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    let stale = he.fill(&other, &path, &[]).await;
+    assert!(stale.says("此案在您打开之后已有变化，没有作出决定"), "{}", stale.text);
+    // A double click decides once.
+    let twice = li.fill(&confirm, &path, &[]).await;
+    assert_eq!((twice.status, twice.to), (StatusCode::SEE_OTHER, done.to), "{}", twice.text);
+    let case = li.open(&format!("/applications/{id}")).await;
+    assert!(case.says("待补材料"), "{}", case.text);
+
+    // A decision without a choice; a task that is not one's own.
+    let page = li.open(&path).await;
+    assert!(li.fill(&page, &path, &[]).await.says("请选择一项决定"));
+    let mut wang = house.officer(Party::Union, "wang", &["fund_manager"]).await;
+    assert_eq!(wang.open(&path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(li.open("/tasks/NCD-2019-0001/nothing").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(applicant.open("/tasks").await.status, StatusCode::FORBIDDEN);
+
+    // Wrong tokens lock the account, and the right one no longer helps.
+    let mut guesser = Browser::at(house.union());
+    for _ in 0..5 {
+        assert_eq!(guesser.sign_in("applicants", "guess").await.status, StatusCode::UNAUTHORIZED);
+    }
+    let token = house.applicant.clone();
+    assert_eq!(guesser.sign_in("applicants", &token).await.status, StatusCode::TOO_MANY_REQUESTS);
+    // Another's token is no key to this account.
+    assert_eq!(guesser.sign_in("li", &token).await.status, StatusCode::UNAUTHORIZED);
+
+    // Every page forbids what it does not need.
+    let page = li.open("/").await;
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(page.headers["cache-control"], "no-store");
+    assert!(!page.says("<script"), "no page needs a script");
+
+    // Signed out is signed out.
+    let out = li.fill(&page, "/logout", &[]).await;
+    assert_eq!(out.to, "/login");
+    assert!(li.open("/").await.to.starts_with("/login"));
+}

@@ -1,0 +1,78 @@
+//! The bank's pages: which form each task has, and which books are shown.
+
+use desk::{
+    Desk,
+    form::{Choice, Field, Kind, TaskForm},
+};
+
+const DECLINES: &[(&str, &str)] =
+    &[("CREDIT_RECORD", "信用记录"), ("REPAYMENT_SOURCE", "还款来源不足"), ("RELATED_DEBT", "关联负债过高")];
+const METHODS: &[(&str, &str)] =
+    &[("BULLET", "按期付息、到期还本"), ("EQUAL_PAYMENT", "等额本息"), ("EQUAL_PRINCIPAL", "等额本金")];
+const BECAUSE: Field = Field { name: "because", label: "理由", kind: Kind::Text, hint: "" };
+const TERMS: &[Field] = &[
+    Field { name: "amount_fen", label: "本金（元）", kind: Kind::Yuan, hint: "可降低，不可提高。" },
+    Field {
+        name: "rate_ppm", label: "合同年利率（%）", kind: Kind::Percent, hint: "不高于放款当日的上限。"
+    },
+    Field { name: "method", label: "还款方式", kind: Kind::One(METHODS), hint: "" },
+];
+
+const INVESTIGATE: TaskForm = TaskForm {
+    inside: "",
+    tag: "finding",
+    choices: &[
+        Choice { code: "recommend", label: "建议放贷", fields: TERMS },
+        Choice {
+            code: "advise",
+            label: "建议拒绝",
+            fields: &[Field { name: "decline", label: "理由", kind: Kind::One(DECLINES), hint: "" }],
+        },
+    ],
+};
+
+const DECIDE_CREDIT: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "approve", label: "批准", fields: TERMS },
+        Choice {
+            code: "decline",
+            label: "拒绝",
+            fields: &[Field { name: "reason", label: "理由", kind: Kind::One(DECLINES), hint: "" }],
+        },
+        Choice { code: "return", label: "退回调查", fields: &[BECAUSE] },
+    ],
+};
+
+const SIGN_LOAN_CONTRACT: TaskForm =
+    TaskForm { inside: "", tag: "", choices: &[Choice { code: "", label: "借款合同已签订", fields: &[] }] };
+
+const PREPARE_PAYMENT: TaskForm =
+    TaskForm {
+        inside: "", tag: "", choices: &[Choice { code: "", label: "放款已经办，交复核", fields: &[] }]
+    };
+
+const CHECK_PAYMENT: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "release", label: "放款", fields: &[] },
+        Choice { code: "return", label: "退回经办", fields: &[BECAUSE] },
+    ],
+};
+
+/// The bank's pages.
+pub const DESK: Desk = Desk {
+    party: "bank",
+    title: "暖·创贷 银行",
+    tasks: &[
+        ("investigate", INVESTIGATE),
+        ("decide-credit", DECIDE_CREDIT),
+        ("sign-loan-contract", SIGN_LOAN_CONTRACT),
+        ("prepare-payment", PREPARE_PAYMENT),
+        ("check-payment", CHECK_PAYMENT),
+    ],
+    books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
+    application: None,
+};

@@ -1,0 +1,126 @@
+//! The union's pages: the forms of its tasks, its books, and the form that applicants file with.
+
+use desk::{
+    Desk,
+    form::{Application, Choice, Field, Kind, TaskForm},
+};
+
+const REJECTIONS: &[(&str, &str)] = &[
+    ("MEMBERSHIP", "会员身份未通过核验"),
+    ("GROUP_NOT_PROVEN", "人群类别证明不足"),
+    ("NOT_OPERATING", "企业未正常经营"),
+    ("PURPOSE_UNSUPPORTED", "资金用途不符合要求"),
+    ("DOCUMENTS_INCONSISTENT", "申请材料不一致"),
+];
+const GROUPS: &[(&str, &str)] = &[
+    ("TRANSFERRED", "转岗分流人员"),
+    ("LAID_OFF", "下岗失业人员"),
+    ("MIGRANT", "农民工"),
+    ("MODEL_WORKER", "劳动模范、先进工作者"),
+    ("HARDSHIP", "困难职工"),
+    ("HARDSHIP_CHILD", "困难职工子女"),
+    ("GRADUATE", "高校毕业生"),
+    ("VETERAN", "复转退役军人"),
+];
+const METHODS: &[(&str, &str)] =
+    &[("BULLET", "按期付息、到期还本"), ("EQUAL_PAYMENT", "等额本息"), ("EQUAL_PRINCIPAL", "等额本金")];
+
+const CHECK_ELIGIBILITY: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "approve", label: "符合条件", fields: &[] },
+        Choice {
+            code: "reject",
+            label: "不予受理",
+            fields: &[Field { name: "reason", label: "理由", kind: Kind::One(REJECTIONS), hint: "" }],
+        },
+        Choice { code: "ask_for_papers", label: "材料不全，通知补充", fields: &[] },
+        Choice { code: "papers_supplied", label: "材料已补齐", fields: &[] },
+    ],
+};
+
+const fn text(name: &'static str, label: &'static str, hint: &'static str) -> Field {
+    Field { name, label, kind: Kind::Text, hint }
+}
+
+const fn yuan(name: &'static str, label: &'static str) -> Field {
+    Field { name, label, kind: Kind::Yuan, hint: "" }
+}
+
+const fn number(name: &'static str, label: &'static str) -> Field {
+    Field { name, label, kind: Kind::Number, hint: "" }
+}
+
+const FIRM: &[Field] = &[
+    text("enterprise_name", "企业名称", "与营业执照一致。"),
+    text("uscc", "统一社会信用代码", "营业执照上的 18 位代码。"),
+    Field { name: "registered_on", label: "成立日期", kind: Kind::Day, hint: "" },
+    Field {
+        name: "licence_valid_to", label: "营业执照有效期至", kind: Kind::DayOrNothing, hint: "长期有效则留空。"
+    },
+    text("industry_code", "行业代码", "国民经济行业分类：门类字母加两位大类，例如 I65。"),
+    text("district", "所在区", "例如：海淀。"),
+    text("address", "经营地址", "从“北京市”写起。"),
+    Field {
+        name: "size_class",
+        label: "企业划型",
+        kind: Kind::One(&[("MICRO", "微型企业"), ("SMALL", "小型企业")]),
+        hint: "",
+    },
+    number("employees", "从业人数"),
+    yuan("turnover_fen", "上年营业收入（元）"),
+    yuan("tax_fen", "上年纳税额（元）"),
+    yuan("debt_fen", "现有负债（元）"),
+    number("jobs_kept", "稳定岗位数"),
+    number("jobs_created", "新增岗位数"),
+];
+
+const PERSON: &[Field] = &[
+    text("legal_rep_name", "法定代表人姓名", ""),
+    text("legal_rep_id", "法定代表人公民身份号码", ""),
+    text("mobile", "手机号码", ""),
+    text("member_no", "工会会员号（京卡号）", ""),
+    text("union_org_id", "基层工会编号", ""),
+    text("union_name", "基层工会名称", ""),
+    Field {
+        name: "beneficiary_group", label: "人群类别", kind: Kind::One(GROUPS), hint: "此项不告知银行。"
+    },
+];
+
+const LOAN: &[Field] = &[
+    Field {
+        name: "amount_fen", label: "申请金额（元）", kind: Kind::Yuan, hint: "5 万至 50 万元，1 万元的整数倍。"
+    },
+    Field { name: "term_months", label: "期限（月）", kind: Kind::Number, hint: "至多 48 个月。" },
+    Field { name: "method", label: "还款方式", kind: Kind::One(METHODS), hint: "" },
+    text("purpose", "资金用途", "用于经营；不得用于购房、证券投资或转贷。"),
+    text("settle_account", "结算账户", "企业在银行的账号，16 至 19 位。"),
+];
+
+/// What an applicant fills in.
+pub const APPLICATION: Application = Application {
+    steps: &[("企业", FIRM), ("法定代表人与工会", PERSON), ("贷款与授权", LOAN)],
+    consents: &[
+        ("PERSONAL_DATA_UNION", "工会处理个人信息", true),
+        ("PERSONAL_DATA_GUARANTOR", "担保公司处理个人信息", true),
+        ("PERSONAL_DATA_BANK", "银行处理个人信息", true),
+        ("CREDIT_QUERY", "查询征信", true),
+        ("CREDIT_REPORTING", "报送征信", true),
+        ("SHARING", "三方共享办理所需的信息", true),
+        ("SMS", "接收短信通知", false),
+        ("PUBLICITY", "公开宣传", false),
+    ],
+    consents_version: "2019-1",
+    constant: &[("intake_channel", "APP"), ("channel", "STANDARD")],
+    withdrawals: &[("OTHER_FUNDS", "已有其他资金来源"), ("NO_NEED", "不再需要资金"), ("TERMS", "不接受贷款条件")],
+};
+
+/// The union's pages.
+pub const DESK: Desk = Desk {
+    party: "union",
+    title: "暖·创贷 工会",
+    tasks: &[("check-eligibility", CHECK_ELIGIBILITY)],
+    books: &[("担保金", "fund"), ("账户余额", "balances"), ("分录", "transfers")],
+    application: Some(&APPLICATION),
+};

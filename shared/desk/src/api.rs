@@ -1,0 +1,119 @@
+//! The HTTP interface of the same process, as a client of it sees it: JSON in, JSON or a problem out.
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Method, Request, StatusCode, header},
+};
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// Bytes that an answer may have: a page of a list is far below it.
+const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+
+pub(crate) struct Api {
+    router: Router,
+}
+
+/// A good answer.
+pub(crate) struct Answer {
+    pub body: Value,
+    /// The version that it shows, as `If-Match` wants it.
+    pub version: String,
+}
+
+/// A refusal, as RFC 9457 has it.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub status: StatusCode,
+    pub title: String,
+    pub detail: String,
+    /// Field (the last part of the pointer) and what is wrong with it.
+    pub errors: Vec<(String, String)>,
+}
+
+impl Refusal {
+    pub fn new(status: StatusCode, title: &str, detail: impl Into<String>) -> Self {
+        Refusal { status, title: title.to_owned(), detail: detail.into(), errors: Vec::new() }
+    }
+
+    fn broken() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "系统内部错误", "请稍后再试；若仍如此，请告知运维。")
+    }
+}
+
+/// What a form asks to be done: once, whatever a double click or the back button repeats.
+pub(crate) struct Order<'a> {
+    /// Idempotency key, made when the form was shown.
+    pub key: &'a str,
+    /// The version that was shown, for a decision.
+    pub version: Option<&'a str>,
+    pub body: &'a Value,
+}
+
+impl Api {
+    pub const fn new(router: Router) -> Self {
+        Api { router }
+    }
+
+    /// `GET` below `/api/v1/`.
+    pub async fn get(&self, token: &str, path: &str) -> Result<Answer, Refusal> {
+        self.send(token, Method::GET, path, None).await
+    }
+
+    /// `POST` below `/api/v1/`.
+    pub async fn post(&self, token: &str, path: &str, order: &Order<'_>) -> Result<Answer, Refusal> {
+        self.send(token, Method::POST, path, Some(order)).await
+    }
+
+    async fn send(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        order: Option<&Order<'_>>,
+    ) -> Result<Answer, Refusal> {
+        let mut request = Request::builder().method(method).uri(format!("/api/v1/{path}"));
+        if let Some(order) = order {
+            request = request.header("Idempotency-Key", order.key).header(header::CONTENT_TYPE, "application/json");
+            if let Some(version) = order.version {
+                request = request.header(header::IF_MATCH, format!("\"{version}\""));
+            }
+        }
+        // A token that cannot stand in a header is nobody's.
+        let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
+        if let Ok(mut bearer) = bearer {
+            bearer.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, bearer);
+        }
+        let body = order.map_or_else(Body::empty, |order| Body::from(order.body.to_string()));
+        let request = request.body(body).map_err(|_| not_found())?;
+        // The router answers everything itself; it cannot fail.
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, ANSWER_LIMIT).await.map_err(|error| {
+            tracing::error!(%error, "an answer of the interface cannot be read");
+            Refusal::broken()
+        })?;
+        let body: Value =
+            if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
+        if parts.status.is_success() {
+            let version = parts.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
+            return Ok(Answer { body, version: version.trim_matches('"').to_owned() });
+        }
+        Err(refusal(parts.status, &body))
+    }
+}
+
+fn not_found() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "没有找到", "没有这个地址。")
+}
+
+fn refusal(status: StatusCode, body: &Value) -> Refusal {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let errors = body["errors"].as_array().into_iter().flatten().map(|error| {
+        let pointer = text(&error["pointer"]);
+        (pointer.rsplit('/').next().unwrap_or_default().to_owned(), text(&error["detail"]))
+    });
+    Refusal { status, title: text(&body["title"]), detail: text(&body["detail"]), errors: errors.collect() }
+}

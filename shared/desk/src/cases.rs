@@ -1,0 +1,202 @@
+//! Applications: the list, and one with all that this organisation knows of it.
+
+use crate::{
+    Shared,
+    page::{Frame, Html, Trouble, html},
+    session::Session,
+    tasks,
+    words::{self, Fact},
+};
+use askama::Template;
+use axum::extract::{Path, Query, State as Extract};
+use domain::Moment;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The three lanes of a timeline.
+const LANES: [&str; 3] = ["union", "guarantor", "bank"];
+
+pub(crate) struct Row {
+    pub id: String,
+    pub firm: String,
+    pub amount: String,
+    pub state: String,
+    pub ended: bool,
+    pub waits: String,
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct Filter {
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    uscc: String,
+    #[serde(default)]
+    ended: String,
+    #[serde(default)]
+    cursor: String,
+}
+
+#[derive(Template)]
+#[template(path = "applications.html")]
+struct ListPage {
+    frame: Frame,
+    filter: Filter,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+pub(crate) async fn list(
+    Extract(state): Shared,
+    session: Session,
+    Query(filter): Query<Filter>,
+) -> Result<Html, Trouble> {
+    let mut path = "applications?limit=50".to_owned();
+    for (name, value) in
+        [("status", &filter.status), ("uscc", &filter.uscc), ("ended", &filter.ended), ("cursor", &filter.cursor)]
+    {
+        if !value.trim().is_empty() {
+            path.push_str(&format!("&{name}={}", encoded(value.trim())));
+        }
+    }
+    let body = state.api.get(&session.token, &path).await?.body;
+    html(&ListPage {
+        frame: Frame::new(&state, &session),
+        rows: rows(&body),
+        next: body["next_cursor"].as_str().map(encoded),
+        filter,
+    })
+}
+
+/// The rows of a list that the interface gave.
+pub(crate) fn rows(body: &Value) -> Vec<Row> {
+    let row = |case: &Value| {
+        let firm = if case["firm"].is_object() { &case["firm"] } else { &case["file"]["firm"] };
+        let wish = if case["wish"].is_object() { &case["wish"] } else { &case["file"]["wish"] };
+        Row {
+            id: case["application_id"].as_str().unwrap_or_default().to_owned(),
+            firm: firm["enterprise_name"].as_str().unwrap_or_default().to_owned(),
+            amount: words::written("amount_fen", &wish["amount_fen"]),
+            state: words::word(case["state"].as_str().unwrap_or_default()).to_owned(),
+            ended: case["ended"] == true,
+            waits: waiting(case).into_iter().next().unwrap_or_default(),
+        }
+    };
+    body["items"].as_array().into_iter().flatten().map(row).collect()
+}
+
+/// Who acts next, at which step and until when.
+fn waiting(case: &Value) -> Vec<String> {
+    let line = |waiting: &Value| {
+        let text = |name: &str| waiting[name].as_str().unwrap_or_default();
+        let until =
+            waiting["until"].as_str().map(|until| format!("，期限 {}", words::minute(until))).unwrap_or_default();
+        format!("{}：由{}办理{until}", words::word(text("step")), words::word(text("who")))
+    };
+    case["waiting_for"].as_array().into_iter().flatten().map(line).collect()
+}
+
+/// One line of the timeline: the text in the lane of whoever it is about.
+struct Line {
+    at: String,
+    event: String,
+    lanes: [String; 3],
+}
+
+#[derive(Template)]
+#[template(path = "application.html")]
+struct CasePage {
+    frame: Frame,
+    id: String,
+    state: String,
+    ended: bool,
+    notice: String,
+    waiting: Vec<String>,
+    facts: Vec<Fact>,
+    lanes: [&'static str; 3],
+    lines: Vec<Line>,
+    tasks: Vec<tasks::Row>,
+    withdrawals: &'static [(&'static str, &'static str)],
+    key: String,
+    done: bool,
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct Done {
+    #[serde(default)]
+    done: String,
+}
+
+pub(crate) async fn one(
+    Extract(state): Shared,
+    session: Session,
+    Path(id): Path<String>,
+    Query(Done { done }): Query<Done>,
+) -> Result<Html, Trouble> {
+    let id = encoded(&id);
+    let case = state.api.get(&session.token, &format!("applications/{id}")).await?.body;
+    let (mut lines, mut tasks) = (Vec::new(), Vec::new());
+    if !session.is_applicant() {
+        let timeline = state.api.get(&session.token, &format!("applications/{id}/timeline")).await?.body;
+        lines = timeline["items"].as_array().into_iter().flatten().map(|entry| line(state.desk.party, entry)).collect();
+        let clock = state.api.get(&session.token, "clock").await?.body;
+        let now = Moment::parse(clock["now"].as_str().unwrap_or_default()).map_or(0, Moment::millis);
+        let open = state.api.get(&session.token, &format!("tasks?application_id={id}&limit=200")).await?.body;
+        tasks = open["items"].as_array().into_iter().flatten().map(|task| tasks::row(task, now)).collect();
+    }
+    let may_withdraw = case["ended"] == false && (session.has("applicant") || session.has("intake_officer"));
+    let mut facts = words::facts(&case);
+    facts.retain(|fact| fact.name != words::word("notice"));
+    html(&CasePage {
+        frame: Frame::new(&state, &session),
+        state: words::word(case["state"].as_str().unwrap_or_default()).to_owned(),
+        ended: case["ended"] == true,
+        notice: case["notice"].as_str().unwrap_or_default().to_owned(),
+        waiting: waiting(&case),
+        facts,
+        lanes: LANES.map(words::word),
+        lines,
+        tasks,
+        withdrawals: state.desk.application.filter(|_| may_withdraw).map_or(&[], |application| application.withdrawals),
+        key: crate::session::random(),
+        done: !done.is_empty(),
+        id,
+    })
+}
+
+/// A line that a partner caused stands in the partner's lane; all others in our own.
+fn line(own: &str, entry: &Value) -> Line {
+    let text = |name: &str| entry[name].as_str().unwrap_or_default();
+    let whose = LANES.iter().position(|lane| *lane == text("source"));
+    let lane = whose.or_else(|| LANES.iter().position(|lane| *lane == own)).unwrap_or(0);
+    let mut lanes: [String; 3] = Default::default();
+    if let Some(place) = lanes.get_mut(lane) {
+        *place = text("text").to_owned();
+    }
+    Line { at: words::minute(text("at")), event: text("event").to_owned(), lanes }
+}
+
+/// Text for a query or a path: only what needs no escaping stays.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_into_an_address_cannot_change_it() {
+        assert_eq!(encoded("NCD-2018-0004"), "NCD-2018-0004");
+        assert_eq!(encoded("a&role=x/../?#%"), "a%26role%3Dx%2F..%2F%3F%23%25");
+        assert_eq!(encoded("暖"), "%E6%9A%96");
+    }
+}

@@ -1,0 +1,87 @@
+//! The desk: pages for clerks, officers and applicants, made of the same HTTP interface that programs use.
+//!
+//! A page asks the interface of its own process, with the token of whoever is signed in, and shows the answer; a form
+//! becomes the request that a program would send. So the desk can do nothing that the interface does not allow to that
+//! person, and decides nothing itself. It knows no database, no core and no key but the one its cookies are sealed with.
+//!
+//! Everything works without JavaScript. What differs between organisations is in [`Desk`].
+
+mod api;
+mod applicant;
+mod books;
+mod cases;
+mod decisions;
+pub mod form;
+mod page;
+mod session;
+mod tasks;
+mod words;
+
+use api::Api;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::from_fn,
+    routing::{get, post},
+};
+use form::{Application, TaskForm};
+use session::{Attempts, Sealer};
+use std::sync::Arc;
+
+/// Bytes that a form may have.
+const FORM_LIMIT: usize = 64 * 1024;
+
+/// What the pages of one organisation show.
+#[derive(Clone, Copy, Debug)]
+pub struct Desk {
+    /// The organisation, as the interface names it: `union`.
+    pub party: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// The form of each of its tasks, by the task's name.
+    pub tasks: &'static [(&'static str, TaskForm)],
+    /// Its books: title, and path below `/api/v1/`.
+    pub books: &'static [(&'static str, &'static str)],
+    /// The form that applicants file with, where they file.
+    pub application: Option<&'static Application>,
+}
+
+/// What the handlers share.
+pub(crate) struct State {
+    desk: Desk,
+    api: Api,
+    sealer: Sealer,
+    attempts: Attempts,
+}
+
+pub(crate) type Shared = axum::extract::State<Arc<State>>;
+
+/// The pages of an organisation. `interface` is its HTTP interface; `secret` seals the cookies, and has to be the same in
+/// all replicas of a service.
+pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
+    let has_applicants = desk.application.is_some();
+    let state = Arc::new(State {
+        desk,
+        api: Api::new(interface),
+        sealer: Sealer::new(secret, desk.party),
+        attempts: Attempts::default(),
+    });
+    let mut pages = Router::new()
+        .route("/", get(tasks::workbench))
+        .route("/login", get(session::login_page).post(session::login))
+        .route("/logout", post(session::logout))
+        .route("/tasks", get(tasks::list))
+        .route("/tasks/{id}/{task}", get(decisions::show).post(decisions::decide))
+        .route("/applications", get(cases::list))
+        .route("/applications/{id}", get(cases::one))
+        .route("/books", get(books::overview))
+        .route("/books/{number}", get(books::one))
+        .route("/incidents", get(books::incidents))
+        .route("/desk.css", get(page::style));
+    if has_applicants {
+        pages = pages
+            .route("/apply/{step}", get(applicant::step).post(applicant::keep))
+            .route("/applications/{id}/withdrawal", post(applicant::withdraw));
+    }
+    pages.layer(DefaultBodyLimit::max(FORM_LIMIT)).layer(from_fn(page::guard)).with_state(state)
+}

@@ -1,0 +1,120 @@
+//! What every page has: the frame around it, its headers, and how a refusal looks.
+
+use crate::{State, api::Refusal, session::Session, words};
+use askama::Template;
+use axum::{
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+
+/// A page.
+pub(crate) type Html = axum::response::Html<String>;
+
+/// Nothing is loaded from elsewhere, nothing runs, and nobody frames these pages.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Why there is no page.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The session's token is nobody's any more.
+    SignedOut,
+    /// The interface, or the desk itself, says no.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.status == StatusCode::UNAUTHORIZED { Trouble::SignedOut } else { Trouble::Refused(refusal) }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    title: &'a str,
+    detail: &'a str,
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        match self {
+            Trouble::SignedOut => Redirect::to("/login").into_response(),
+            Trouble::Refused(refusal) => {
+                let page = ProblemPage { title: &refusal.title, detail: &refusal.detail };
+                let body = page.render().unwrap_or_else(|_| refusal.title.clone());
+                (refusal.status, axum::response::Html(body)).into_response()
+            }
+        }
+    }
+}
+
+/// The page that this template makes.
+pub(crate) fn html(page: &impl Template) -> Result<Html, Trouble> {
+    page.render().map(axum::response::Html).map_err(|error| {
+        tracing::error!(%error, "a page cannot be made");
+        Trouble::Refused(Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "系统内部错误",
+            "请稍后再试；若仍如此，请告知运维。",
+        ))
+    })
+}
+
+/// The frame around a page of somebody who is signed in.
+pub(crate) struct Frame {
+    /// The organisation.
+    pub organisation: &'static str,
+    pub party: &'static str,
+    /// Who is signed in, and as what.
+    pub account: String,
+    pub roles: String,
+    pub csrf: String,
+    /// Address and name of the pages that this person may open.
+    pub links: Vec<(&'static str, &'static str)>,
+}
+
+impl Frame {
+    pub fn new(state: &State, session: &Session) -> Self {
+        let mut links = vec![("/", if session.is_applicant() { "我的申请" } else { "工作台" })];
+        if !session.is_applicant() {
+            links.extend([("/tasks", "待办"), ("/applications", "申请"), ("/books", "账簿"), ("/incidents", "异常")]);
+        }
+        if state.desk.application.is_some() && (session.has("applicant") || session.has("intake_officer")) {
+            links.push(("/apply/1", "新申请"));
+        }
+        let roles: Vec<&str> = session.roles.iter().map(|role| words::word(role)).collect();
+        Frame {
+            organisation: state.desk.title,
+            party: state.desk.party,
+            account: session.account.clone(),
+            roles: roles.join("、"),
+            csrf: session.csrf.clone(),
+            links,
+        }
+    }
+}
+
+/// The headers of every page.
+pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // What one person saw must not come back for the next one at the same machine.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+pub(crate) async fn style() -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=600")];
+    (headers, include_str!("../templates/desk.css"))
+}

@@ -1,0 +1,350 @@
+//! Who is signed in: a cookie that holds the person's access token, sealed, and nothing that a server would have to keep.
+//!
+//! All replicas open each other's cookies. Signing out deletes the cookie; a token that is withdrawn ends every session that
+//! holds it. A cookie counts for a working day, and only at the organisation that made it.
+
+use crate::{
+    Shared, State,
+    api::Refusal,
+    page::{Html, Trouble, html},
+};
+use askama::Template;
+use axum::{
+    Form,
+    extract::{FromRef, FromRequestParts, Query, State as Extract},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Redirect, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chacha20poly1305::{
+    ChaCha20Poly1305, KeyInit,
+    aead::{Aead, Payload},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// How long a session lasts.
+const SESSION: Duration = Duration::from_secs(12 * 3600);
+/// How often an account may be named with a wrong token …
+const ATTEMPTS: u32 = 5;
+/// … within so long; then it has to wait as long.
+const LOCKED: Duration = Duration::from_secs(15 * 60);
+/// Accounts whose failures are remembered.
+const MOST: usize = 4096;
+const NONCE: usize = 12;
+
+/// A person who is signed in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub token: String,
+    pub account: String,
+    pub person: String,
+    pub roles: Vec<String>,
+    /// What every form of this session carries, so that no other site can send one.
+    pub csrf: String,
+    /// Unix seconds.
+    until: u64,
+}
+
+impl Session {
+    pub fn has(&self, role: &str) -> bool {
+        self.roles.iter().any(|own| own == role)
+    }
+
+    /// Whether nothing but an applicant.
+    pub fn is_applicant(&self) -> bool {
+        self.roles.iter().all(|role| role == "applicant")
+    }
+
+    /// Refuses a form that this session did not show.
+    pub fn check(&self, sent: Option<&str>) -> Result<(), Trouble> {
+        // Compared by hash, so that how long it takes tells nothing.
+        let hash = |text: &str| Sha256::digest(text.as_bytes());
+        if sent.is_some_and(|sent| hash(sent) == hash(&self.csrf)) {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::FORBIDDEN, "页面已失效", "此页面不是本次登录后打开的。请返回，刷新后再提交。")
+            .into())
+    }
+}
+
+impl<S> FromRequestParts<S> for Session
+where
+    Arc<State>: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Redirect;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Redirect> {
+        let state = Arc::<State>::from_ref(state);
+        let session: Option<Session> =
+            cookie(&parts.headers, &state.sealer.name("desk")).and_then(|sealed| state.sealer.open("desk", sealed));
+        session.filter(|session| session.until > now()).ok_or_else(|| {
+            let path = parts.uri.path();
+            Redirect::to(&if path == "/" { "/login".into() } else { format!("/login?next={path}") })
+        })
+    }
+}
+
+/// Seals what a browser keeps for us.
+pub(crate) struct Sealer {
+    cipher: ChaCha20Poly1305,
+    party: &'static str,
+}
+
+impl Sealer {
+    pub fn new(secret: [u8; 32], party: &'static str) -> Self {
+        Sealer { cipher: ChaCha20Poly1305::new((&secret).into()), party }
+    }
+
+    /// The cookie's name. Cookies do not know ports, and on one machine all three organisations may have pages.
+    pub fn name(&self, purpose: &str) -> String {
+        format!("nuan_{}_{purpose}", self.party)
+    }
+
+    /// What is sealed for one purpose opens for no other.
+    pub fn seal(&self, purpose: &str, content: &impl Serialize) -> Result<String, Refusal> {
+        let failed = || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "系统内部错误", "请稍后再试。");
+        let content = serde_json::to_vec(content).map_err(|_| failed())?;
+        let nonce: [u8; NONCE] = rand::random();
+        let payload = Payload { msg: &content, aad: purpose.as_bytes() };
+        let sealed = self.cipher.encrypt((&nonce).into(), payload).map_err(|_| failed())?;
+        Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+    }
+
+    pub fn open<T: DeserializeOwned>(&self, purpose: &str, sealed: &str) -> Option<T> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, sealed) = sealed.split_at_checked(NONCE)?;
+        let nonce = <[u8; NONCE]>::try_from(nonce).ok()?;
+        let content = self.cipher.decrypt((&nonce).into(), Payload { msg: sealed, aad: purpose.as_bytes() }).ok()?;
+        serde_json::from_slice(&content).ok()
+    }
+
+    /// The header that has the browser keep it; `None` has it forget.
+    pub fn set(&self, purpose: &str, value: Option<&str>, keep: Duration, headers: &HeaderMap) -> Option<HeaderValue> {
+        let name = self.name(purpose);
+        // Off this machine a cookie goes over TLS only.
+        let secure = if is_loopback(headers) { "" } else { "; Secure" };
+        let (value, seconds) = value.map_or(("", 0), |value| (value, keep.as_secs()));
+        HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"))
+            .ok()
+    }
+}
+
+fn is_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+}
+
+/// The cookie of this name.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(n, _)| *n == name)
+        .map(|(_, value)| value)
+}
+
+/// A random name that nobody guesses: for idempotency keys and forms.
+pub(crate) fn random() -> String {
+    hex::encode(rand::random::<[u8; 16]>())
+}
+
+/// Unix seconds. Sessions end by the machine's clock; business time may stand still.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Wrong attempts to sign in, by account.
+#[derive(Default)]
+pub(crate) struct Attempts {
+    failed: Mutex<BTreeMap<String, (u32, Instant)>>,
+}
+
+impl Attempts {
+    fn is_locked(&self, account: &str, now: Instant) -> bool {
+        let failed = self.lock();
+        failed.get(account).is_some_and(|(times, since)| *times >= ATTEMPTS && now.duration_since(*since) < LOCKED)
+    }
+
+    fn fail(&self, account: &str, now: Instant) {
+        let mut failed = self.lock();
+        failed.retain(|_, (_, since)| now.duration_since(*since) < LOCKED);
+        if failed.len() >= MOST {
+            // Whoever tries thousands of names must not fill the memory; the longest ago goes.
+            let oldest = failed.iter().min_by_key(|(_, (_, since))| *since).map(|(name, _)| name.clone());
+            oldest.map(|name| failed.remove(&name));
+        }
+        let (times, since) = failed.entry(account.to_owned()).or_insert((0, now));
+        *times = times.saturating_add(1);
+        *since = now;
+    }
+
+    fn forget(&self, account: &str) {
+        self.lock().remove(account);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (u32, Instant)>> {
+        // Every change to the map is one call; a panic leaves it whole.
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage<'a> {
+    title: &'a str,
+    next: &'a str,
+    account: &'a str,
+    wrong: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+pub(crate) async fn login_page(Extract(state): Shared, Query(Next { next }): Query<Next>) -> Result<Html, Trouble> {
+    html(&LoginPage { title: state.desk.title, next: &next, account: "", wrong: None })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Login {
+    account: String,
+    token: String,
+    #[serde(default)]
+    next: String,
+}
+
+pub(crate) async fn login(
+    Extract(state): Shared,
+    headers: HeaderMap,
+    Form(login): Form<Login>,
+) -> Result<Response, Trouble> {
+    let Login { account, token, next } = login;
+    let (account, token) = (account.trim(), token.trim());
+    let again = |status: StatusCode, wrong: &str| {
+        let page = html(&LoginPage { title: state.desk.title, next: &next, account, wrong: Some(wrong) })?;
+        Ok((status, page).into_response())
+    };
+    if state.attempts.is_locked(account, Instant::now()) {
+        return again(StatusCode::TOO_MANY_REQUESTS, "该账户尝试次数过多，请 15 分钟后再试。");
+    }
+    let holder = match state.api.get(token, "account").await {
+        Ok(answer) => answer.body,
+        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => serde_json::Value::Null,
+        Err(refusal) => return Err(refusal.into()),
+    };
+    // The token alone would do; that both have to fit lets wrong attempts be counted by account.
+    if holder["account"].as_str() != Some(account) {
+        state.attempts.fail(account, Instant::now());
+        return again(StatusCode::UNAUTHORIZED, "账户或访问令牌不正确。");
+    }
+    state.attempts.forget(account);
+    let roles = holder["roles"].as_array().into_iter().flatten().filter_map(|role| role.as_str().map(str::to_owned));
+    let session = Session {
+        token: token.to_owned(),
+        account: account.to_owned(),
+        person: holder["person"].as_str().unwrap_or_default().to_owned(),
+        roles: roles.collect(),
+        csrf: random(),
+        until: now() + SESSION.as_secs(),
+    };
+    let sealed = state.sealer.seal("desk", &session)?;
+    // Only onward within these pages.
+    let next =
+        if next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') { next.as_str() } else { "/" };
+    let mut response = Redirect::to(next).into_response();
+    response
+        .headers_mut()
+        .extend(state.sealer.set("desk", Some(&sealed), SESSION, &headers).map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Logout {
+    csrf: Option<String>,
+}
+
+pub(crate) async fn logout(
+    Extract(state): Shared,
+    session: Session,
+    headers: HeaderMap,
+    Form(form): Form<Logout>,
+) -> Result<Response, Trouble> {
+    session.check(form.csrf.as_deref())?;
+    let mut response = Redirect::to("/login").into_response();
+    response
+        .headers_mut()
+        .extend(state.sealer.set("desk", None, SESSION, &headers).map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_unchanged_for_its_purpose_and_under_its_secret_only() {
+        let sealer = Sealer::new([7; 32], "union");
+        let sealed = sealer.seal("desk", &"样例").unwrap();
+        assert!(!sealed.contains("样例"));
+        assert_eq!(sealer.open::<String>("desk", &sealed).unwrap(), "样例");
+        assert_eq!(sealer.open::<String>("draft", &sealed), None, "another purpose");
+        assert_eq!(Sealer::new([8; 32], "union").open::<String>("desk", &sealed), None, "another secret");
+        let mut changed = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
+        for at in 0..changed.len() {
+            changed[at] ^= 1;
+            assert_eq!(sealer.open::<String>("desk", &URL_SAFE_NO_PAD.encode(&changed)), None, "byte {at} changed");
+            changed[at] ^= 1;
+        }
+        assert_eq!(sealer.open::<String>("desk", ""), None);
+    }
+
+    #[test]
+    fn five_wrong_attempts_lock_an_account_for_a_quarter_of_an_hour() {
+        let attempts = Attempts::default();
+        let start = Instant::now();
+        for _ in 0..4 {
+            attempts.fail("li", start);
+        }
+        assert!(!attempts.is_locked("li", start));
+        attempts.fail("li", start);
+        assert!(attempts.is_locked("li", start));
+        assert!(!attempts.is_locked("wang", start), "another's failures lock nobody else");
+        assert!(attempts.is_locked("li", start + LOCKED.checked_sub(Duration::from_secs(1)).unwrap()));
+        assert!(!attempts.is_locked("li", start + LOCKED));
+    }
+
+    #[test]
+    fn cookies_are_read_by_their_whole_name() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_static("a=1; nuan_union_desk=x; xnuan_union_desk=y"));
+        assert_eq!(cookie(&headers, "nuan_union_desk"), Some("x"));
+        assert_eq!(cookie(&headers, "union_desk"), None);
+    }
+
+    #[test]
+    fn off_this_machine_a_cookie_goes_over_tls_only() {
+        let sealer = Sealer::new([7; 32], "bank");
+        for (host, secure) in
+            [("127.0.0.1:80", false), ("localhost", false), ("bank.example", true), ("127.0.0.1.example", true)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static(host));
+            let cookie = sealer.set("desk", Some("x"), SESSION, &headers).unwrap();
+            let cookie = cookie.to_str().unwrap();
+            assert_eq!(cookie.contains("; Secure"), secure, "{host}");
+            assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The workbench and the list of tasks.
+
+use crate::{
+    Shared, State,
+    page::{Frame, Html, Trouble, html},
+    session::Session,
+    words,
+};
+use askama::Template;
+use axum::extract::{Query, State as Extract};
+use domain::Moment;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A task that is due within so long is nearly due.
+const NEARLY_MS: i64 = 24 * 3_600_000;
+
+pub(crate) struct Row {
+    pub id: String,
+    pub path: String,
+    pub title: String,
+    pub role: String,
+    pub opened: String,
+    pub due: String,
+    pub urgency: &'static str,
+    pub urgency_zh: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "workbench.html")]
+struct Workbench {
+    frame: Frame,
+    is_applicant: bool,
+    uscc: String,
+    found: Vec<crate::cases::Row>,
+    trouble: String,
+    mine: usize,
+    nearly: usize,
+    overdue: usize,
+    incidents: usize,
+    tasks: Vec<Row>,
+    now: String,
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct Filter {
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    application_id: String,
+    #[serde(default)]
+    uscc: String,
+    #[serde(default)]
+    cursor: String,
+}
+
+pub(crate) async fn workbench(
+    Extract(state): Shared,
+    session: Session,
+    Query(filter): Query<Filter>,
+) -> Result<Html, Trouble> {
+    let clock = state.api.get(&session.token, "clock").await?.body;
+    let now = clock["now"].as_str().unwrap_or_default().to_owned();
+    let mut page = Workbench {
+        frame: Frame::new(&state, &session),
+        is_applicant: session.is_applicant(),
+        uscc: filter.uscc.trim().to_owned(),
+        found: Vec::new(),
+        trouble: String::new(),
+        mine: 0,
+        nearly: 0,
+        overdue: 0,
+        incidents: 0,
+        tasks: Vec::new(),
+        now: words::minute(&now),
+    };
+    if page.is_applicant {
+        if !page.uscc.is_empty() {
+            match state
+                .api
+                .get(&session.token, &format!("applications?limit=200&uscc={}", crate::cases::encoded(&page.uscc)))
+                .await
+            {
+                Ok(found) => page.found = crate::cases::rows(&found.body),
+                Err(refusal) if refusal.status == axum::http::StatusCode::BAD_REQUEST => {
+                    page.trouble = "统一社会信用代码有误，应为营业执照上的 18 位代码。".to_owned()
+                }
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        return html(&page);
+    }
+    let tasks = tasks(&state, &session, "tasks?limit=200").await?.0;
+    page.mine = tasks.len();
+    page.nearly = tasks.iter().filter(|task| task.urgency == "nearly").count();
+    page.overdue = tasks.iter().filter(|task| task.urgency == "overdue").count();
+    page.tasks = tasks.into_iter().take(20).collect();
+    let incidents = state.api.get(&session.token, "incidents?limit=200").await?.body;
+    page.incidents = incidents["items"].as_array().map_or(0, Vec::len);
+    html(&page)
+}
+
+#[derive(Template)]
+#[template(path = "tasks.html")]
+struct TasksPage {
+    frame: Frame,
+    filter: Filter,
+    roles: Vec<(String, String)>,
+    tasks: Vec<Row>,
+    next: Option<String>,
+}
+
+pub(crate) async fn list(
+    Extract(state): Shared,
+    session: Session,
+    Query(filter): Query<Filter>,
+) -> Result<Html, Trouble> {
+    let mut path = "tasks?limit=50".to_owned();
+    for (name, value) in
+        [("role", &filter.role), ("application_id", &filter.application_id), ("cursor", &filter.cursor)]
+    {
+        if !value.trim().is_empty() {
+            path.push_str(&format!("&{name}={}", crate::cases::encoded(value.trim())));
+        }
+    }
+    let (tasks, next) = tasks(&state, &session, &path).await?;
+    let roles = session.roles.iter().filter(|role| *role != "auditor" && *role != "operator");
+    html(&TasksPage {
+        frame: Frame::new(&state, &session),
+        roles: roles.map(|role| (role.clone(), words::word(role).to_owned())).collect(),
+        tasks,
+        next,
+        filter,
+    })
+}
+
+/// A page of tasks, and where the next one begins.
+async fn tasks(state: &State, session: &Session, path: &str) -> Result<(Vec<Row>, Option<String>), Trouble> {
+    let clock = state.api.get(&session.token, "clock").await?.body;
+    let now = Moment::parse(clock["now"].as_str().unwrap_or_default()).map_or(0, Moment::millis);
+    let body = state.api.get(&session.token, path).await?.body;
+    let rows = body["items"].as_array().into_iter().flatten().map(|task| row(task, now));
+    Ok((rows.collect(), body["next_cursor"].as_str().map(crate::cases::encoded)))
+}
+
+pub(crate) fn row(task: &Value, now_ms: i64) -> Row {
+    let text = |name: &str| task[name].as_str().unwrap_or_default().to_owned();
+    let due = text("due_at");
+    let left = Moment::parse(&due).map_or(i64::MAX, |due| due.millis().saturating_sub(now_ms));
+    let (urgency, urgency_zh) = if left <= 0 || task["escalated"] == true {
+        ("overdue", "已超期")
+    } else if left <= NEARLY_MS {
+        ("nearly", "将到期")
+    } else {
+        ("", "")
+    };
+    Row {
+        id: text("application_id"),
+        path: text("task_id"),
+        title: text("title"),
+        role: words::word(&text("role")).to_owned(),
+        opened: words::minute(&text("opened_at")),
+        due: words::minute(&due),
+        urgency,
+        urgency_zh,
+    }
+}

@@ -1,0 +1,366 @@
+//! Chinese words for the codes and fields of the interface, and how amounts, rates and times are written.
+//!
+//! A word that is missing shows the code itself: nothing is hidden by a gap in this table.
+
+use domain::Moment;
+use serde_json::Value;
+
+/// The word for a code or a field.
+pub(crate) fn word(code: &str) -> &str {
+    match code {
+        // Organisations and roles.
+        "union" => "工会",
+        "guarantor" => "担保公司",
+        "bank" => "银行",
+        "applicant" => "申请人",
+        "auditor" => "审计",
+        "operator" => "运维",
+        "intake_officer" => "受理岗",
+        "fund_manager" => "担保金管理岗",
+        "approver" => "复核岗",
+        "risk_manager" => "风险经理",
+        "contract_officer" => "合同岗",
+        "letter_maker" => "保函经办",
+        "letter_checker" => "保函复核",
+        "credit_investigator" => "贷前调查",
+        "credit_approver" => "信贷审批",
+        "operations" => "运营岗",
+        "payment_maker" => "放款经办",
+        "payment_checker" => "放款复核",
+        "queue" => "担保金排队",
+        // Steps.
+        "check eligibility" => "受理审核",
+        "reserve fund" => "预留担保金",
+        "assess guarantee" => "担保尽调",
+        "approve credit" => "信贷审批",
+        "sign contracts" => "签订担保合同",
+        "issue letter" => "出具保函",
+        "sign loan contract" => "签订借款合同",
+        "confirm membership" => "复核会员身份",
+        "disburse" => "放款",
+        "make letter effective" => "保函生效",
+        "commit reservation" => "担保金转为在保",
+        "notify and archive" => "通知并归档",
+        // States.
+        "SUBMITTED" => "已提交",
+        "INTAKE_REVIEW" => "受理审核中",
+        "NEED_DOCS" => "待补材料",
+        "ELIGIBLE" => "符合条件",
+        "QUEUED" => "担保金排队中",
+        "RESERVED" => "已预留担保金",
+        "GUARANTEE_REVIEW" => "担保审核中",
+        "CREDIT_REVIEW" => "信贷审核中",
+        "CONTRACTING" => "签约中",
+        "READY" => "待放款",
+        "DISBURSING" => "放款中",
+        "UNKNOWN" => "结果不明",
+        "DISBURSED" => "已放款",
+        "WITHDRAWN" => "已撤回",
+        "EXPIRED" => "已过期",
+        "INTAKE_REJECTED" => "不予受理",
+        "GUARANTEE_DECLINED" => "不予担保",
+        "CREDIT_DECLINED" => "不予贷款",
+        "COMPENSATING" => "撤销办理中",
+        "NOT_TAKEN_UP" => "未受理",
+        "DRAFT" => "拟制中",
+        "ISSUED" => "已出具",
+        "EFFECTIVE" => "已生效",
+        "REVOKED" => "已撤销",
+        "HELD" => "已预留",
+        "COMMITTED" => "已转在保",
+        "RELEASED" => "已解除",
+        "COMPLETED" => "办结",
+        // Choices.
+        "BULLET" => "按期付息、到期还本",
+        "EQUAL_PAYMENT" => "等额本息",
+        "EQUAL_PRINCIPAL" => "等额本金",
+        "NONE" => "免除",
+        "PERSON" => "自然人保证",
+        "PLEDGE" => "质押或抵押",
+        "MICRO" => "微型",
+        "SMALL" => "小型",
+        "STANDARD" => "普通",
+        "GREEN" => "绿色通道",
+        "WINDOW" => "窗口",
+        "APP" => "手机应用",
+        "WECHAT" => "微信",
+        "DISTRICT" => "代办处",
+        _ => field(code),
+    }
+}
+
+/// The word for a field of an answer.
+fn field(name: &str) -> &str {
+    match name {
+        "application_id" => "申请编号",
+        "state" | "status" => "状态",
+        "filed_at" => "提交时间",
+        "firm" => "企业",
+        "enterprise_name" => "企业名称",
+        "uscc" => "统一社会信用代码",
+        "registered_on" => "成立日期",
+        "industry_code" => "行业",
+        "district" => "所在区",
+        "employees" => "从业人数",
+        "turnover_fen" => "上年营业收入",
+        "tax_fen" => "上年纳税额",
+        "debt_fen" => "现有负债",
+        "wish" => "申请内容",
+        "amount_fen" => "金额",
+        "term_months" => "期限（月）",
+        "method" => "还款方式",
+        "purpose" => "用途",
+        "rate_ppm" => "年利率",
+        "recommendation" => "推荐",
+        "evidence" => "推荐编号",
+        "membership_verified_on" => "会员身份核验日",
+        "reservation" => "担保金预留",
+        "reservation_id" | "id" => "编号",
+        "exposure_fen" => "担保本金",
+        "reserved_fen" => "预留金额",
+        "opinion" => "担保意见",
+        "conditions" => "条件",
+        "counter_guarantee" => "反担保",
+        "approval" => "信贷批复",
+        "contract_no" => "借款合同号",
+        "contract" => "借款合同",
+        "contracts" => "担保合同",
+        "letter" => "保函",
+        "letter_no" => "保函编号",
+        "issued_on" => "出具日",
+        "valid_until" => "有效期至",
+        "period_months" => "保证期间（到期后，月）",
+        "receipt" => "放款回单",
+        "loan" => "贷款",
+        "posting_no" => "凭证号",
+        "value_date" => "起息日",
+        "maturity_on" => "到期日",
+        "archived" => "归档",
+        "number" => "编号",
+        "on" => "日期",
+        "by" => "办理人",
+        "maker" => "经办人",
+        "checker" => "复核人",
+        "investigator" => "调查人",
+        "notice" => "通知",
+        "ending" => "结局",
+        "outcome" => "结果",
+        "reason" => "理由",
+        "because" => "理由",
+        "decision" => "决定",
+        "report" => "调查报告",
+        "paid_out" => "放款",
+        "payment" => "付款",
+        "drafting" => "拟制",
+        "agreed" => "同意",
+        "approved" => "批准",
+        "declined" => "拒绝",
+        "terms" => "条款",
+        "type" => "类型",
+        "pledge" => "质押或抵押物",
+        "deposit_fen" => "担保金存款",
+        "held_fen" => "在办预留",
+        "committed_fen" => "在保占用",
+        "guaranteed_fen" => "担保本金合计",
+        "capacity_fen" => "担保能力",
+        "net_assets_fen" => "净资产",
+        "code" => "科目",
+        "account" => "账户",
+        "balance_fen" => "余额",
+        "pending_fen" => "待定",
+        "debit" => "借方",
+        "credit" => "贷方",
+        "incident_id" => "异常编号",
+        "owner" => "负责",
+        "step" => "步骤",
+        "what" => "情况",
+        "position" => "流水号",
+        "source" => "来源",
+        "why" => "原因",
+        "at" => "时间",
+        "file" => "受理资料",
+        "incidents" => "异常",
+        "taken_up_at" => "受理时间",
+        other => other,
+    }
+}
+
+/// Fields that are for programs.
+const TECHNICAL: &[&str] = &[
+    "version",
+    "saga_id",
+    "charter",
+    "hash",
+    "vault_token",
+    "key",
+    "ended",
+    "waiting_for",
+    "tasks",
+    "disputed",
+    "disputed_answers",
+    "closed_letters",
+    "application_id",
+    "state",
+];
+
+/// What is read first, in this order; the rest follows by its name.
+const FIRST: &[&str] = &[
+    "filed_at",
+    "wish",
+    "firm",
+    "file",
+    "enterprise_name",
+    "uscc",
+    "amount_fen",
+    "term_months",
+    "method",
+    "rate_ppm",
+    "purpose",
+    "recommendation",
+    "reservation",
+    "opinion",
+    "conditions",
+    "report",
+    "decision",
+    "approval",
+    "contracts",
+    "letter",
+    "letter_no",
+    "contract",
+    "contract_no",
+    "payment",
+    "paid_out",
+    "receipt",
+    "loan",
+];
+
+/// One line of what a page shows of an object: how deep it lies, its name, its value.
+pub(crate) struct Fact {
+    pub depth: usize,
+    pub name: String,
+    pub value: String,
+}
+
+/// What an object holds, for people: nothing technical and nothing that is absent.
+pub(crate) fn facts(object: &Value) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    gather(object, 0, &mut facts);
+    facts
+}
+
+/// Objects lie at most so deep in any answer.
+const DEEPEST: usize = 6;
+
+fn gather(object: &Value, depth: usize, facts: &mut Vec<Fact>) {
+    let mut fields: Vec<(&String, &Value)> = object.as_object().into_iter().flatten().collect();
+    fields.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    for (name, value) in fields {
+        if TECHNICAL.contains(&name.as_str()) || depth > DEEPEST {
+            continue;
+        }
+        let title = word(name).to_owned();
+        match value {
+            Value::Object(inner) if inner.is_empty() => {}
+            Value::Object(_) => {
+                facts.push(Fact { depth, name: title, value: String::new() });
+                let before = facts.len();
+                gather(value, depth + 1, facts);
+                if facts.len() == before {
+                    facts.pop();
+                }
+            }
+            _ => {
+                let value = written(name, value);
+                if !value.is_empty() {
+                    facts.push(Fact { depth, name: title, value });
+                }
+            }
+        }
+    }
+}
+
+/// A value as people write it, by the unit in its field's name.
+pub(crate) fn written(name: &str, value: &Value) -> String {
+    match value {
+        Value::Null | Value::Object(_) => String::new(),
+        Value::Bool(yes) => if *yes { "是" } else { "否" }.to_owned(),
+        Value::Number(number) => match number.as_i64() {
+            Some(fen) if name.ends_with("_fen") => format!("{} 元", yuan(fen)),
+            Some(ppm) if name.ends_with("_ppm") => percent(ppm),
+            Some(ms) if name.ends_with("_at") => minute(&Moment::from_millis(ms).to_string()),
+            _ => number.to_string(),
+        },
+        Value::String(text) if name.ends_with("_at") || name == "at" => minute(text),
+        Value::String(text) => text.strip_prefix("person:").map_or_else(|| word(text).to_owned(), str::to_owned),
+        Value::Array(items) => {
+            let items: Vec<String> =
+                items.iter().map(|item| written("", item)).filter(|item| !item.is_empty()).collect();
+            items.join("、")
+        }
+    }
+}
+
+/// `48000000` as `480,000.00`.
+pub(crate) fn yuan(fen: i64) -> String {
+    let whole = (fen.unsigned_abs() / 100).to_string();
+    let mut grouped = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{}{grouped}.{:02}", if fen < 0 { "−" } else { "" }, fen.unsigned_abs() % 100)
+}
+
+/// `43500` ppm as `4.35%`.
+pub(crate) fn percent(ppm: i64) -> String {
+    let text = format!("{}.{:04}", ppm / 10_000, ppm.unsigned_abs() % 10_000);
+    let text = text.trim_end_matches('0');
+    format!("{}%", text.strip_suffix('.').unwrap_or(text))
+}
+
+/// `2018-08-13T09:00:00.000+08:00` as `2018-08-13 09:00`.
+pub(crate) fn minute(moment: &str) -> String {
+    moment.get(..16).map_or_else(|| moment.to_owned(), |minute| minute.replace('T', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn amounts_rates_and_times_are_written_as_people_write_them() {
+        assert_eq!(yuan(48_000_000), "480,000.00");
+        assert_eq!(yuan(99), "0.99");
+        assert_eq!(yuan(-123_456_789), "−1,234,567.89");
+        assert_eq!(yuan(i64::MIN), "−92,233,720,368,547,758.08");
+        assert_eq!(percent(43_500), "4.35%");
+        assert_eq!(percent(40_000), "4%");
+        assert_eq!(minute("2018-08-13T09:00:00.000+08:00"), "2018-08-13 09:00");
+        assert_eq!(minute("?"), "?");
+    }
+
+    #[test]
+    fn an_object_shows_what_it_holds_and_nothing_technical_or_absent() {
+        let object = json!({
+            "version": 3, "letter": null, "wish": { "amount_fen": 100, "method": "BULLET" }, "approval": { "hash": "x" },
+            "opinion": { "by": "person:zhao", "conditions": ["甲", "乙"] }, "UNHEARD_OF": "ALSO_NEW",
+        });
+        let lines: Vec<String> =
+            facts(&object).iter().map(|fact| format!("{} {} {}", fact.depth, fact.name, fact.value)).collect();
+        assert_eq!(
+            lines,
+            [
+                "0 申请内容 ",
+                "1 金额 1.00 元",
+                "1 还款方式 按期付息、到期还本",
+                "0 担保意见 ",
+                "1 条件 甲、乙",
+                "1 办理人 zhao",
+                "0 UNHEARD_OF ALSO_NEW",
+            ]
+        );
+    }
+}
