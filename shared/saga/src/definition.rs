@@ -13,8 +13,8 @@ use crate::world::{Ask, Here, Must, World};
 
 /// A local step's function.
 pub(crate) type HereFn<W> = fn(&mut W) -> Result<Here<<W as World>::Reason>, <W as World>::Fault>;
-/// A check's function: what it saw, or why the run cannot go on.
-pub(crate) type CheckFn<W> = fn(&mut W) -> Result<Result<(), <W as World>::Reason>, <W as World>::Fault>;
+/// A check's function: what it saw, why the run cannot go on, or that it has to wait.
+pub(crate) type CheckFn<W> = HereFn<W>;
 /// A local step's function after the point of no return.
 pub(crate) type MustFn<W> = fn(&mut W) -> Result<Must, <W as World>::Fault>;
 /// Emits a message.
@@ -72,6 +72,13 @@ impl<W: World> Clone for Work<W> {
     }
 }
 impl<W: World> Copy for Work<W> {}
+
+impl<W: World> Step<W> {
+    /// Whether it is another party's to do, so that going on means asking it again.
+    pub(crate) const fn is_asked(&self) -> bool {
+        matches!(self.work, Work::Ask(..) | Work::Pivot(..))
+    }
+}
 
 pub(crate) enum Undo<W: World> {
     /// Not yet said; the builder does not let a compensatable step stay so.

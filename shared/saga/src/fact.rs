@@ -88,7 +88,7 @@ pub enum Fact<Role, Reason> {
     Suspended { step: String, expiry: String, due_at: Moment },
     /// The papers came; a fresh deadline runs.
     Resumed { step: String, due_at: Moment, at: Moment },
-    /// A local step waits to be woken.
+    /// A local step waits to be woken; or the pivot does, before its next attempt.
     StepWaiting { step: String, at: Moment },
     /// A party was asked for the first time under this key.
     Asked {

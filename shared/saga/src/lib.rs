@@ -35,7 +35,8 @@
 //! ([`Fact::CancelVoid`]). A *refused* pivot is final only once its key is closed. *Not done* closes the key too, and the
 //! next attempt follows under a new key, ever less often; from some attempt on ([`AgainPolicy`]), or at once when it is
 //! *blocked*, it is an incident and a person orders the next attempt. Before each further attempt the checks are looked at
-//! again, and one that fails turns the run back. Between attempts nothing is in flight, so a withdrawal unwinds at once.
+//! again: one that fails turns the run back, and one that waits lets the pivot wait until it is woken. Between attempts, and
+//! while it waits, nothing is in flight, so a withdrawal unwinds at once.
 //! *Unknown* never leads to a new key. After the pivot, retriable steps repeat for ever; a refusal there is an incident,
 //! the step stays open and a repair retries it.
 //!

@@ -128,7 +128,7 @@ pub enum State<Role, Reason> {
         /// Who, until when.
         task: Task<Role>,
     },
-    /// A local step waits to be woken.
+    /// A local step, or a pivot of which nothing is in flight, waits to be woken.
     Waiting,
     /// A party is asked and has not answered, or does not know (`call.doubt`).
     Asked {

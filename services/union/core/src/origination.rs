@@ -15,7 +15,7 @@ use contracts::{
 };
 use domain::{Amount, ApplicationId, Calendar, Charter, Moment, Party, Term};
 use organisation::{Desk, Key, Stop};
-use saga::{Ask, Definition, DefinitionError, Definitions, FactOf, Must, Retry, RunOf, Since, World, saga};
+use saga::{Ask, Definition, DefinitionError, Definitions, FactOf, Here, Must, Retry, RunOf, Since, World, saga};
 use std::sync::{Arc, LazyLock};
 
 /// Origination, version 1.
@@ -263,13 +263,13 @@ fn terminate_loan_contract(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
 
 /// The last look at the register before the money leaves (membership is verified at filing and at disbursement), and again
 /// before each further order: what the union vouches for is old after some days.
-fn confirm_membership(w: &mut Origination) -> Result<Result<(), Reason>, Stop> {
+fn confirm_membership(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     if !membership_holds(w)? {
-        return Ok(Err(Reason::Intake(IntakeRejection::Membership)));
+        return Ok(Here::Refused(Reason::Intake(IntakeRejection::Membership)));
     }
     let on = w.now().date();
     w.desk.record(Fact::MembershipConfirmed { id: w.id.clone(), on })?;
-    Ok(Ok(()))
+    Ok(Here::Done)
 }
 
 fn disburse(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {

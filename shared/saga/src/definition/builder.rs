@@ -210,8 +210,8 @@ impl<W: World, P: Compensatable> Flow<W, P> {
         Local(self.with(|s| s.push(name, Class::Compensatable, Work::Here(step), Undo::Unsaid)))
     }
 
-    /// This organisation looks at something that may cease to hold, and goes on or turns back. It is looked at again before
-    /// every further attempt of the pivot. It changes nothing that would have to be undone.
+    /// This organisation looks at something that may cease to hold, and goes on, waits or turns back. It is looked at again
+    /// before every further attempt of the pivot. It changes nothing that would have to be undone.
     pub fn check(self, name: &'static str, check: CheckFn<W>) -> Self {
         const WHY: &str = "a check changes nothing";
         self.with(|s| s.push(name, Class::Compensatable, Work::Check(check), Undo::NotNeeded(WHY)))

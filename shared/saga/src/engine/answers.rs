@@ -74,9 +74,9 @@ impl<W: World> Definition<W> {
             (S::Closing { .. }, O::Refused(_) | O::NotDone(_) | O::Blocked(_)) => {
                 Self::late(w, step, heard.as_ref(), outcome)?
             }
-            (S::Between { .. } | S::Stuck { .. }, O::Closed) if pivot => Handled::Nothing(Why::Duplicate),
+            (S::Between { .. } | S::Waiting | S::Stuck { .. }, O::Closed) if pivot => Handled::Nothing(Why::Duplicate),
             (
-                S::Between { .. } | S::Stuck { .. },
+                S::Between { .. } | S::Waiting | S::Stuck { .. },
                 O::Refused(_) | O::NotDone(_) | O::Blocked(_) | O::Transient | O::Unknown,
             ) if pivot => Handled::Nothing(Why::Late),
             // A retriable step that was refused.

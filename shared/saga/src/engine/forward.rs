@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::Moment;
 
 use crate::definition::{Class, Definition, Since, Step, Work};
-use crate::engine::Handled;
+use crate::engine::{Found, Handled};
 use crate::event::Why;
 use crate::fact::{DeadlineSet, Ending, Fact, IncidentKind};
 use crate::run::{Phase, State, later};
@@ -51,11 +51,7 @@ impl<W: World> Definition<W> {
     /// Runs a local step; `first` when it was not waiting yet.
     pub(crate) fn try_here(&self, w: &mut W, step: &Step<W>, first: bool) -> Result<Handled, W::Fault> {
         let outcome = match step.work {
-            Work::Here(f) => f(w)?,
-            Work::Check(f) => match f(w)? {
-                Ok(()) => Here::Done,
-                Err(reason) => Here::Refused(reason),
-            },
+            Work::Here(f) | Work::Check(f) => f(w)?,
             Work::MustHere(f) => match f(w)? {
                 Must::Done => Here::Done,
                 Must::Wait => Here::Wait,
@@ -101,25 +97,34 @@ impl<W: World> Definition<W> {
     }
 
     /// The next attempt after a closed key or a refused retriable step. Before the pivot's, every check is looked at again:
-    /// what held for the last attempt may have ceased to, and then the run turns back instead.
+    /// what held for the last attempt may have ceased to, and then the run turns back instead, or the pivot waits to be woken.
     pub(crate) fn next_attempt(&self, w: &mut W, step: &Step<W>) -> Result<(), W::Fault> {
-        if step.class == Class::Pivot && !self.checks_hold(w)? {
+        if step.class == Class::Pivot && !self.checks_hold(w, step)? {
             return Ok(());
         }
         let attempt = w.run()?.step(step.name).map_or(0, |run| run.attempt).saturating_add(1);
         self.attempt(w, step, attempt)
     }
 
-    fn checks_hold(&self, w: &mut W) -> Result<bool, W::Fault> {
+    fn checks_hold(&self, w: &mut W, pivot: &Step<W>) -> Result<bool, W::Fault> {
         for step in &self.steps {
             let Work::Check(check) = step.work else { continue };
-            if let Err(reason) = check(w)? {
-                self.refuse(w, step, reason, None)?;
-                return Ok(false);
-            }
-            // Not `complete`: its clocks run from the first time that it was done.
+            let seen = check(w)?;
             let at = w.now();
-            w.record(Fact::StepDone { step: step.name.to_owned(), by: None, at })?;
+            match seen {
+                // Not `complete`: its clocks run from the first time that it was done.
+                Here::Done => w.record(Fact::StepDone { step: step.name.to_owned(), by: None, at })?,
+                Here::Refused(reason) => {
+                    self.refuse(w, step, reason, None)?;
+                    return Ok(false);
+                }
+                Here::Wait => {
+                    if !matches!(w.run()?.state(pivot.name), Some(State::Waiting)) {
+                        w.record(Fact::StepWaiting { step: pivot.name.to_owned(), at })?;
+                    }
+                    return Ok(false);
+                }
+            }
         }
         Ok(true)
     }
@@ -258,14 +263,15 @@ impl<W: World> Definition<W> {
         Ok(())
     }
 
-    /// A waiting local step is tried again; a pivot between attempts is asked now.
+    /// A waiting local step is tried again; a pivot that is between attempts, or waits, is asked now.
     pub(crate) fn woken(&self, w: &mut W, name: &str) -> Result<Handled, W::Fault> {
         match self.find(w, name)? {
-            Some(found) if matches!(found.state, State::Waiting) => self.try_here(w, found.step, false),
-            Some(found) if matches!(found.state, State::Between { .. }) => {
-                self.next_attempt(w, found.step)?;
-                Ok(Handled::Moved)
+            Some(Found { step, state: State::Waiting | State::Between { .. } }) if step.is_asked() => {
+                self.next_attempt(w, step)?;
+                let still = matches!(w.run()?.state(step.name), Some(State::Waiting));
+                Ok(if still { Handled::Nothing(Why::StillWaiting) } else { Handled::Moved })
             }
+            Some(found) if matches!(found.state, State::Waiting) => self.try_here(w, found.step, false),
             Some(_) => Ok(Handled::Nothing(Why::NotWaiting)),
             None => Ok(Handled::Illegal),
         }

@@ -219,7 +219,9 @@ impl<W: World> Definition<W> {
                 self.close_key(w, step, AfterClosing::Stick(reason.clone()))?;
                 Ok(Handled::Moved)
             }
-            Some(State::Between { .. }) => self.not_done(w, step, reason),
+            Some(State::Between { .. } | State::Waiting) if step.class == Class::Pivot => {
+                self.not_done(w, step, reason)
+            }
             _ => Ok(Handled::Moved),
         }
     }

@@ -264,6 +264,90 @@ fn checks_are_looked_at_again_before_every_further_attempt_and_one_that_fails_tu
     }
 }
 
+fn wake(toy: &mut Toy, definition: &Definition<Toy>, step: &str) -> Reaction {
+    toy.on(definition, Event::Woken { step: step.to_owned() })
+}
+
+/// Approved, but the check of the price waits.
+fn waiting_for_a_price() -> (Toy, Definition<Toy>) {
+    let definition = order().unwrap();
+    let mut toy = Toy { market_open: false, ..Toy::default() };
+    assert_eq!(definition.start(&mut toy).unwrap(), Reaction::Moved);
+    approve(&mut toy, &definition, "check order", clerk());
+    for step in ["insure", "book carrier", "quote rate"] {
+        assert_eq!(say(&mut toy, &definition, step, Outcome::Done), Reaction::Moved);
+    }
+    approve(&mut toy, &definition, "approve order", approver());
+    toy.outbox.clear();
+    assert_eq!((toy.state_name("check price"), toy.state_name("charge")), ("waiting", "not opened"));
+    (toy, definition)
+}
+
+#[test]
+fn a_check_that_waits_keeps_the_pivot_from_being_asked_until_it_is_woken() {
+    let (mut toy, definition) = waiting_for_a_price();
+    assert_eq!(wake(&mut toy, &definition, "check price"), Reaction::Nothing(Why::StillWaiting));
+    assert!(sent(&mut toy).is_empty());
+    toy.market_open = true;
+    assert_eq!(wake(&mut toy, &definition, "check price"), Reaction::Moved);
+    assert_eq!(sent(&mut toy), [(Purpose::Ask, KEY.to_owned())]);
+
+    let (mut toy, definition) = waiting_for_a_price();
+    assert_eq!(cancel(&mut toy, &definition), Reaction::Moved);
+    assert_eq!(toy.state_name("check price"), "abandoned");
+    let (mut toy, definition) = waiting_for_a_price();
+    assert_eq!(toy.after(&definition, 31 * DAY), Reaction::Moved);
+    assert!(matches!(toy.run.phase, saga::Phase::Unwinding { ending: Ending::Expired { .. } }), "{:?}", toy.run.phase);
+    assert!(sent(&mut toy).iter().all(|(purpose, _)| *purpose == Purpose::Undo));
+}
+
+#[test]
+fn a_check_that_waits_between_attempts_lets_the_pivot_wait_with_no_timer_of_its_own() {
+    for by_a_person in [false, true] {
+        let (mut toy, definition) = charging();
+        let outcome = if by_a_person { Outcome::Blocked(Reason::Hopeless) } else { Outcome::NotDone(Reason::Later) };
+        not_done(&mut toy, &definition, outcome);
+        sent(&mut toy);
+        toy.market_open = false;
+        let reaction = match by_a_person {
+            true => toy.on(&definition, repair("charge", RepairAction::RetryAsk)),
+            false => toy.after(&definition, DAY),
+        };
+        assert_eq!((reaction, toy.state_name("charge")), (Reaction::Moved, "waiting"));
+        assert_eq!(wake(&mut toy, &definition, "charge"), Reaction::Nothing(Why::StillWaiting));
+        // What comes late changes nothing while it waits.
+        for late in [Outcome::Closed, Outcome::NotDone(Reason::Later), Outcome::Unknown] {
+            assert!(matches!(say(&mut toy, &definition, "charge", late), Reaction::Nothing(_)));
+        }
+        assert!(sent(&mut toy).is_empty(), "nothing is asked");
+        assert_ne!(toy.after(&definition, DAY), Reaction::Moved, "no timer of the pivot's is left");
+        let mut withdrawn = Toy { run: toy.run.clone(), locks: toy.locks.clone(), now: toy.now, ..Toy::default() };
+        assert_eq!(cancel(&mut withdrawn, &definition), Reaction::Moved);
+        assert_eq!(withdrawn.state_name("charge"), "abandoned");
+        assert!(sent(&mut withdrawn).iter().all(|(purpose, _)| *purpose == Purpose::Undo));
+
+        toy.market_open = true;
+        assert_eq!(wake(&mut toy, &definition, "charge"), Reaction::Moved);
+        assert_eq!(sent(&mut toy), [(Purpose::Ask, "charge:order-9:2".to_owned())], "under the next key");
+        assert_eq!(say(&mut toy, &definition, "charge", Outcome::Done), Reaction::Moved);
+        assert!(toy.run.pivot_passed);
+        assert_eq!(toy.replayed(), toy.run);
+    }
+}
+
+#[test]
+fn a_contradiction_while_the_pivot_waits_calls_a_person_before_it_goes_on() {
+    let (mut toy, definition) = charging();
+    not_done(&mut toy, &definition, Outcome::NotDone(Reason::Later));
+    toy.market_open = false;
+    assert_eq!(toy.after(&definition, DAY), Reaction::Moved);
+    let event = Event::Contradicted { step: "charge".to_owned(), reason: Reason::Hopeless };
+    assert_eq!(toy.on(&definition, event), Reaction::Moved);
+    assert_eq!(toy.state_name("charge"), "stuck");
+    toy.market_open = true;
+    assert_ne!(wake(&mut toy, &definition, "charge"), Reaction::Moved);
+}
+
 #[test]
 fn between_attempts_a_withdrawal_unwinds_at_once() {
     let (mut toy, definition) = charging();

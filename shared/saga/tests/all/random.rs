@@ -38,6 +38,7 @@ enum Act {
     Stock(bool),
     /// Whether the check holds.
     Price(bool),
+    Market(bool),
 }
 
 fn outcome() -> impl Strategy<Value = Outcome<Reason>> {
@@ -96,6 +97,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(Act::Pass),
         1 => any::<bool>().prop_map(Act::Stock),
         1 => any::<bool>().prop_map(Act::Price),
+        1 => any::<bool>().prop_map(Act::Market),
     ]
 }
 
@@ -209,11 +211,16 @@ fn play(acts: Vec<Act>) {
                 toy.refusing = (!holds).then_some("check price");
                 continue;
             }
+            Act::Market(open) => {
+                toy.market_open = open;
+                continue;
+            }
         };
         put(&mut toy, &definition, event);
     }
     toy.stock = true;
     toy.refusing = None;
+    toy.market_open = true;
     let mut left = 100;
     while let Some(event) = cooperation(&toy) {
         put(&mut toy, &definition, event);

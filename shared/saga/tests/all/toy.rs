@@ -73,6 +73,8 @@ pub struct Toy {
     pub stock: bool,
     /// The local step that refuses.
     pub refusing: Option<&'static str>,
+    /// Whether there is a price at all; else the check of it waits.
+    pub market_open: bool,
 }
 
 /// Monday, 2020-03-02, 09:00 in Beijing.
@@ -92,6 +94,7 @@ impl Default for Toy {
             local: Vec::new(),
             stock: true,
             refusing: None,
+            market_open: true,
         }
     }
 }
@@ -191,12 +194,8 @@ pub fn release(w: &mut Toy) -> Result<(), Fault> {
     w.local.push("release stock");
     Ok(())
 }
-fn price(w: &mut Toy) -> Result<Result<(), Reason>, Fault> {
-    if w.refusing == Some("check price") {
-        return Ok(Err(Reason::No));
-    }
-    w.local.push("check price");
-    Ok(Ok(()))
+fn price(w: &mut Toy) -> Result<Here<Reason>, Fault> {
+    if w.market_open { w.here("check price") } else { Ok(Here::Wait) }
 }
 fn premium(w: &mut Toy) -> Result<Here<Reason>, Fault> {
     w.here("note premium")
