@@ -2,7 +2,7 @@
 
 use desk::{
     Desk,
-    form::{Choice, Field, Kind, TaskForm},
+    form::{Action, Choice, Field, Kind, TaskForm},
 };
 
 const DECLINES: &[(&str, &str)] =
@@ -74,5 +74,15 @@ pub const DESK: Desk = Desk {
         ("check-payment", CHECK_PAYMENT),
     ],
     books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
+    actions: &[Action {
+        title: "担保金到账",
+        path: "deposit-receipts",
+        roles: &["operations"],
+        hint: "工会追加的担保金到账后入账；同一凭证号只入账一次。",
+        fields: &[
+            Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" },
+            Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" },
+        ],
+    }],
     application: None,
 };

@@ -7,8 +7,8 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use bank_core::{Bank, Command, Row};
-use domain::{Fen, Uscc};
+use bank_core::{Bank, Command, Role, Row};
+use domain::{Amount, Fen, Uscc};
 use party::{
     http::{
         AUDITOR, App, Because, OFFICER, OPERATOR, Page, Route, Who, Writing, application_id, because, page_limit,
@@ -21,7 +21,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use web::{
-    Problem, Query,
+    Fields, Problem, Query,
     openapi::{Kind, Parameter, described, named},
     utoipa::openapi::ObjectBuilder,
 };
@@ -31,6 +31,7 @@ type Shared = State<Arc<App<Bank>>>;
 pub(crate) fn router() -> Router<Arc<App<Bank>>> {
     Router::new()
         .route("/api/v1/books", post(open_books))
+        .route("/api/v1/deposit-receipts", post(receive_deposit))
         .route("/api/v1/loans", get(loans))
         .route("/api/v1/applications/{id}/incidents/{number}/resolution", post(resolve))
 }
@@ -39,8 +40,16 @@ pub(crate) fn table() -> Vec<Route> {
     const REPAIR: Who = Who::Roles(&[OPERATOR]);
     const OWNERS: Who = Who::Roles(&[OFFICER, OPERATOR]);
     const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
+    const OPERATIONS: Who = Who::Roles(&[Role::Operations.code()]);
     vec![
         Route::post("/api/v1/books", REPAIR, "启用账簿", described::<Books>()).answers(204, "已启用", None),
+        Route::post(
+            "/api/v1/deposit-receipts",
+            OPERATIONS,
+            "工会追加的担保金到账，按凭证号只入账一次",
+            described::<DepositReceipt>(),
+        )
+        .answers(204, "已入账", None),
         Route::get("/api/v1/loans", BOOKS, "贷款", policy::list_of("Loans", &named("Loan", ObjectBuilder::new())))
             .with([
                 Parameter::query("state", Kind::Text, "PENDING、ACTIVE、TERMINATED"),
@@ -70,6 +79,25 @@ struct Books {
 async fn open_books(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
     let Books { deposit_fen } = writing.json()?;
     app.command(writing, Command::OpenBooks { deposit_fen }, None, None).await
+}
+
+/// What the union paid into its deposit.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "read field by field; only its schema is used")]
+struct DepositReceipt {
+    /// 凭证号，1 至 40 个字符
+    reference: String,
+    /// 金额，分
+    amount_fen: i64,
+}
+
+async fn receive_deposit(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(writing.json_bytes()?)?;
+    let reference = fields.label("reference", 1..=40);
+    let amount = fields.integer::<i64>("amount_fen", 1..=Amount::MAX.get());
+    let read = reference.and_then(|reference| Some((reference, Amount::new(Fen::new(amount?)).ok()?)));
+    let (reference, amount_fen) = fields.finish(read)?;
+    app.command(writing, Command::ReceiveDeposit { reference, amount_fen }, None, None).await
 }
 
 #[derive(Deserialize)]

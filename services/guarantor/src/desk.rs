@@ -98,5 +98,6 @@ pub const DESK: Desk = Desk {
         ("check-letter", CHECK_LETTER),
     ],
     books: &[("担保限额", "limits"), ("账户余额", "balances"), ("分录", "transfers")],
+    actions: &[],
     application: None,
 };

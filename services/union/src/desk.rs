@@ -2,7 +2,7 @@
 
 use desk::{
     Desk,
-    form::{Application, Choice, Field, Kind, TaskForm},
+    form::{Action, Application, Choice, Field, Kind, TaskForm},
 };
 
 const REJECTIONS: &[(&str, &str)] = &[
@@ -116,11 +116,46 @@ pub const APPLICATION: Application = Application {
     withdrawals: &[("OTHER_FUNDS", "已有其他资金来源"), ("NO_NEED", "不再需要资金"), ("TERMS", "不接受贷款条件")],
 };
 
+const CONTROLLERS: &[&str] = &["fund_manager", "approver"];
+const BECAUSE: Field = text("because", "理由", "");
+
+const ACTIONS: &[Action] = &[
+    Action {
+        title: "追加担保金",
+        path: "programme/top-ups",
+        roles: CONTROLLERS,
+        hint: "一人提议，另一人以相同金额再次提交即为确认。",
+        fields: &[yuan("amount_fen", "追加金额（元）"), BECAUSE],
+    },
+    Action {
+        title: "暂停新增",
+        path: "programme/suspension",
+        roles: CONTROLLERS,
+        hint: "一人提议，另一人再次提交即为确认。暂停后不再预留担保金，也不再通知银行放款；在办的申请等待，期限照计。",
+        fields: &[BECAUSE],
+    },
+    Action {
+        title: "恢复办理",
+        path: "programme/resumption",
+        roles: CONTROLLERS,
+        hint: "一人提议，另一人再次提交即为确认。等待的申请按先后继续。",
+        fields: &[BECAUSE],
+    },
+    Action {
+        title: "撤回提议",
+        path: "programme/proposal/withdrawal",
+        roles: CONTROLLERS,
+        hint: "待确认的提议作废。",
+        fields: &[BECAUSE],
+    },
+];
+
 /// The union's pages.
 pub const DESK: Desk = Desk {
     party: "union",
     title: "暖·创贷 工会",
     tasks: &[("check-eligibility", CHECK_ELIGIBILITY)],
-    books: &[("担保金", "fund"), ("账户余额", "balances"), ("分录", "transfers")],
+    books: &[("担保金", "fund"), ("项目", "programme"), ("账户余额", "balances"), ("分录", "transfers")],
+    actions: ACTIONS,
     application: Some(&APPLICATION),
 };

@@ -7,10 +7,11 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use domain::{Charters, Fen};
+use domain::{Amount, Charters, Fen};
 use organisation::Key;
 use party::http::{
-    APPLICANT, AUDITOR, App, Nothing, OFFICER, OPERATOR, Route, Who, Writing, application_id, json, unreadable,
+    APPLICANT, AUDITOR, App, Because, Nothing, OFFICER, OPERATOR, Route, Who, Writing, application_id, because, json,
+    unreadable,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -18,12 +19,13 @@ use union_core::{
     Command, Role, Row, Union,
     command::{Repair, RepairAction},
     fund::{COMMITTED, DEPOSIT, HELD},
+    programme::{self, Control, ProgrammeRow},
     rows,
     vocabulary::Withdrawal,
 };
 use utoipa::ToSchema;
 use web::{
-    Problem, Query,
+    Fields, Problem, Query,
     openapi::{described, named},
     utoipa::openapi::ObjectBuilder,
 };
@@ -41,6 +43,11 @@ pub(crate) fn router() -> Router<Arc<App<Union>>> {
         .route("/api/v1/members", post(load_members).layer(DefaultBodyLimit::max(REGISTER_LIMIT)))
         .route("/api/v1/books", post(open_books))
         .route("/api/v1/fund", get(fund))
+        .route("/api/v1/programme", get(programme))
+        .route("/api/v1/programme/top-ups", post(top_up))
+        .route("/api/v1/programme/suspension", post(suspend))
+        .route("/api/v1/programme/resumption", post(resume))
+        .route("/api/v1/programme/proposal/withdrawal", post(drop_proposal))
 }
 
 pub(crate) fn table() -> Vec<Route> {
@@ -48,6 +55,7 @@ pub(crate) fn table() -> Vec<Route> {
     const REPAIR: Who = Who::Roles(&[OPERATOR, Role::FundManager.code()]);
     const TECHNICAL: Who = Who::Roles(&[OPERATOR]);
     const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
+    const CONTROL: Who = Who::Roles(&[Role::FundManager.code(), Role::Approver.code()]);
     vec![
         Route::post("/api/v1/applications", FILING, "提交申请", described::<submission::Submission>())
             .shows_application(201, "已受理，Location 为其地址"),
@@ -60,6 +68,31 @@ pub(crate) fn table() -> Vec<Route> {
             .answers(204, "已载入", None),
         Route::post("/api/v1/books", TECHNICAL, "启用账簿", described::<BooksBody>()).answers(204, "已启用", None),
         Route::get("/api/v1/fund", BOOKS, "担保金", Some(described::<Fund>())),
+        Route::get(
+            "/api/v1/programme",
+            BOOKS,
+            "项目状态、待确认的提议与历次决定",
+            Some(named("Programme", ObjectBuilder::new())),
+        ),
+        Route::post(
+            "/api/v1/programme/top-ups",
+            CONTROL,
+            "追加担保金：一人提议（202），另一人以相同金额确认（200）",
+            described::<TopUp>(),
+        ),
+        Route::post(
+            "/api/v1/programme/suspension",
+            CONTROL,
+            "暂停新增：一人提议（202），另一人确认（200）；不再预留、不再放款，在办的等待",
+            described::<Because>(),
+        ),
+        Route::post(
+            "/api/v1/programme/resumption",
+            CONTROL,
+            "恢复办理：一人提议（202），另一人确认（200）",
+            described::<Because>(),
+        ),
+        Route::post("/api/v1/programme/proposal/withdrawal", CONTROL, "撤回待确认的提议", described::<Because>()),
     ]
 }
 
@@ -156,6 +189,55 @@ async fn open_books(State(app): Shared, writing: Writing) -> Result<Response, Pr
     app.command(writing, Command::OpenBooks { deposit_fen }, None, None).await
 }
 
+/// With how much the deposit is topped up.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "read field by field; only its schema is used")]
+struct TopUp {
+    /// 追加金额，分
+    amount_fen: i64,
+    /// 理由，2 至 500 字
+    because: String,
+}
+
+async fn top_up(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(writing.json_bytes()?)?;
+    let amount = fields.integer::<i64>("amount_fen", 1..=Amount::MAX.get());
+    let because = fields.text("because", 2..=500);
+    let read = amount.and_then(|fen| Some((Amount::new(Fen::new(fen)).ok()?, because?)));
+    let (amount_fen, because) = fields.finish(read)?;
+    app.command(writing, Command::Control { control: Control::TopUp { amount_fen }, because }, None, None).await
+}
+
+async fn suspend(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    let because = because(&writing)?;
+    app.command(writing, Command::Control { control: Control::Suspend, because }, None, None).await
+}
+
+async fn resume(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    let because = because(&writing)?;
+    app.command(writing, Command::Control { control: Control::Resume, because }, None, None).await
+}
+
+async fn drop_proposal(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    let because = because(&writing)?;
+    app.command(writing, Command::DropProposal { because }, None, None).await
+}
+
+async fn programme(State(app): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Response, Problem> {
+    let row = match own_row(&app, &rows::programme()).await? {
+        Some(Row::Programme(row)) => row,
+        _ => ProgrammeRow::default(),
+    };
+    json(axum::http::StatusCode::OK, &programme::shown(&row))
+}
+
+/// A row of the union's that is the only one of its kind.
+async fn own_row(app: &App<Union>, key: &Key) -> Result<Option<Row>, Problem> {
+    let row = app.handle.readers.state(&key.to_string()).await.map_err(|error| unreadable(&error))?;
+    let row = row.map(|row| serde_json::from_str::<Row>(&row.body)).transpose();
+    row.map_err(|error| Problem::internal(&error))
+}
+
 /// The guarantee fund (DOMAIN.md section 3, I3 and I4).
 #[derive(Serialize, ToSchema)]
 struct Fund {
@@ -186,10 +268,7 @@ async fn fund(
     let Some(deposit_fen) = balance(DEPOSIT.as_str()).await? else {
         return Err(Problem::conflict("BOOKS_NOT_OPEN", "账簿尚未启用，请先由运维启用（POST /api/v1/books）。"));
     };
-    let Key::Row(key) = rows::fund() else { return Err(Problem::internal(&"the fund has no row of its own")) };
-    let row = readers.state(&key).await.map_err(|error| unreadable(&error))?;
-    let row = row.map(|row| serde_json::from_str::<Row>(&row.body)).transpose();
-    let fund = match row.map_err(|error| Problem::internal(&error))? {
+    let fund = match own_row(&app, &rows::fund()).await? {
         Some(Row::Fund(fund)) => fund,
         _ => rows::FundRow::default(),
     };

@@ -91,7 +91,12 @@ fn waiting(case: &Value) -> Vec<String> {
         let text = |name: &str| waiting[name].as_str().unwrap_or_default();
         let until =
             waiting["until"].as_str().map(|until| format!("，期限 {}", words::minute(until))).unwrap_or_default();
-        format!("{}：由{}办理{until}", words::word(text("step")), words::word(text("who")))
+        let step = words::word(text("step"));
+        match text("who") {
+            "queue" => format!("{step}：等待担保金，排队中{until}"),
+            "programme" => format!("{step}：项目暂停，恢复后继续{until}"),
+            who => format!("{step}：由{}办理{until}", words::word(who)),
+        }
     };
     case["waiting_for"].as_array().into_iter().flatten().map(line).collect()
 }

@@ -65,6 +65,21 @@ pub enum Kind {
     One(&'static [(&'static str, &'static str)]),
 }
 
+/// Something that is done beside tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct Action {
+    /// Its name for people.
+    pub title: &'static str,
+    /// Path below `/api/v1/` that it is posted to.
+    pub path: &'static str,
+    /// Who may do it, one of these roles.
+    pub roles: &'static [&'static str],
+    /// What to know before it is done.
+    pub hint: &'static str,
+    /// What has to be filled in.
+    pub fields: &'static [Field],
+}
+
 /// The form that an applicant files with, in steps.
 #[derive(Debug)]
 pub struct Application {

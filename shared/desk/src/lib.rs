@@ -6,6 +6,7 @@
 //!
 //! Everything works without JavaScript. What differs between organisations is in [`Desk`].
 
+mod actions;
 mod api;
 mod applicant;
 mod books;
@@ -24,7 +25,7 @@ use axum::{
     middleware::from_fn,
     routing::{get, post},
 };
-use form::{Application, TaskForm};
+use form::{Action, Application, TaskForm};
 use session::{Attempts, Sealer};
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub struct Desk {
     pub tasks: &'static [(&'static str, TaskForm)],
     /// Its books: title, and path below `/api/v1/`.
     pub books: &'static [(&'static str, &'static str)],
+    /// What is done beside tasks.
+    pub actions: &'static [Action],
     /// The form that applicants file with, where they file.
     pub application: Option<&'static Application>,
 }
@@ -76,6 +79,8 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/applications/{id}", get(cases::one))
         .route("/books", get(books::overview))
         .route("/books/{number}", get(books::one))
+        .route("/actions", get(actions::list))
+        .route("/actions/{number}", get(actions::show).post(actions::act))
         .route("/incidents", get(books::incidents))
         .route("/desk.css", get(page::style));
     if has_applicants {

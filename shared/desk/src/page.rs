@@ -82,6 +82,9 @@ impl Frame {
         if !session.is_applicant() {
             links.extend([("/tasks", "待办"), ("/applications", "申请"), ("/books", "账簿"), ("/incidents", "异常")]);
         }
+        if state.desk.actions.iter().any(|action| action.roles.iter().any(|role| session.has(role))) {
+            links.push(("/actions", "业务操作"));
+        }
         if state.desk.application.is_some() && (session.has("applicant") || session.has("intake_officer")) {
             links.push(("/apply/1", "新申请"));
         }

@@ -28,6 +28,12 @@ pub(crate) fn word(code: &str) -> &str {
         "payment_maker" => "放款经办",
         "payment_checker" => "放款复核",
         "queue" => "担保金排队",
+        "programme" => "项目恢复",
+        "top_up" => "追加担保金",
+        "suspend" => "暂停新增",
+        "resume" => "恢复办理",
+        "OPEN" => "正常办理",
+        "SUSPENDED" => "已暂停新增",
         // Steps.
         "check eligibility" => "受理审核",
         "reserve fund" => "预留担保金",
@@ -170,6 +176,13 @@ fn field(name: &str) -> &str {
         "pending_fen" => "待定",
         "debit" => "借方",
         "credit" => "贷方",
+        "proposal" => "待确认的提议",
+        "decided" => "历次决定",
+        "on_hold" => "暂缓放款的申请",
+        "control" => "事项",
+        "confirmed_by" => "确认人",
+        "confirmed_because" => "确认理由",
+        "confirmed_at" => "确认时间",
         "incident_id" => "异常编号",
         "owner" => "负责",
         "step" => "步骤",
@@ -267,6 +280,13 @@ fn gather(object: &Value, depth: usize, facts: &mut Vec<Fact>) {
                 gather(value, depth + 1, facts);
                 if facts.len() == before {
                     facts.pop();
+                }
+            }
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                for (at, item) in items.iter().enumerate() {
+                    let name = format!("{title} {}", at + 1);
+                    facts.push(Fact { depth, name, value: String::new() });
+                    gather(item, depth + 1, facts);
                 }
             }
             _ => {

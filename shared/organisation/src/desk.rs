@@ -57,12 +57,24 @@ pub enum PortAction {
 /// What a command is answered with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The application that it created or changed.
-    pub application_id: ApplicationId,
-    /// Whether the command created it.
-    pub created: bool,
-    /// Its state after the decision.
+    /// The application that it created or changed; none: what the command is about has no number.
+    pub application_id: Option<ApplicationId>,
+    /// What it did.
+    pub did: Did,
+    /// The state after the decision, of the application or of what else the command is about.
     pub body: Value,
+}
+
+/// What a command did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Did {
+    /// It changed something that was there.
+    Changed,
+    /// It created an application.
+    Created,
+    /// It proposed what another person has to confirm.
+    Proposed,
 }
 
 /// A decision that stands.

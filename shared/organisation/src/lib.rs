@@ -15,7 +15,7 @@ pub mod participant;
 mod refusal;
 mod rows;
 
-pub use desk::{Answer, Desk, Outcome, PortAction, PortOrder, Recorded, decide};
+pub use desk::{Answer, Desk, Did, Outcome, PortAction, PortOrder, Recorded, decide};
 pub use input::{Actor, Input, PortAnswer, PostingAnswer};
 pub use refusal::{Refusal, RefusalKind, Stop};
 pub use rows::{Changed, Key, NotLoaded, Row, Rows};

@@ -12,7 +12,7 @@
 
 use crate::{Bank, requests::World};
 use domain::{Amount, ApplicationId, Fen};
-use ledger::{Account, AccountCode, Limit, Normal, Transfer, Voucher};
+use ledger::{Account, AccountCode, Limit, Normal, Transfer, TransferId, Voucher};
 use organisation::{Desk, Key, Refusal, RefusalKind, Stop};
 
 /// Clearing.
@@ -45,6 +45,25 @@ pub(crate) fn open_books(desk: &mut Desk<Bank>, deposit_fen: Fen) -> Result<(), 
     desk.open_account(Account::new(UNION_DEPOSIT, Normal::Credit, Limit::NotBelowZero))?;
     let transfer = Transfer::posted("open:union-deposit", &CLEARING, &UNION_DEPOSIT, amount);
     desk.book(Voucher::new("open_books", "programme").with(transfer))?
+        .map_err(|refusal| Stop::Illegal(format!("the bank's books refuse: {refusal}")))
+}
+
+/// Key of the transfer that a payment into the deposit is booked under.
+pub(crate) fn receipt_key(reference: &str) -> Key {
+    Key::Transfer(TransferId::new(format!("deposit:{reference}")))
+}
+
+/// The union paid into its deposit: Dr 1003 Cr 2012, once a reference.
+pub(crate) fn receive_deposit(desk: &mut Desk<Bank>, reference: &str, amount: Amount) -> Result<(), Stop> {
+    let conflict = |code: &str, title: &str, detail: &str| Refusal::new(RefusalKind::Conflict, code, title, detail);
+    if desk.account(&UNION_DEPOSIT)?.is_none() {
+        return Err(conflict("BOOKS_NOT_OPEN", "账簿尚未启用", "请先由运维启用账簿（POST /api/v1/books）。").into());
+    }
+    if desk.rows().get(&receipt_key(reference))?.is_some() {
+        return Err(conflict("REFERENCE_USED", "此凭证号已入账", "同一凭证号只入账一次，请核对凭证号。").into());
+    }
+    let transfer = Transfer::posted(format!("deposit:{reference}"), &CLEARING, &UNION_DEPOSIT, amount);
+    desk.book(Voucher::new("receive_deposit", "programme").with(transfer))?
         .map_err(|refusal| Stop::Illegal(format!("the bank's books refuse: {refusal}")))
 }
 

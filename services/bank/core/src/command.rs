@@ -13,6 +13,13 @@ pub enum Command {
         /// The deposit, fen.
         deposit_fen: Fen,
     },
+    /// Books what the union has paid into its deposit besides, once a reference; by operations.
+    ReceiveDeposit {
+        /// The reference of the payment, as it came with it.
+        reference: String,
+        /// How much, fen.
+        amount_fen: Amount,
+    },
     /// Reports on the credit; by a credit investigator.
     Investigate {
         /// The application.
@@ -59,7 +66,7 @@ impl Command {
     /// The application that the command is about; none for the books.
     pub const fn application_id(&self) -> Option<&ApplicationId> {
         match self {
-            Command::OpenBooks { .. } => None,
+            Command::OpenBooks { .. } | Command::ReceiveDeposit { .. } => None,
             Command::Investigate { application_id, .. }
             | Command::DecideCredit { application_id, .. }
             | Command::SignLoanContract { application_id }

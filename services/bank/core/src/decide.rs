@@ -19,6 +19,9 @@ use std::collections::BTreeSet;
 /// The rows that deciding this input will read.
 pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
     let Some(id) = participant::application_of(input, Command::application_id) else {
+        if let Input::Command { command: Command::ReceiveDeposit { reference, .. }, .. } = input {
+            wanted.insert(books::receipt_key(reference));
+        }
         return wanted.extend(books::opening_keys());
     };
     let orders_payment = matches!(input, Input::Message(received) if matches!(received.message, Message::Disburse(_)));
@@ -60,6 +63,10 @@ impl Participant for Bank {
             Command::OpenBooks { deposit_fen } => {
                 actor.must_hold(&[Role::Operator])?;
                 books::open_books(desk, *deposit_fen)
+            }
+            Command::ReceiveDeposit { reference, amount_fen } => {
+                actor.must_hold(&[Role::Operations])?;
+                books::receive_deposit(desk, reference, *amount_fen)
             }
             Command::Investigate { application_id, finding } => {
                 on_task(self, desk, actor, application_id, Duty::Investigate, |w| credit::report(w, by, finding))

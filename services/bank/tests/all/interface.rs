@@ -187,3 +187,22 @@ async fn a_wrong_configuration_is_refused_before_anything_is_opened() {
         assert!(error.to_string().contains(says), "{error}");
     }
 }
+
+#[tokio::test]
+async fn what_the_union_pays_in_is_booked_once_a_reference() {
+    let mut service = start().await;
+    let receipt = json!({ "reference": "PZ-2020-17", "amount_fen": 100_000_000 });
+    service.post("operations", "/api/v1/deposit-receipts", &receipt).await.is(409, "BOOKS_NOT_OPEN");
+    service.post("operator", "/api/v1/deposit-receipts", &receipt).await.is(403, "FORBIDDEN");
+    assert_eq!(service.post("operator", "/api/v1/books", &json!({ "deposit_fen": 900_000_000 })).await.status, 204);
+    for wrong in [
+        json!({ "reference": "", "amount_fen": 1 }),
+        json!({ "reference": "x".repeat(41), "amount_fen": 1 }),
+        json!({ "reference": "PZ-1", "amount_fen": 0 }),
+        json!({ "reference": "PZ-1" }),
+    ] {
+        service.post("operations", "/api/v1/deposit-receipts", &wrong).await.is(422, "INVALID");
+    }
+    assert_eq!(service.post("operations", "/api/v1/deposit-receipts", &receipt).await.status, 204);
+    service.post("operations", "/api/v1/deposit-receipts", &receipt).await.is(409, "REFERENCE_USED");
+}

@@ -1,6 +1,9 @@
 //! What people may tell the union to do. No personal data: the edge keeps that in the vault and hands over tokens.
 
-use crate::vocabulary::{IntakeRejection, Withdrawal};
+use crate::{
+    programme::Control,
+    vocabulary::{IntakeRejection, Withdrawal},
+};
 use contracts::{Firm, Wish};
 use domain::{ApplicationId, Date, Fen};
 pub use saga::RepairAction;
@@ -36,6 +39,18 @@ pub enum Command {
         /// Why.
         reason: Withdrawal,
     },
+    /// Proposes what concerns the programme as a whole, or confirms what another person has proposed.
+    Control {
+        /// What.
+        control: Control,
+        /// Why.
+        because: String,
+    },
+    /// Takes back what is proposed.
+    DropProposal {
+        /// Why.
+        because: String,
+    },
     /// An operator, or the owner of its incident, repairs a stuck step.
     Repair {
         /// The application.
@@ -51,7 +66,11 @@ impl Command {
     /// The application that the command is about, if it is known before it is decided.
     pub fn application_id(&self) -> Option<&ApplicationId> {
         match self {
-            Command::OpenBooks { .. } | Command::LoadMembers { .. } | Command::Submit(_) => None,
+            Command::OpenBooks { .. }
+            | Command::LoadMembers { .. }
+            | Command::Submit(_)
+            | Command::Control { .. }
+            | Command::DropProposal { .. } => None,
             Command::DecideEligibility { application_id, .. }
             | Command::Withdraw { application_id, .. }
             | Command::Repair { application_id, .. } => Some(application_id),

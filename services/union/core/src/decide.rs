@@ -6,12 +6,13 @@ use crate::{
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
     filing, fund,
     origination::{self, Origination},
+    programme,
     rows::{self, FirmRow, NumbersRow},
     view,
     vocabulary::IntakeRejection,
 };
 use domain::{ApplicationId, CharterHash, Date};
-use organisation::{Actor, Answer, Desk, Input, Key, Person, Refusal, RefusalKind, Rows, Stop};
+use organisation::{Actor, Answer, Desk, Did, Input, Key, Person, Refusal, RefusalKind, Rows, Stop};
 use saga::{Event, Reaction, Run, Verdict, World};
 use std::collections::BTreeSet;
 
@@ -34,7 +35,10 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
             wanted.extend(members.iter().map(|member| rows::member(&member.member)));
             None
         }
-        Input::Command { command: Command::OpenBooks { .. }, .. } => {
+        Input::Command {
+            command: Command::OpenBooks { .. } | Command::Control { .. } | Command::DropProposal { .. },
+            ..
+        } => {
             wanted.extend(fund::keys());
             None
         }
@@ -84,8 +88,10 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
             None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
         },
         Input::Follow(key) => match application_of(key) {
-            Some(id) => on_application(union, desk, &id, |w| {
-                drive(union, w, Event::Woken { step: "reserve fund".into() }).map(drop)
+            Some(id) => on_application(union, desk, &id, |w| match waiting_step(w)? {
+                Some(step) => drive(union, w, Event::Woken { step: step.into() }).map(drop),
+                // It has gone its way meanwhile.
+                None => Ok(()),
             }),
             None => Err(Stop::Illegal(format!("row `{key}` follows nothing"))),
         },
@@ -96,6 +102,13 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
             Ok(desk.record(Fact::NumbersSkipped { year: year(today)?, last })?)
         }
     }
+}
+
+/// The step that waits for the fund, or for the programme to be resumed.
+fn waiting_step(w: &Origination) -> Result<Option<&'static str>, Stop> {
+    let run = w.run()?;
+    let waits = |step: &&str| matches!(run.state(step), Some(saga::State::Waiting));
+    Ok(["reserve fund", "confirm membership", "disburse"].into_iter().find(waits))
 }
 
 fn application_of(key: &Key) -> Option<ApplicationId> {
@@ -190,6 +203,8 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             })?;
             answer(desk, application_id, false)
         }
+        Command::Control { control, because } => programme::control(actor, *control, because, desk),
+        Command::DropProposal { because } => programme::drop_proposal(actor, because, desk),
         Command::Repair { application_id, step, action } => {
             actor.must_hold(&[Role::Operator, Role::FundManager])?;
             let Repair { action, because } = action.clone();
@@ -316,7 +331,8 @@ fn answer(desk: &mut Desk<Union>, id: &ApplicationId, created: bool) -> Result<(
         Some(Row::Application(application)) => view::summary(application),
         _ => return Err(Refusal::not_found(id).into()),
     };
-    desk.answer(Answer { application_id: id.clone(), created, body });
+    let did = if created { Did::Created } else { Did::Changed };
+    desk.answer(Answer { application_id: Some(id.clone()), did, body });
     Ok(())
 }
 
@@ -365,7 +381,7 @@ pub(crate) fn state(application: &Application) -> ApplicationState {
         Phase::NotStarted | Phase::Forward => match () {
             () if run.pivot_passed => ApplicationState::Disbursed,
             // Not posted: nothing is in flight, and the next order follows.
-            () if matches!(at("disburse"), Some(State::Between { .. } | State::Stuck { .. })) => {
+            () if matches!(at("disburse"), Some(State::Between { .. } | State::Waiting | State::Stuck { .. })) => {
                 ApplicationState::Ready
             }
             () if at("disburse").is_some() => ApplicationState::Disbursing,

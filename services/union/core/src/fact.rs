@@ -6,11 +6,12 @@ use crate::{
         Application, Approval, Archived, Disputed, DisputedAnswer, Opinion, Recommendation, Reservation,
         ReservationState,
     },
+    programme::{Decided, ProgrammeRow, Proposal},
     rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
 };
 use contracts::{DisbursementReceipt, Letter};
 use domain::{Amount, ApplicationId, Date, Fen};
-use organisation::{Key, NotLoaded, Row as AnyRow, Rows};
+use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows};
 use serde::{Deserialize, Serialize};
 
 /// A fact of the union.
@@ -149,6 +150,24 @@ pub enum Fact {
         /// The receipt.
         receipt: DisbursementReceipt,
     },
+    /// Somebody proposed what concerns the programme as a whole.
+    ControlProposed(Proposal),
+    /// The proposal is taken back.
+    ProposalDropped {
+        /// Its number.
+        number: u32,
+        /// Who took it back.
+        by: Person,
+        /// Why.
+        because: String,
+    },
+    /// Another person confirmed it.
+    ControlDecided(Decided),
+    /// The programme is suspended: the application waits before its pay-out.
+    PutOnHold {
+        /// The application.
+        id: ApplicationId,
+    },
     /// The bank said of the pay-out what excludes the rest; it changes nothing.
     ReportDisputed {
         /// The application.
@@ -238,6 +257,10 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::ContractNoted { id, contract_no } => {
             with(rows, id, |application| application.contract_no = Some(contract_no.clone()))
         }
+        Fact::ControlProposed(proposal) => programme(rows, |row| row.propose(proposal.clone())),
+        Fact::ProposalDropped { .. } => programme(rows, |row| row.proposal = None),
+        Fact::ControlDecided(decided) => programme(rows, |row| row.decide(decided.clone())),
+        Fact::PutOnHold { id } => programme(rows, |row| row.on_hold.push(id.clone())),
         Fact::ReportDisputed { id, disputed } => {
             with(rows, id, |application| application.disputed.push(disputed.clone()))
         }
@@ -277,6 +300,16 @@ fn firm(rows: &mut Rows<Row>, uscc: &str, change: impl FnOnce(&mut FirmRow)) -> 
     };
     change(&mut row);
     put(rows, key, Row::Firm(row))
+}
+
+fn programme(rows: &mut Rows<Row>, change: impl FnOnce(&mut ProgrammeRow)) -> Result<(), NotLoaded> {
+    let key = rows::programme();
+    let mut row = match rows.own(&key)? {
+        Some(Row::Programme(row)) => row.clone(),
+        _ => ProgrammeRow::default(),
+    };
+    change(&mut row);
+    put(rows, key, Row::Programme(row))
 }
 
 fn fund(rows: &mut Rows<Row>, change: impl FnOnce(&mut FundRow)) -> Result<(), NotLoaded> {

@@ -7,6 +7,7 @@ use crate::{
     Fact, Reason, Row, Union,
     application::{Reservation, ReservationState},
     origination::Origination,
+    programme,
     rows::{self, FundRow},
 };
 use domain::{Amount, ApplicationId, Fen};
@@ -29,7 +30,7 @@ const ACCOUNTS: [AccountCode; 5] = [DEPOSIT, CAPITAL, CAPACITY, HELD, COMMITTED]
 
 /// The rows that any decision about the fund reads.
 pub(crate) fn keys() -> impl Iterator<Item = Key> {
-    ACCOUNTS.into_iter().map(Key::Account).chain([rows::fund()])
+    ACCOUNTS.into_iter().map(Key::Account).chain([rows::fund(), rows::programme()])
 }
 
 /// Opens the books: the union's deposit stands at the bank against the fund's capital. Once.
@@ -81,7 +82,8 @@ fn overflow() -> Stop {
     Stop::Illegal("an amount of the fund exceeds what can be counted".into())
 }
 
-/// S1 step 3. Reserves the fund's share of the amount asked, or waits: for those before it, or for the fund.
+/// S1 step 3. Reserves the fund's share of the amount asked, or waits: for those before it, for the fund, or for the
+/// programme to be resumed.
 pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     let exposure = w.application()?.wish.amount_fen;
     let multiple = w.charter.leverage_multiple;
@@ -90,7 +92,8 @@ pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     let in_line = fund.queue.iter().position(|id| *id == w.id);
     // First in, first out: whoever waits goes before whoever comes.
     let is_next = in_line.map_or(fund.queue.is_empty(), |place| place == 0);
-    if !is_next || !admits(&w.desk, &fund, exposure, share, multiple)? {
+    let is_open = !programme::is_suspended(&w.desk)?;
+    if !is_next || !is_open || !admits(&w.desk, &fund, exposure, share, multiple)? {
         if in_line.is_none() {
             w.desk.record(Fact::Queued { id: w.id.clone() })?;
         }
@@ -174,11 +177,34 @@ pub(crate) fn commit(w: &mut Origination) -> Result<Must, Stop> {
     Ok(Must::Done)
 }
 
+/// S13: more money stands at the bank against the fund's capital; who waits for the fund looks again.
+pub(crate) fn top_up(desk: &mut Desk<Union>, number: u32, amount: Amount) -> Result<(), Stop> {
+    let voucher = Voucher::new("top_up", "programme").with(Transfer::posted(
+        format!("topup:{number}"),
+        &DEPOSIT,
+        &CAPITAL,
+        amount,
+    ));
+    book(desk, voucher)?;
+    head_looks_again(desk, None)
+}
+
+/// Refuses what needs books before they are open.
+pub(crate) fn must_be_open(desk: &Desk<Union>) -> Result<(), Stop> {
+    balance(desk, &DEPOSIT).map(drop)
+}
+
 /// Something became free, or the place at the head of the queue did: whoever is next looks again.
 fn next_in_line(w: &mut Origination) -> Result<(), Stop> {
-    let next: Option<ApplicationId> = fund(&w.desk)?.queue.into_iter().find(|id| *id != w.id);
+    let id = w.id.clone();
+    head_looks_again(&mut w.desk, Some(&id))
+}
+
+/// The first in the queue, but for this one, looks whether it can go on.
+pub(crate) fn head_looks_again(desk: &mut Desk<Union>, but: Option<&ApplicationId>) -> Result<(), Stop> {
+    let next = fund(desk)?.queue.into_iter().find(|id| Some(id) != but);
     if let Some(next) = next {
-        w.desk.follow(rows::application(&next));
+        desk.follow(rows::application(&next));
     }
     Ok(())
 }

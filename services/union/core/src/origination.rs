@@ -6,7 +6,7 @@
 use crate::{
     Fact, Reason, Role, Row, Union,
     application::{Application, Archived, Recommendation},
-    fund, rows,
+    fund, programme, rows,
     vocabulary::IntakeRejection,
 };
 use contracts::{
@@ -263,7 +263,13 @@ fn terminate_loan_contract(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
 
 /// The last look at the register before the money leaves (membership is verified at filing and at disbursement), and again
 /// before each further order: what the union vouches for is old after some days.
+///
+/// While the programme is suspended nothing is paid out (S13): the application waits here.
 fn confirm_membership(w: &mut Origination) -> Result<Here<Reason>, Stop> {
+    if programme::is_suspended(&w.desk)? {
+        programme::put_on_hold(w)?;
+        return Ok(Here::Wait);
+    }
     if !membership_holds(w)? {
         return Ok(Here::Refused(Reason::Intake(IntakeRejection::Membership)));
     }

@@ -1,5 +1,6 @@
 //! The rows of the union's state and their keys.
 
+pub use crate::programme::ProgrammeRow;
 use crate::{Union, application::Application};
 use domain::{ApplicationId, Date, Fen};
 use organisation::{Key, Organisation};
@@ -15,6 +16,8 @@ pub enum Row {
     Firm(FirmRow),
     /// The fund.
     Fund(FundRow),
+    /// The programme as a whole.
+    Programme(ProgrammeRow),
     /// The last number given.
     Numbers(NumbersRow),
     /// A member of the register.
@@ -92,6 +95,11 @@ pub fn firm(uscc: &str) -> Key {
 /// Key of the fund.
 pub fn fund() -> Key {
     Key::Row("fund".into())
+}
+
+/// Key of the programme as a whole.
+pub fn programme() -> Key {
+    Key::Row("programme".into())
 }
 
 /// Key of the last number given.

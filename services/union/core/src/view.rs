@@ -64,7 +64,9 @@ pub fn summary(application: &Application) -> Value {
                 Who::Decider(role) | Who::Repairer(role) => role.to_string(),
                 Who::Applicant => "applicant".into(),
                 Who::Party(party) => party.to_string(),
-                Who::Queue => "queue".into(),
+                Who::Queue if waiting.step == "reserve fund" => "queue".into(),
+                // The others of ours wait only while lending is suspended.
+                Who::Queue => "programme".into(),
                 Who::Child => "child".into(),
             };
             json!({ "step": waiting.step, "who": who, "until": waiting.until.map(|until| until.to_string()) })
@@ -184,7 +186,8 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             };
             plain(step, "disputed", format!("就编号 {key} 的答复{said}，存疑，未予采信"))
         }
-        Fact::Queued { .. } => plain("reserve fund", "queued", "担保金不足，进入排队".into()),
+        Fact::Queued { .. } => plain("reserve fund", "queued", "等待担保金，进入排队".into()),
+        Fact::PutOnHold { .. } => plain("confirm membership", "on_hold", "项目暂停，暂缓放款".into()),
         _ => None,
     }
 }

@@ -13,19 +13,22 @@ pub enum Role {
     IntakeOfficer,
     /// Keeps the guarantee fund, and answers for what a pay-out leaves open (资金管理岗).
     FundManager,
+    /// The second pair of eyes on what concerns the programme as a whole (复核岗).
+    Approver,
     /// Repairs what is stuck, decides nothing of business (运维).
     Operator,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: &'static [Role] = &[Role::IntakeOfficer, Role::FundManager, Role::Operator];
+    pub const ALL: &'static [Role] = &[Role::IntakeOfficer, Role::FundManager, Role::Approver, Role::Operator];
 
     /// The code under which accounts hold it.
     pub const fn code(self) -> &'static str {
         match self {
             Role::IntakeOfficer => "intake_officer",
             Role::FundManager => "fund_manager",
+            Role::Approver => "approver",
             Role::Operator => "operator",
         }
     }

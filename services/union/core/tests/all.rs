@@ -17,5 +17,6 @@ mod all {
     mod golden;
     mod not_posted;
     mod office;
+    mod programme;
     mod repairs;
 }

@@ -15,7 +15,7 @@ pub async fn start(automatic: &[Role]) -> Service<Union> {
     let charters = Arc::new(charters);
     let automatic: BTreeSet<Role> = automatic.iter().copied().collect();
     let union = Union { charters: Arc::clone(&charters), automatic };
-    let roles = ["applicant", "intake_officer", "fund_manager", "operator", "auditor"];
+    let roles = ["applicant", "intake_officer", "fund_manager", "approver", "operator", "auditor"];
     Service::start(union, AT, &roles, |handle, vault| union_service::router(handle, vault, charters)).await
 }
 
@@ -34,8 +34,12 @@ async fn own_routes_let_in_exactly_their_roles() {
         ("/api/v1/applications/NCD-2018-0001/repair", &["fund_manager", "operator"]),
         ("/api/v1/members", &["operator"]),
         ("/api/v1/books", &["operator"]),
+        ("/api/v1/programme/top-ups", &["fund_manager", "approver"]),
+        ("/api/v1/programme/suspension", &["fund_manager", "approver"]),
+        ("/api/v1/programme/resumption", &["fund_manager", "approver"]),
+        ("/api/v1/programme/proposal/withdrawal", &["fund_manager", "approver"]),
     ];
-    let roles = ["applicant", "intake_officer", "fund_manager", "operator", "auditor"];
+    let roles = ["applicant", "intake_officer", "fund_manager", "approver", "operator", "auditor"];
     for (path, allowed) in rows {
         for role in roles {
             let answer = service.post(role, path, &serde_json::json!({})).await;
@@ -43,8 +47,11 @@ async fn own_routes_let_in_exactly_their_roles() {
         }
     }
     for role in roles {
-        let answer = service.get(role, "/api/v1/fund").await;
-        assert_eq!(answer.status != 403, ["intake_officer", "fund_manager", "auditor"].contains(&role), "{role}");
+        for path in ["/api/v1/fund", "/api/v1/programme"] {
+            let answer = service.get(role, path).await;
+            let may = ["intake_officer", "fund_manager", "approver", "auditor"].contains(&role);
+            assert_eq!(answer.status != 403, may, "{role} {path}");
+        }
     }
 }
 

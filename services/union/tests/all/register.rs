@@ -107,3 +107,45 @@ async fn the_fund_shows_what_it_holds_and_who_waits() {
     assert_eq!(service.get("auditor", "/api/v1/fund").await.body, expected);
     service.get("auditor", "/api/v1/fund?x=1").await.is(400, "INVALID_QUERY");
 }
+
+#[tokio::test]
+async fn the_programme_is_suspended_by_two_and_shows_who_and_why() {
+    let mut service = start(&[]).await;
+    let because = json!({ "because": "代偿率超过规定" });
+    assert_eq!(service.get("auditor", "/api/v1/programme").await.body["status"], "OPEN");
+    service.post("fund_manager", "/api/v1/programme/suspension", &because).await.is(409, "BOOKS_NOT_OPEN");
+    assert_eq!(service.post("operator", "/api/v1/books", &json!({ "deposit_fen": 900_000_000 })).await.status, 204);
+    for wrong in [json!({}), json!({ "because": "" }), json!({ "because": "x".repeat(501) })] {
+        service.post("fund_manager", "/api/v1/programme/suspension", &wrong).await.is(422, "INVALID");
+    }
+    let first = service.post("fund_manager", "/api/v1/programme/suspension", &because).await;
+    assert_eq!((first.status, &first.body["proposal"]["by"]), (202, &json!("person:fund_manager")), "{}", first.body);
+    service.post("fund_manager", "/api/v1/programme/suspension", &because).await.is(409, "FOUR_EYES");
+    service.post("approver", "/api/v1/programme/resumption", &because).await.is(409, "NOT_SUSPENDED");
+    let second = service.post("approver", "/api/v1/programme/suspension", &json!({ "because": "同意暂停" })).await;
+    assert_eq!((second.status, &second.body["status"]), (200, &json!("SUSPENDED")), "{}", second.body);
+    let shown = service.get("auditor", "/api/v1/programme").await.body;
+    let decided = &shown["decided"][0];
+    assert_eq!((&shown["proposal"], &decided["control"]), (&json!(null), &json!("suspend")));
+    assert_eq!((&decided["because"], &decided["confirmed_because"]), (&json!("代偿率超过规定"), &json!("同意暂停")));
+    assert_eq!(decided["confirmed_by"], "person:approver");
+}
+
+#[tokio::test]
+async fn a_top_up_wants_an_amount_above_zero_and_two_persons_who_agree_on_it() {
+    let mut service = start(&[]).await;
+    assert_eq!(service.post("operator", "/api/v1/books", &json!({ "deposit_fen": 900_000_000 })).await.status, 204);
+    for amount in [json!(0), json!(-1), json!("100"), json!(1.5), json!(1_000_000_000_000_001_i64), json!(null)] {
+        let body = json!({ "amount_fen": amount, "because": "理事会决定" });
+        service.post("fund_manager", "/api/v1/programme/top-ups", &body).await.is(422, "INVALID");
+    }
+    let body = |fen: i64| json!({ "amount_fen": fen, "because": "理事会决定" });
+    assert_eq!(service.post("fund_manager", "/api/v1/programme/top-ups", &body(100_000_000)).await.status, 202);
+    service.post("approver", "/api/v1/programme/top-ups", &body(100_000_001)).await.is(409, "PROPOSAL_OPEN");
+    let done = service.post("approver", "/api/v1/programme/top-ups", &body(100_000_000)).await;
+    assert_eq!((done.status, &done.body["decided"][0]["amount_fen"]), (200, &json!(100_000_000)), "{}", done.body);
+    service
+        .post("approver", "/api/v1/programme/proposal/withdrawal", &json!({ "because": "有误" }))
+        .await
+        .is(409, "NO_PROPOSAL");
+}

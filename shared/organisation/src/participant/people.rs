@@ -1,7 +1,7 @@
 //! One input after the other: whose it is, what is owed, by whom; and what is decided by rule.
 
 use super::{Cases, Duty as _, Fact, IncidentRecord, Participant, Step as _, Trouble as _, World, refused};
-use crate::{Actor, Answer, Desk, Incident, Input, Key, OpenTask, Refusal, RefusalKind, Stop};
+use crate::{Actor, Answer, Desk, Did, Incident, Input, Key, OpenTask, Refusal, RefusalKind, Stop};
 use domain::ApplicationId;
 use saga::{Notice, Person, TaskRefusal};
 
@@ -99,7 +99,7 @@ pub fn on_case<P: Participant>(
     act(&mut w)?;
     automatically(&mut w)?;
     let body = w.case()?.map(P::summary).unwrap_or_default();
-    desk.answer(Answer { application_id: id.clone(), created: false, body });
+    desk.answer(Answer { application_id: Some(id.clone()), did: Did::Changed, body });
     Ok(())
 }
 

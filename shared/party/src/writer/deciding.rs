@@ -19,7 +19,7 @@ use crate::{
 use contracts::wire::{Envelope, Unreadable, encode};
 use domain::{ApplicationId, Moment, Party};
 use organisation::{
-    Answer, Input, Key, Organisation, Outcome, PortAnswer, PortOrder, Recorded, Refusal, RefusalKind, Stop,
+    Answer, Did, Input, Key, Organisation, Outcome, PortAnswer, PortOrder, Recorded, Refusal, RefusalKind, Stop,
 };
 use serde_json::{Value, json};
 use std::{
@@ -453,7 +453,8 @@ impl<O: Organisation> Deciding<'_, '_, O> {
     /// Keeps the answer under its key and replies after the commit.
     fn answer(&mut self, at: usize, work: &CommandWork<O::Command>, answer: Result<Option<Answer>, Refusal>) {
         let status = match &answer {
-            Ok(Some(Answer { created: true, .. })) => 201,
+            Ok(Some(Answer { did: Did::Created, .. })) => 201,
+            Ok(Some(Answer { did: Did::Proposed, .. })) => 202,
             Ok(_) => 200,
             Err(refusal) => match refusal.kind {
                 RefusalKind::Forbidden => 403,
@@ -464,7 +465,8 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             },
         };
         let shown = answer.as_ref().ok().and_then(Option::as_ref);
-        let version = shown.map(|answer| self.working.rows.version(&Key::row(O::KIND, &answer.application_id)));
+        let application = shown.and_then(|answer| answer.application_id.as_ref());
+        let version = application.map(|id| self.working.rows.version(&Key::row(O::KIND, id)));
         let answer = answer.map(|answer| answer.map_or(Value::Null, |answer| answer.body));
         if let Some(idempotency) = &work.idempotency {
             self.keep_answer(idempotency, status, answer.clone(), version);

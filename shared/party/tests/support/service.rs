@@ -8,7 +8,7 @@ use axum::{
 };
 use contracts::{Message, wire::Received};
 use domain::Moment;
-use organisation::{Input, Key, Organisation, Outcome, Refusal, Row, Rows, Stop};
+use organisation::{Did, Input, Key, Organisation, Outcome, Refusal, Row, Rows, Stop};
 use party::{
     clock::BusinessClock,
     handle::{CommandWork, Handle, Reply},
@@ -180,8 +180,12 @@ impl<O: Organisation> Service<O> {
         let decided = self.decide(&Input::Command { actor: work.actor.clone(), command: work.command.clone() });
         match decided.map(|outcome| outcome.answer) {
             Ok(Some(answer)) => Reply::Decided {
-                status: if answer.created { 201 } else { 200 },
-                version: Some(self.rows.version(&Key::row(O::KIND, &answer.application_id))),
+                status: match answer.did {
+                    Did::Created => 201,
+                    Did::Proposed => 202,
+                    Did::Changed => 200,
+                },
+                version: answer.application_id.map(|id| self.rows.version(&Key::row(O::KIND, id))),
                 body: Ok(answer.body),
                 replayed: false,
             },

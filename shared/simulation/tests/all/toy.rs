@@ -4,8 +4,8 @@ use contracts::{About, Message, Plain, UndoAnswered};
 use domain::{ApplicationId, Fen, Moment, Party};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, Voucher};
 use organisation::{
-    Actor, Answer, Desk, Index, Input, Key, Line, NotLoaded, Organisation, Person, PortAction, PortAnswer, PortOrder,
-    Refusal, RefusalKind, Row as AnyRow, Rows, Stop,
+    Actor, Answer, Desk, Did, Index, Input, Key, Line, NotLoaded, Organisation, Person, PortAction, PortAnswer,
+    PortOrder, Refusal, RefusalKind, Row as AnyRow, Rows, Stop,
 };
 use serde::{Deserialize, Serialize};
 use simulation::{Act, World};
@@ -85,7 +85,7 @@ impl<const UNION: bool> Toy<UNION> {
             Command::Say(key) => {
                 Self::note(desk, format!("say {key}"))?;
                 desk.say(message::<UNION>(key));
-                desk.answer(Answer { application_id: id(), created: false, body: key.as_str().into() });
+                desk.answer(Answer { application_id: Some(id()), did: Did::Changed, body: key.as_str().into() });
             }
             Command::Lie => desk.say(if UNION { message::<false>("lie") } else { message::<true>("lie") }),
             Command::WakeAt(at) => desk.record(Fact::Wakes(Some(*at)))?,

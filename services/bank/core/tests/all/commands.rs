@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use bank_core::{Bank, Command, IncidentKind, Role};
-use domain::Fen;
+use domain::{Amount, Fen};
 use organisation::{Actor, Input, Organisation, Person, RefusalKind, Stop};
 use std::collections::BTreeSet;
 
@@ -27,6 +27,7 @@ fn each_command_belongs_to_its_role_and_to_no_other() {
     let resolve = Command::ResolveIncident { application_id: id(), number: 1, because: "已核对".into() };
     let commands = [
         (Command::OpenBooks { deposit_fen: Fen::new(1) }, &[Role::Operator][..]),
+        (receive("P-1", 100), &[Role::Operations]),
         (command("recommend"), &[Role::CreditInvestigator]),
         (command("approve"), &[Role::CreditApprover]),
         (command("sign"), &[Role::Operations]),
@@ -42,6 +43,28 @@ fn each_command_belongs_to_its_role_and_to_no_other() {
             assert_eq!(!may, forbidden, "{role:?} {command:?}: {decided:?}");
         }
     }
+}
+
+fn receive(reference: &str, fen: i64) -> Command {
+    Command::ReceiveDeposit { reference: reference.into(), amount_fen: Amount::new(Fen::new(fen)).unwrap() }
+}
+
+#[test]
+fn what_the_union_pays_into_its_deposit_is_booked_once_a_reference() {
+    let mut house = manual();
+    let operations = Some(Role::Operations);
+    let closed = as_role(&mut house, operations, receive("P-1", 2_500));
+    assert_eq!(refusal(closed), (RefusalKind::Conflict, "BOOKS_NOT_OPEN".into()));
+    as_role(&mut house, Some(Role::Operator), Command::OpenBooks { deposit_fen: Fen::new(900) }).unwrap();
+    let before = (house.balance("B1003"), house.balance("B2012"));
+    as_role(&mut house, operations, receive("P-1", 2_500)).unwrap();
+    assert_eq!((house.balance("B1003"), house.balance("B2012")), (before.0 + 2_500, before.1 + 2_500));
+    for fen in [2_500, 1] {
+        let again = as_role(&mut house, operations, receive("P-1", fen));
+        assert_eq!(refusal(again), (RefusalKind::Conflict, "REFERENCE_USED".into()));
+    }
+    assert_eq!(house.balance("B2012"), before.1 + 2_500);
+    assert!(as_role(&mut house, operations, receive("P-2", 1)).is_ok());
 }
 
 #[test]
@@ -101,7 +124,7 @@ fn an_incident_is_resolved_once_and_with_a_reason() {
 fn a_command_is_answered_with_what_it_led_to() {
     let mut house = manual().after(&["credit 1"]);
     let answer = house.run("ann: recommend").unwrap().answer.unwrap();
-    assert_eq!((answer.application_id, answer.created), (id(), false));
+    assert_eq!((answer.application_id, answer.did), (Some(id()), organisation::Did::Changed));
     assert_eq!(answer.body["state"], "CREDIT_REVIEW");
     assert_eq!(answer.body["waiting_for"][0]["who"], "credit_approver");
     assert_eq!(answer.body["tasks"][0]["task_id"], "NCD-2018-0052/decide-credit");

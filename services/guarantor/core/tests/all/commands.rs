@@ -48,8 +48,8 @@ fn a_decision_is_the_roles_and_only_where_it_is_owed() {
             if stage == owed_at {
                 let outcome = office.command("x", role, command.clone()).unwrap();
                 let answer = outcome.answer.expect("a command is answered");
-                assert_eq!(answer.application_id, id(1));
-                assert!(!answer.created);
+                assert_eq!(answer.application_id, Some(id(1)));
+                assert_eq!(answer.did, organisation::Did::Changed);
                 assert_eq!(answer.body["state"], office.status(), "{context}");
                 let refusal = office.refused("x", role, command.clone());
                 assert_eq!((refusal.kind, &*refusal.code), (RefusalKind::Conflict, "NO_TASK"), "{context} twice");

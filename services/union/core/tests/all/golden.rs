@@ -4,9 +4,11 @@ use super::office::*;
 use domain::Date;
 use organisation::{Organisation, Recorded, Row as AnyRow, Rows};
 use std::collections::BTreeMap;
-use union_core::{Fact, Row, Union};
+use union_core::{Command, Fact, Row, Union, programme::Control};
 
-/// One application paid out after a cut (and then said to be paid out again, for more), one that waited, was reserved and withdrew, one filed after that, for which more was agreed to than was asked.
+/// One application paid out after a cut (and then said to be paid out again, for more), one that waited, was reserved and
+/// withdrew, one filed after that, for which more was agreed to than was asked;
+/// and the programme suspended with one that waits for its pay-out, and another suspension taken back.
 fn lives() -> Office {
     let mut office = Office::open(10_000_000);
     office.load("m-2", Date::constant(2018, 1, 1), Some(Date::constant(2019, 12, 31)));
@@ -19,6 +21,17 @@ fn lives() -> Office {
     office.eligible(3, AMOUNT);
     office.tell(office.agreed(3, AMOUNT + 1));
     office.tell(office.posted(1, AMOUNT));
+    let control = |control| Command::Control { control, because: "工会决定".into() };
+    let top_up = Control::TopUp { amount_fen: amount(10_000_000) };
+    office.act("w", "fund_manager", control(top_up));
+    office.act("h", "approver", control(top_up));
+    office.eligible(4, AMOUNT);
+    office.until(4, AMOUNT, "sign loan contract");
+    office.act("w", "fund_manager", control(Control::Suspend));
+    office.act("h", "approver", control(Control::Suspend));
+    office.tell(office.loan_contract(4));
+    office.act("w", "fund_manager", control(Control::Resume));
+    office.act("h", "approver", Command::DropProposal { because: "再议".into() });
     office
 }
 
@@ -49,14 +62,14 @@ fn each_kind_of_fact_is_written_as_pinned() {
         first.entry(kind).or_insert(json);
     }
     // A new kind of fact belongs into `lives` and here.
-    assert_eq!(first.len(), 22, "{:#?}", first.keys());
+    assert_eq!(first.len(), 26, "{:#?}", first.keys());
     insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
 }
 
 #[test]
 fn each_kind_of_row_is_written_as_pinned() {
     let mut office = lives();
-    office.eligible(4, AMOUNT);
+    office.eligible(5, AMOUNT);
     let mut rows = BTreeMap::new();
     for (key, (row, _)) in &office.store {
         let AnyRow::Own(own) = row else { continue };
@@ -66,7 +79,7 @@ fn each_kind_of_row_is_written_as_pinned() {
     }
     let kinds: std::collections::BTreeSet<_> =
         rows.values().filter_map(|row| row.as_object()?.keys().next().cloned()).collect();
-    assert_eq!(kinds.len(), 5, "{kinds:?}");
+    assert_eq!(kinds.len(), 6, "{kinds:?}");
     insta::assert_snapshot!("rows", pinned(&rows));
 }
 

@@ -16,7 +16,7 @@ use union_core::{
     Command, Fact, Role, Row, Union,
     application::{Application, ReservationState},
     command::{EligibilityVerdict, Form, MemberEntry, Repair, RepairAction},
-    rows::{self, FirmRow, FundRow},
+    rows::{self, FirmRow, FundRow, ProgrammeRow},
 };
 
 pub const APPLICANT: &str = "applicant";
@@ -295,6 +295,21 @@ impl Office {
             Some((AnyRow::Own(Row::Fund(fund)), _)) => fund.clone(),
             _ => FundRow::default(),
         }
+    }
+
+    pub fn programme(&self) -> ProgrammeRow {
+        match self.store.get(&rows::programme()) {
+            Some((AnyRow::Own(Row::Programme(row)), _)) => row.clone(),
+            _ => ProgrammeRow::default(),
+        }
+    }
+
+    /// How often the union has said a message of this type.
+    pub fn said(&self, kind: &str) -> usize {
+        self.journal
+            .iter()
+            .filter(|recorded| matches!(recorded, Recorded::Said { kind: said, .. } if said == kind))
+            .count()
     }
 
     pub fn firm_row(&self, number: u32) -> FirmRow {

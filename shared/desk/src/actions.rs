@@ -1,0 +1,110 @@
+//! What is done beside tasks: a form, the request that it becomes, and what was answered.
+
+use crate::{
+    Shared, State,
+    api::{Order, Refusal},
+    form::{self, Action, Kind, Sent, Shown, Wrong},
+    page::{Frame, Html, Trouble, html},
+    session::{Session, random},
+    words::{self, Fact},
+};
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Path, State as Extract},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value};
+
+#[derive(Template)]
+#[template(path = "actions.html")]
+struct ListPage {
+    frame: Frame,
+    actions: Vec<(usize, &'static str, &'static str)>,
+}
+
+#[derive(Template)]
+#[template(path = "action.html")]
+struct ActionPage {
+    frame: Frame,
+    number: usize,
+    title: &'static str,
+    hint: &'static str,
+    fields: Vec<Shown>,
+    key: String,
+    trouble: String,
+    done: bool,
+    facts: Vec<Fact>,
+}
+
+pub(crate) async fn list(Extract(state): Shared, session: Session) -> Result<Html, Trouble> {
+    let actions = state.desk.actions.iter().enumerate().filter(|(_, action)| may(&session, action));
+    html(&ListPage {
+        frame: Frame::new(&state, &session),
+        actions: actions.map(|(number, action)| (number, action.title, action.hint)).collect(),
+    })
+}
+
+pub(crate) async fn show(Extract(state): Shared, session: Session, Path(number): Path<usize>) -> Result<Html, Trouble> {
+    let action = find(&state, &session, number)?;
+    html(&page(&state, &session, number, action, &Sent::new(), &Wrong::new()))
+}
+
+pub(crate) async fn act(
+    Extract(state): Shared,
+    session: Session,
+    Path(number): Path<usize>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Trouble> {
+    session.check(sent.get("csrf").map(String::as_str))?;
+    let action = find(&state, &session, number)?;
+    let (mut body, mut wrong) = (Map::new(), Wrong::new());
+    form::read(action.fields, "", &sent, &mut body, &mut wrong);
+    if !wrong.is_empty() {
+        let mut page = page(&state, &session, number, action, &sent, &wrong);
+        page.trouble = "请更正标出的内容。".to_owned();
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&page)?).into_response());
+    }
+    let order = Order { key: sent.get("key").map_or("", String::as_str), version: None, body: &Value::Object(body) };
+    match state.api.post(&session.token, action.path, &order).await {
+        Ok(answer) => {
+            let mut page = page(&state, &session, number, action, &sent, &Wrong::new());
+            page.done = true;
+            page.facts = words::facts(&answer.body);
+            Ok(html(&page)?.into_response())
+        }
+        Err(refusal) if [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::CONFLICT].contains(&refusal.status) => {
+            let trouble = format!("{}：{}", refusal.title, refusal.detail);
+            let wrong: Wrong = refusal.errors.into_iter().collect();
+            let mut page = page(&state, &session, number, action, &sent, &wrong);
+            page.trouble = trouble;
+            Ok((refusal.status, html(&page)?).into_response())
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn may(session: &Session, action: &Action) -> bool {
+    action.roles.iter().any(|role| session.has(role))
+}
+
+/// The action, if this person may do it; the interface checks that once more.
+fn find(state: &State, session: &Session, number: usize) -> Result<&'static Action, Trouble> {
+    let found = state.desk.actions.get(number).filter(|action| may(session, action));
+    Ok(found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "没有找到", "没有这项业务，或不属于您的岗位。"))?)
+}
+
+fn page(state: &State, session: &Session, number: usize, action: &Action, sent: &Sent, wrong: &Wrong) -> ActionPage {
+    ActionPage {
+        frame: Frame::new(state, session),
+        number,
+        title: action.title,
+        hint: action.hint,
+        fields: action.fields.iter().map(|field| Shown::of(field, "", sent, wrong)).collect(),
+        key: random(),
+        trouble: String::new(),
+        done: false,
+        facts: Vec::new(),
+    }
+}
