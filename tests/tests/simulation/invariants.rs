@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use union_core::{
     Union,
     application::{Application, ReservationState},
-    rows::{FirmRow, FundRow},
+    rows::{FirmRow, FundRow, ProgrammeRow},
 };
 
 /// Leverage, largest loan and number of loans of the charter of 2017.
@@ -36,6 +36,7 @@ macro_rules! ensure {
 pub fn hold(world: &World) -> Result<(), String> {
     books_balance(world)?;
     fund_is_what_the_reservations_say(world)?;
+    nobody_waits_for_what_goes_on(world)?;
     limits_are_what_the_cases_say(world)?;
     firms_are_what_their_applications_say(world)?;
     for application in applications(world) {
@@ -88,6 +89,26 @@ fn fund(world: &World) -> FundRow {
     fund.unwrap_or_default()
 }
 
+/// The programme as a whole.
+pub fn programme(world: &World) -> ProgrammeRow {
+    match world.shell::<Union>().unwrap().own(&union_core::rows::programme()) {
+        Some(union_core::Row::Programme(row)) => row.clone(),
+        _ => ProgrammeRow::default(),
+    }
+}
+
+/// Who waits before the pay-out waits because lending is suspended (S13), and for nothing else.
+fn nobody_waits_for_what_goes_on(world: &World) -> Result<(), String> {
+    let suspended = programme(world).suspended;
+    for application in applications(world) {
+        let waits = ["confirm membership", "disburse"]
+            .into_iter()
+            .find(|step| matches!(application.run.state(step), Some(State::Waiting)));
+        ensure!(suspended || waits.is_none(), "{} waits at {waits:?}, and lending goes on", application.id);
+    }
+    Ok(())
+}
+
 /// I1, and the deposit is at the bank what it is in the union's books (I2).
 fn books_balance(world: &World) -> Result<(), String> {
     for (party, holds) in [
@@ -126,8 +147,8 @@ fn fund_is_what_the_reservations_say(world: &World) -> Result<(), String> {
     ensure!(exposed <= MULTIPLE * deposit, "I4: {exposed} exposed on {deposit}");
     let FundRow { guaranteed_fen, queue } = fund(world);
     ensure!(guaranteed_fen.get() == exposed, "{guaranteed_fen} counts as guaranteed, {exposed} is");
-    // Nobody waits for what is there.
-    if let Some(first) = queue.first() {
+    // Nobody waits for what is there, but while lending is suspended.
+    if let Some(first) = queue.first().filter(|_| !programme(world).suspended) {
         let asks = application(world, first).wish.amount_fen.fen().get();
         let room = held + committed + share(asks) <= deposit && exposed + asks <= MULTIPLE * deposit;
         ensure!(!room, "{first} waits, and there is room for {asks}");

@@ -10,9 +10,9 @@ use crate::{
 use domain::{ApplicationId, Party};
 use proptest::prelude::*;
 use saga::State;
-use simulation::{Act, Crash, Order, World};
+use simulation::{Act, Crash, Order, Reply, World};
 use std::collections::BTreeMap;
-use union_core::command::RepairAction;
+use union_core::{command::RepairAction, programme::Control};
 
 /// What is done next. Numbers choose among what is there.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,8 @@ enum Op {
     Core(Does),
     /// A firm's member leaves the union, or comes back.
     Member { firm: u32, leaves: bool },
+    /// Two persons suspend lending, resume it, or top up the deposit by so many times 10,000 yuan.
+    Control(Control),
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,11 @@ fn op() -> impl Strategy<Value = Op> {
         4 => prop_oneof![8 => 1..30_u16, 1 => 100..900_u16].prop_map(Op::Pass),
         2 => does.prop_map(Op::Core),
         1 => (FIRMS, any::<bool>()).prop_map(|(firm, leaves)| Op::Member { firm, leaves }),
+        2 => prop_oneof![
+            2 => Just(Control::Suspend),
+            4 => Just(Control::Resume),
+            1 => (1..10_i64).prop_map(|more| Control::TopUp { amount_fen: cast::amount(more * 1_000_000) }),
+        ].prop_map(Op::Control),
     ]
 }
 
@@ -169,12 +176,56 @@ impl Play {
                 let yesterday = self.world.now().plus_hours(-24).date();
                 self.act(register(firm, leaves.then_some(yesterday)))
             }
+            Op::Control(control) => self.control(control),
         }
+    }
+
+    /// Two persons want it; and what the union pays in comes to the bank. Whoever is killed meanwhile is asked again, as far as it
+    /// has not happened.
+    fn control(&mut self, control: Control) -> Result<(), String> {
+        let decided = |world: &World| invariants::programme(world).decided.len();
+        let before = decided(&self.world);
+        for (person, role) in [("wang", "fund_manager"), ("he", "approver")] {
+            let command = union_core::Command::Control { control, because: "工会决定".into() };
+            self.until_answered(Party::Union, person, role, &command, |world| {
+                decided(world) > before || (role == "fund_manager" && invariants::programme(world).proposal.is_some())
+            })?;
+        }
+        if let Control::TopUp { amount_fen } = control
+            && decided(&self.world) > before
+        {
+            let balance = |world: &World| invariants::balance::<bank_core::Bank>(world, "B2012");
+            let before = balance(&self.world);
+            let command = bank_core::Command::ReceiveDeposit { reference: format!("PZ-{before}"), amount_fen };
+            self.until_answered(Party::Bank, "operations", "operations", &command, |world| balance(world) > before)?;
+        }
+        invariants::hold(&self.world)
+    }
+
+    fn until_answered(
+        &mut self,
+        to: Party,
+        person: &str,
+        role: &str,
+        command: &impl serde::Serialize,
+        done: impl Fn(&World) -> bool,
+    ) -> Result<(), String> {
+        for _ in 0..3 {
+            let Act::Command { to, actor, command } = Act::command(to, actor(person, role), command) else { break };
+            let reply = self.world.command(to, actor, command).map_err(|defect| defect.to_string())?;
+            if done(&self.world) || !matches!(reply, Reply::Nothing) {
+                return Ok(());
+            }
+        }
+        Err(format!("the {to} does not answer"))
     }
 
     /// From here on everybody does what is asked; operators see to what is still stuck when nothing more happens.
     fn finish(&mut self) -> Result<(), String> {
         self.core_banking.script.clear();
+        if invariants::programme(&self.world).suspended {
+            self.control(Control::Resume)?;
+        }
         for turns in 0.. {
             ensure(turns < TOO_MANY, "it never comes to rest")?;
             let Play { world, core_banking } = self;
@@ -247,7 +298,7 @@ fn random_programmes_come_to_every_end() {
     use proptest::{strategy::ValueTree, test_runner::TestRunner};
     let mut runner = TestRunner::deterministic();
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
-    for _ in 0..20 {
+    for _ in 0..40 {
         let programme = programme().new_tree(&mut runner).unwrap().current();
         let world = live(&programme).unwrap_or_else(|why| panic!("{why}\n{programme:#?}"));
         for (end, times) in endings(&world) {
