@@ -27,6 +27,8 @@ enum EligibilityDecision {
     AskForPapers {},
     /// 材料已补齐
     PapersSupplied {},
+    /// 转入绿色通道（即申即办），仅在纾困政策施行期间提交的申请；审核从头计时
+    FlagGreen {},
 }
 
 /// The schema of a decision's body.
@@ -46,6 +48,7 @@ pub fn decide(_: &Vault, task: &str, application_id: ApplicationId, body: &[u8])
                 EligibilityDecision::Reject { reason } => EligibilityVerdict::Reject { reason },
                 EligibilityDecision::AskForPapers {} => EligibilityVerdict::AskForPapers,
                 EligibilityDecision::PapersSupplied {} => EligibilityVerdict::PapersSupplied,
+                EligibilityDecision::FlagGreen {} => EligibilityVerdict::FlagGreen,
             };
             Ok(Decision { command: Command::DecideEligibility { application_id, verdict }, sealed: None })
         }

@@ -37,6 +37,7 @@ const CHECK_ELIGIBILITY: TaskForm = TaskForm {
         },
         Choice { code: "ask_for_papers", label: "材料不全，通知补充", fields: &[] },
         Choice { code: "papers_supplied", label: "材料已补齐", fields: &[] },
+        Choice { code: "flag_green", label: "转入绿色通道（即申即办）", fields: &[] },
     ],
 };
 
@@ -95,6 +96,18 @@ const LOAN: &[Field] = &[
     Field { name: "term_months", label: "期限（月）", kind: Kind::Number, hint: "至多 48 个月。" },
     Field { name: "method", label: "还款方式", kind: Kind::One(METHODS), hint: "" },
     text("purpose", "资金用途", "用于经营；不得用于购房、证券投资或转贷。"),
+    Field {
+        name: "channel",
+        label: "办理通道",
+        kind: Kind::One(&[("STANDARD", "普通"), ("GREEN", "绿色通道（即申即办）")]),
+        hint: "绿色通道仅在纾困政策施行期间开放。",
+    },
+    Field {
+        name: "green_reason",
+        label: "绿色通道的理由",
+        kind: Kind::OneOrNothing(&[("HIT_INDUSTRY", "受影响行业"), ("OFFICER_FLAG", "受理人员认定（仅窗口代交）")]),
+        hint: "普通办理选“无”。",
+    },
     text("settle_account", "结算账户", "企业在银行的账号，16 至 19 位。"),
 ];
 
@@ -112,7 +125,7 @@ pub const APPLICATION: Application = Application {
         ("PUBLICITY", "公开宣传", false),
     ],
     consents_version: "2019-1",
-    constant: &[("intake_channel", "APP"), ("channel", "STANDARD")],
+    constant: &[("intake_channel", "APP")],
     withdrawals: &[("OTHER_FUNDS", "已有其他资金来源"), ("NO_NEED", "不再需要资金"), ("TERMS", "不接受贷款条件")],
 };
 

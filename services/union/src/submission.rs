@@ -12,7 +12,7 @@ use domain::{Amount, CardNumber, Date, Fen, Method, Mobile, Moment, ResidentId, 
 use party::vault::{Sealed, Vault};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use union_core::command::Form;
+use union_core::{command::Form, vocabulary::GreenReason};
 use utoipa::ToSchema;
 use web::{Fields, Problem};
 
@@ -99,8 +99,10 @@ pub struct Submission {
     purpose: String,
     /// 受理渠道 WINDOW、APP、WECHAT、DISTRICT、12351
     intake_channel: String,
-    /// 办理通道 STANDARD
+    /// 办理通道 STANDARD、GREEN（绿色通道，即申即办）
     channel: String,
+    /// 绿色通道的理由 HIT_INDUSTRY、OFFICER_FLAG（仅受理人员代交时）；普通办理为 null 或不填
+    green_reason: Option<String>,
     /// 授权
     consents: Vec<SubmittedConsent>,
 }
@@ -120,6 +122,7 @@ pub struct SubmittedConsent {
 
 /// A form without fault.
 struct Validated {
+    green: Option<GreenReason>,
     intake_channel: &'static str,
     firm: Firm,
     wish: Wish,
@@ -193,12 +196,11 @@ fn validate(fields: &mut Fields, today: Date) -> Option<Validated> {
     let method = fields.choice("method", &METHODS.map(|(code, _)| code));
     let purpose = fields.text("purpose", 2..=200);
     let intake_channel = fields.choice("intake_channel", INTAKE_CHANNELS);
-    if fields.choice("channel", &["STANDARD", "GREEN"]) == Some("GREEN") {
-        fields.wrong("channel", "NOT_OFFERED", "绿色通道（即申即办）尚未开放，请以 STANDARD 提交。");
-    }
+    let green = green(fields);
     let consents = consents(fields, today);
 
     Some(Validated {
+        green: green?,
         intake_channel: intake_channel?,
         firm: Firm {
             enterprise_name: enterprise_name?,
@@ -235,6 +237,27 @@ fn validate(fields: &mut Fields, today: Date) -> Option<Validated> {
             consents: consents?,
         },
     })
+}
+
+/// The channel: STANDARD, or GREEN and why.
+fn green(fields: &mut Fields) -> Option<Option<GreenReason>> {
+    let channel = fields.choice("channel", &["STANDARD", "GREEN"]);
+    let reason = fields.read_optional("green_reason", "CHOICE", |text| match text {
+        "HIT_INDUSTRY" => Ok(GreenReason::HitIndustry),
+        "OFFICER_FLAG" => Ok(GreenReason::OfficerFlag),
+        _ => Err("应为 HIT_INDUSTRY 或 OFFICER_FLAG。"),
+    })?;
+    match (channel?, reason) {
+        ("GREEN", None) => {
+            fields.wrong("green_reason", "REQUIRED", "绿色通道须写明理由：HIT_INDUSTRY 或 OFFICER_FLAG。");
+            None
+        }
+        ("STANDARD", Some(_)) => {
+            fields.wrong("green_reason", "NOT_ALLOWED", "普通办理没有绿色通道的理由，请填 null。");
+            None
+        }
+        (_, reason) => Some(reason),
+    }
 }
 
 fn industry(text: &str) -> Result<String, &'static str> {
@@ -282,7 +305,7 @@ fn consents(fields: &mut Fields, today: Date) -> Option<Vec<Consent>> {
 
 /// Seals what is personal and hands over what follows from it.
 fn derive(form: Validated, vault: &Vault, today: Date) -> Result<(Form, Sealed), Problem> {
-    let Validated { intake_channel, firm, wish, licence_valid_to, legal_rep_id, private } = form;
+    let Validated { green, intake_channel, firm, wish, licence_valid_to, legal_rep_id, private } = form;
     let member = pseudonym(
         vault,
         &private.member_no,
@@ -307,6 +330,7 @@ fn derive(form: Validated, vault: &Vault, today: Date) -> Result<(Form, Sealed),
         member,
         vault_token: sealed.token.clone(),
         credit_query_consent,
+        green,
     };
     Ok((form, sealed))
 }

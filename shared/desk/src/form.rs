@@ -61,6 +61,8 @@ pub enum Kind {
     Yuan,
     /// Per cent a year: ppm.
     Percent,
+    /// One of these codes, each with its name, or nothing: `null`.
+    OneOrNothing(&'static [(&'static str, &'static str)]),
     /// One of these codes, each with its name.
     One(&'static [(&'static str, &'static str)]),
 }
@@ -104,8 +106,8 @@ impl Field {
         let typed = typed.trim();
         Ok(match self.kind {
             Kind::Text | Kind::Day | Kind::One(_) => json!(typed),
-            Kind::DayOrNothing if typed.is_empty() => Value::Null,
-            Kind::DayOrNothing => json!(typed),
+            Kind::DayOrNothing | Kind::OneOrNothing(_) if typed.is_empty() => Value::Null,
+            Kind::DayOrNothing | Kind::OneOrNothing(_) => json!(typed),
             Kind::Lines => typed.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
             Kind::Number => json!(typed.parse::<i64>().map_err(|_| "应为整数。")?),
             Kind::Yuan => json!(scaled(typed, 2).ok_or("应为金额，单位元，至多两位小数，例如 480,000 或 480000.50。")?),
@@ -171,7 +173,7 @@ impl Shown {
     /// What was typed, as the page on which it is confirmed shows it.
     pub fn confirmed(&self) -> String {
         match self.kind {
-            Kind::One(options) => options
+            Kind::One(options) | Kind::OneOrNothing(options) => options
                 .iter()
                 .find(|(code, _)| *code == self.value)
                 .map_or(self.value.clone(), |(_, label)| (*label).to_owned()),

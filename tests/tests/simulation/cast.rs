@@ -7,7 +7,7 @@ use bank_core::{
     command::{CreditVerdict, Finding, PaymentCheck},
 };
 use contracts::GuaranteeDecline;
-use domain::{Amount, ApplicationId, Charter, Charters, Date, Fen, Moment, Party, Ppm};
+use domain::{Amount, ApplicationId, Charter, Charters, Date, Fen, Moment, Party, Ppm, charter::ReliefPolicy};
 use guarantor_core::{
     Guarantor,
     case::{CounterGuarantee, Demand},
@@ -21,8 +21,8 @@ use std::{
 };
 use union_core::{
     Union,
-    command::{EligibilityVerdict, MemberEntry},
-    vocabulary::{IntakeRejection, Withdrawal},
+    command::{EligibilityVerdict, Form, MemberEntry},
+    vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
 
 /// 480,000 yuan.
@@ -31,8 +31,19 @@ pub const ASKED_FEN: i64 = 48_000_000;
 pub const FAR: Moment = Moment::from_millis(4_000_000_000_000);
 
 static CHARTERS: LazyLock<Arc<Charters>> = LazyLock::new(|| {
+    let mut charter = Charter::programme_2017();
+    // Under which the firms of these tests count as hit, on all their days.
+    charter.relief_policies.insert(
+        0,
+        ReliefPolicy {
+            from: Date::constant(2018, 1, 1),
+            to: Date::constant(2019, 12, 31),
+            windows: Vec::new(),
+            hit_industries: BTreeSet::from(["I".into()]),
+        },
+    );
     let mut charters = Charters::default();
-    charters.accept(Charter::programme_2017()).unwrap();
+    charters.accept(charter).unwrap();
     Arc::new(charters)
 });
 
@@ -101,14 +112,26 @@ pub fn withdraw(id: &ApplicationId) -> Act {
     Act::command(Party::Union, actor("applicant", "applicant"), &command)
 }
 
-pub fn file(n: u32, amount_fen: i64) -> Act {
-    let command = union_core::Command::Submit(Box::new(form(n, amount_fen, 0)));
+/// The channel that an application is filed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    Standard,
+    Green,
+}
+
+impl Channel {
+    pub const BOTH: [Channel; 2] = [Channel::Standard, Channel::Green];
+}
+
+pub fn file(n: u32, amount_fen: i64, channel: Channel) -> Act {
+    let green = (channel == Channel::Green).then_some(GreenReason::HitIndustry);
+    let command = union_core::Command::Submit(Box::new(Form { green, ..form(n, amount_fen, 0) }));
     Act::command(Party::Union, actor("applicant", "applicant"), &command)
 }
 
 /// Files for the `n`-th firm and returns the application's number.
-pub fn filed(world: &mut World, n: u32, amount_fen: i64) -> ApplicationId {
-    let Act::Command { to, actor, command } = file(n, amount_fen) else { panic!("filing is a command") };
+pub fn filed(world: &mut World, n: u32, amount_fen: i64, channel: Channel) -> ApplicationId {
+    let Act::Command { to, actor, command } = file(n, amount_fen, channel) else { panic!("filing is a command") };
     match world.command(to, actor, command).unwrap() {
         Reply::Done(body) => ApplicationId::parse(body["application_id"].as_str().unwrap()).unwrap(),
         other => panic!("{other:?}"),

@@ -1,7 +1,7 @@
 //! One application from its filing to the pay-out, and everything that the three keep of it.
 
 use crate::{
-    cast::{self, FAR, Setup, amount, application, credit, decide, filed, guarantee, kindly},
+    cast::{self, Channel, FAR, Setup, amount, application, credit, decide, filed, guarantee, kindly},
     core_banking::CoreBanking,
     invariants::{balance, endings, hold, hold_at_rest},
 };
@@ -27,7 +27,7 @@ fn statuses(world: &World, id: &ApplicationId) -> [&'static str; 3] {
 fn an_application_goes_through_all_three_to_the_pay_out_and_their_books_agree() {
     for core_banking in [bank_core::CoreBanking::OwnLedger, bank_core::CoreBanking::Port] {
         let mut world = cast::world(Setup { core_banking, ..Setup::default() });
-        let id = filed(&mut world, 1, 48_000_000);
+        let id = filed(&mut world, 1, 48_000_000, Channel::Standard);
         let mut core = CoreBanking::default();
         let mut seen = vec![statuses(&world, &id)];
         // The guarantor agrees to 470,000 yuan, the bank approves 460,000; nobody else lowers anything.
@@ -92,7 +92,7 @@ fn an_application_goes_through_all_three_to_the_pay_out_and_their_books_agree() 
 /// One application, one organisation that is killed once `after` so many turns; how many turns it took.
 fn with_a_crash(party: Party, when: Crash, after: usize) -> Result<usize, String> {
     let mut world = cast::world(Setup::default());
-    filed(&mut world, 1, cast::ASKED_FEN);
+    filed(&mut world, 1, cast::ASKED_FEN, Channel::Standard);
     let mut core = CoreBanking::default();
     for turns in 0.. {
         if turns == after {

@@ -1,19 +1,29 @@
 //! The failure matrix of the definition itself, row by row, through the three cores, over an orderly and a reversed network.
 
 use crate::{
-    cast::{application, first_morning},
+    cast::{Channel, application, first_morning},
     invariants,
     play::Play,
 };
 use saga::{
-    Class, Ending, StepDescription, Who,
+    Class, Definition, Ending, StepDescription, Who,
     testing::{Expected, Fault, Scenario, scenarios},
 };
 use std::collections::BTreeMap;
-use union_core::{Role, origination::definition};
+use union_core::{
+    Role,
+    origination::{Origination, definition, green},
+};
 
-fn classes() -> BTreeMap<&'static str, Class> {
-    let steps: Vec<StepDescription<Role>> = definition().unwrap().steps();
+fn of(channel: Channel) -> Definition<Origination> {
+    match channel {
+        Channel::Standard => definition().unwrap(),
+        Channel::Green => green().unwrap(),
+    }
+}
+
+fn classes(channel: Channel) -> BTreeMap<&'static str, Class> {
+    let steps: Vec<StepDescription<Role>> = of(channel).steps();
     steps.into_iter().map(|step| (step.name, step.class)).collect()
 }
 
@@ -27,8 +37,8 @@ fn is_ordered_again(row: &Scenario) -> bool {
     row.step == "disburse" && row.fault == Fault::Refused
 }
 
-fn check(row: &Scenario, reversed: bool) -> Result<(), String> {
-    let mut play = Play::new(row, classes()[row.step], reversed);
+fn check(row: &Scenario, reversed: bool, channel: Channel) -> Result<(), String> {
+    let mut play = Play::new(row, classes(channel)[row.step], reversed, channel);
     play.play()?;
     // A blocked pay-out is seen to while it plays: its letter does not wait for ever.
     if row.expected == Expected::WaitsForRepair && row.fault != Fault::Blocked {
@@ -69,23 +79,27 @@ fn check(row: &Scenario, reversed: bool) -> Result<(), String> {
 
 #[test]
 fn every_fault_at_every_step_ends_well_at_all_three_or_with_a_named_person() {
-    let rows = scenarios(&definition().unwrap());
-    let plays = rows.iter().flat_map(|row| [(row, false), (row, true)]);
-    let failed = plays.filter_map(|(row, reversed)| {
-        check(row, reversed).err().map(|why| format!("{row}, reversed {reversed}: {why}"))
-    });
-    let failed: Vec<String> = failed.collect();
-    assert!(failed.is_empty(), "{} rows:\n{}", failed.len(), failed.join("\n"));
+    for channel in Channel::BOTH {
+        let rows = scenarios(&of(channel));
+        let plays = rows.iter().flat_map(|row| [(row, false), (row, true)]);
+        let failed = plays.filter_map(|(row, reversed)| {
+            check(row, reversed, channel).err().map(|why| format!("{row}, reversed {reversed}: {why}"))
+        });
+        let failed: Vec<String> = failed.collect();
+        assert!(failed.is_empty(), "{channel:?}: {} rows:\n{}", failed.len(), failed.join("\n"));
+    }
 }
 
 #[test]
 fn the_matrix_has_every_step_that_can_fail_and_every_fault() {
-    let rows = scenarios(&definition().unwrap());
-    for step in classes().keys() {
-        // A local step after the pivot cannot fail, by type.
-        let cannot_fail = ["commit reservation", "notify and archive"].contains(step);
-        assert_eq!(rows.iter().any(|row| row.step == *step), !cannot_fail, "{step}");
+    for channel in Channel::BOTH {
+        let rows = scenarios(&of(channel));
+        for step in classes(channel).keys() {
+            // A local step after the pivot cannot fail, by type.
+            let cannot_fail = ["commit reservation", "notify and archive"].contains(step);
+            assert_eq!(rows.iter().any(|row| row.step == *step), !cannot_fail, "{channel:?} {step}");
+        }
+        assert!(Fault::ALL.iter().all(|fault| rows.iter().any(|row| row.fault == *fault)));
+        assert_eq!(rows.len(), 59, "{channel:?}");
     }
-    assert!(Fault::ALL.iter().all(|fault| rows.iter().any(|row| row.fault == *fault)));
-    assert_eq!(rows.len(), 59);
 }

@@ -4,12 +4,12 @@
 //! name, and the partner hears of nothing: the first time only.
 
 use crate::{
-    cast::{self, FAR, Setup, application, filed, kindly, repair, step_of},
+    cast::{self, Channel, FAR, Setup, application, filed, kindly, repair, step_of},
     core_banking::{CoreBanking, Does},
     invariants,
 };
 use contracts::{AskRefusal, AskRefused, DisbursementReport, Message, UndoAnswered};
-use domain::{ApplicationId, Party};
+use domain::{ApplicationId, Moment, Party};
 use organisation::OpenTask;
 use saga::{
     Class, State, Who,
@@ -37,6 +37,8 @@ struct Cast {
     happened: bool,
     /// The operator has asked again.
     asked_again: bool,
+    /// When the union's word on membership is too old, since the pay-out was asked for.
+    stale_at: Option<Moment>,
     /// The applicant has withdrawn, or tried to.
     withdrew: bool,
     /// The step that is refused in this row was.
@@ -51,7 +53,7 @@ const NOT_TAKEN_UP: [&str; 4] = ["sign contracts", "issue letter", "sign loan co
 const STALE_AFTER_DAYS: i64 = 9;
 
 impl Play {
-    pub fn new(row: &Scenario, class: Class, reversed: bool) -> Self {
+    pub fn new(row: &Scenario, class: Class, reversed: bool, channel: Channel) -> Self {
         // Too small a deposit: the fund never says no, it lets wait.
         let starved = row.step == "reserve fund" && row.fault == Fault::Refused;
         let setup = Setup { deposit_fen: if starved { 5_000_000 } else { 900_000_000 }, ..Setup::default() };
@@ -65,7 +67,7 @@ impl Play {
                 _ => None,
             });
         }
-        let id = filed(&mut world, 1, cast::ASKED_FEN);
+        let id = filed(&mut world, 1, cast::ASKED_FEN, channel);
         let cast = Cast {
             id: id.clone(),
             row: row.clone(),
@@ -74,6 +76,7 @@ impl Play {
             core_banking,
             happened: false,
             asked_again: false,
+            stale_at: None,
             withdrew: false,
             said_no: false,
             seen: 0,
@@ -337,9 +340,13 @@ impl Cast {
         if let Some((party, task)) = world.tasks().find(|(_, task)| self.refuses(task)) {
             return Some(cast::decide(world, party, task, &task.role, cast::Mood::Unkind));
         }
-        if self.is(Fault::NotDone) && !self.happened && world.tasks().any(|(_, task)| step_of(task) == "disburse") {
+        if self.is(Fault::NotDone) && world.tasks().any(|(_, task)| step_of(task) == "disburse") {
             self.happened = true;
-            return Some(Act::Wait(world.now().plus_hours(24 * STALE_AFTER_DAYS)));
+            // Whatever else falls due meanwhile, nobody acts before that.
+            let stale_at = *self.stale_at.get_or_insert(world.now().plus_hours(24 * STALE_AFTER_DAYS));
+            if world.now() < stale_at {
+                return Some(Act::Wait(stale_at));
+            }
         }
         kindly(world, |task| self.leaves(world, task))
     }

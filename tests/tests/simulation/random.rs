@@ -3,7 +3,7 @@
 //! application comes to an end. A failure prints its programme, as small as it still fails.
 
 use crate::{
-    cast::{self, FAR, Mood, Setup, actor, decide, file, kindly, register, repair, withdraw},
+    cast::{self, Channel, FAR, Mood, Setup, actor, decide, file, kindly, register, repair, withdraw},
     core_banking::{CoreBanking, Does},
     invariants::{self, applications, endings},
 };
@@ -18,7 +18,7 @@ use union_core::{command::RepairAction, programme::Control};
 #[derive(Clone, Copy, Debug)]
 enum Op {
     /// A firm files, for so many times 10,000 yuan.
-    File { firm: u32, amount: i64 },
+    File { firm: u32, amount: i64, channel: Channel },
     /// So many things happen by themselves.
     Turns(u8),
     /// One of two persons decides a task.
@@ -59,7 +59,8 @@ fn op() -> impl Strategy<Value = Op> {
     let mood = prop::sample::select([&[Mood::Kind; 12][..], &[Mood::Sparing, Mood::Unkind]].concat());
     let does = prop::sample::select(vec![Does::Tells, Does::Mumbles, Does::Breaks, Does::SaysNotPosted]);
     prop_oneof![
-        4 => (FIRMS, 5..=50_i64).prop_map(|(firm, amount)| Op::File { firm, amount }),
+        4 => (FIRMS, 5..=50_i64, prop::sample::select(Channel::BOTH.to_vec()))
+            .prop_map(|(firm, amount, channel)| Op::File { firm, amount, channel }),
         20 => (1..8_u8).prop_map(Op::Turns),
         40 => (0..20_usize, mood, any::<bool>()).prop_map(|(task, mood, by)| Op::Decide { task, mood, by }),
         2 => (0..8_usize).prop_map(Op::Withdraw),
@@ -123,7 +124,7 @@ impl Play {
     fn op(&mut self, op: Op) -> Result<(), String> {
         let parcels = self.world.parcels.len();
         match op {
-            Op::File { firm, amount } => self.act(file(firm, amount * 1_000_000)),
+            Op::File { firm, amount, channel } => self.act(file(firm, amount * 1_000_000, channel)),
             Op::Turns(turns) => {
                 for _ in 0..turns {
                     self.turn(self.world.now())?;

@@ -203,7 +203,7 @@ fn typed(n: u32) -> [Vec<(String, String)>; 3] {
         let value = |name: &str| if name.ends_with("_fen") { yuan(name) } else { text(name) };
         names.iter().map(|name| ((*name).to_owned(), value(name))).collect()
     };
-    let mut last = pick(&["amount_fen", "term_months", "method", "purpose", "settle_account"]);
+    let mut last = pick(&["amount_fen", "term_months", "method", "purpose", "channel", "settle_account"]);
     for consent in form["consents"].as_array().unwrap() {
         last.push((format!("consent.{}", consent["type"].as_str().unwrap()), "yes".to_owned()));
     }
@@ -444,4 +444,38 @@ async fn what_is_stale_doubled_forged_or_not_ones_own_is_refused() {
     let out = li.fill(&page, "/logout", &[]).await;
     assert_eq!(out.to, "/login");
     assert!(li.open("/").await.to.starts_with("/login"));
+}
+
+#[tokio::test]
+async fn two_persons_suspend_lending_at_the_desk_and_applicants_see_what_they_wait_for() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let mut li = house.officer(Party::Union, "li", &["intake_officer"]).await;
+    let mut wang = house.officer(Party::Union, "wang", &["fund_manager"]).await;
+    let mut he = house.officer(Party::Union, "he", &["approver"]).await;
+    let page = wang.open("/actions").await;
+    assert!(page.says("追加担保金") && page.says("暂停新增"), "{}", page.text);
+    assert_eq!(li.open("/actions/1").await.status, StatusCode::NOT_FOUND, "no business of an intake officer's");
+
+    let act = async |browser: &mut Browser, action: &str, fields: &[(&str, &str)]| {
+        let page = browser.open(action).await;
+        browser.fill(&page, action, fields).await
+    };
+    let because = [("because", "代偿率超过规定")];
+    let first = act(&mut wang, "/actions/1", &because).await;
+    assert!(first.says("已办理") && first.says("待确认的提议"), "{}", first.text);
+    let alone = act(&mut wang, "/actions/1", &because).await;
+    assert!(alone.says("须由另一人确认"), "{}", alone.text);
+    assert!(act(&mut he, "/actions/1", &because).await.says("已办理"));
+    assert!(wang.open("/books/1").await.says("已暂停新增"));
+
+    let id = apply(&mut applicant, 5).await;
+    li.decide(&id, "check-eligibility", &[("choice", "approve")]).await;
+    applicant.until(&format!("/applications/{id}"), "等待担保金，排队中").await;
+    let short = act(&mut wang, "/actions/0", &[("amount_fen", "一百"), ("because", "理事会决定")]).await;
+    assert!(short.says("应为金额，单位元"), "{}", short.text);
+    for browser in [&mut he, &mut wang] {
+        assert!(act(browser, "/actions/2", &because).await.says("已办理"));
+    }
+    applicant.until(&format!("/applications/{id}"), "担保尽调：由担保公司办理").await;
 }

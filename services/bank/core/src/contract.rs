@@ -3,7 +3,7 @@
 
 use crate::{
     Bank, Duty, Fact, Step,
-    case::{Contract, Said, Signing},
+    case::{Contract, Said, Signing, Terms},
     requests::World,
 };
 use contracts::{About, AskRefusal, SignLoanContract};
@@ -21,7 +21,8 @@ pub(crate) fn asked(w: &mut World<'_>, ask: &SignLoanContract) -> Result<(), Sto
 
 fn begin(w: &mut World<'_>, ask: &SignLoanContract) -> Result<Taken, Stop> {
     let Some(case) = w.case()? else { return Ok(Err(AskRefusal::OutOfOrder)) };
-    let as_approved = case.approval().is_some_and(|terms| terms.amount_fen == ask.amount_fen)
+    // Less than was approved: the guarantor, asked at the same time, agreed to less.
+    let as_approved = case.approval().is_some_and(|terms| ask.amount_fen <= terms.amount_fen)
         && case.file.as_ref().is_some_and(|file| file.wish.term_months == ask.term_months);
     if !as_approved {
         return Ok(Err(AskRefusal::OutOfOrder));
@@ -112,7 +113,7 @@ pub(crate) fn signed(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
     let contract = Contract {
         contract_no: contract_no.clone(),
         letter_no: signing.letter_no.clone(),
-        terms: terms.clone(),
+        terms: Terms { amount_fen: signing.amount_fen, ..terms.clone() },
         term_months: file.wish.term_months,
         by: by.clone(),
         on: w.desk.at().date(),

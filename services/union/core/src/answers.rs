@@ -75,7 +75,7 @@ fn misfit(w: &Origination, message: &Message) -> Result<Option<(Contradiction, S
             opinion: GuaranteeOpinion::Agreed { amount_fen, .. }, ..
         }) => above(*amount_fen, asked),
         Message::CreditDecided(CreditDecided { decision: CreditDecision::Approved { amount_fen, .. }, .. }) => {
-            above(*amount_fen, application.opinion.as_ref().map_or(asked, |opinion| opinion.amount_fen))
+            above(*amount_fen, w.asked_of_bank_fen()?)
         }
         Message::LetterIssued(LetterIssued { letter, .. }) if !letter.is_intact() => {
             Some((Contradiction::LetterHash, Said::Letter(letter.clone())))

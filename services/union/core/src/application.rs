@@ -1,9 +1,9 @@
 //! An application as the union keeps it: what was filed, what the partners answered, and the saga's run.
 
-use crate::{Reason, Role};
+use crate::{Reason, Role, vocabulary::GreenReason};
 use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
-use saga::Run;
+use saga::{Person, Run};
 use serde::{Deserialize, Serialize};
 
 /// One application (DOMAIN.md section 4).
@@ -27,6 +27,9 @@ pub struct Application {
     pub vault_token: String,
     /// Version of the consent to a credit-registry query.
     pub credit_query_consent: String,
+    /// The green channel, if it was ever to go through it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub green: Option<Green>,
     /// The saga.
     pub run: Run<Role, Reason>,
     /// Evidence of eligibility; none before it is found eligible, or once voided.
@@ -59,6 +62,34 @@ pub struct Application {
     /// What partners signed in answer to the other steps and does not fit what they were asked; it counts for nothing either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputed_answers: Vec<DisputedAnswer>,
+}
+
+/// How an application goes through the green channel (S2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Green {
+    /// Why.
+    pub reason: GreenReason,
+    /// The officer who flagged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flagged_by: Option<Person>,
+    /// It is to be paid out by then, or goes on as STANDARD.
+    pub until: Moment,
+    /// Since when it goes on as STANDARD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_on: Option<Date>,
+}
+
+impl Application {
+    /// Whether it goes through the green channel now.
+    pub fn is_green(&self) -> bool {
+        self.green.as_ref().is_some_and(|green| green.left_on.is_none())
+    }
+
+    /// When it leaves the green channel, unless it is paid out by then.
+    pub fn leaves_green_at(&self) -> Option<Moment> {
+        let is_open = self.run.ending().is_none() && !self.run.pivot_passed;
+        self.green.as_ref().filter(|green| is_open && green.left_on.is_none()).map(|green| green.until)
+    }
 }
 
 /// The file of a settled application in the archive.

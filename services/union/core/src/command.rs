@@ -2,7 +2,7 @@
 
 use crate::{
     programme::Control,
-    vocabulary::{IntakeRejection, Withdrawal},
+    vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
 use contracts::{Firm, Wish};
 use domain::{ApplicationId, Date, Fen};
@@ -114,6 +114,9 @@ pub struct Form {
     pub vault_token: String,
     /// Version of the consent to a credit-registry query.
     pub credit_query_consent: String,
+    /// Why it is to go through the green channel; none: STANDARD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub green: Option<GreenReason>,
 }
 
 /// What the intake officer decides.
@@ -131,6 +134,8 @@ pub enum EligibilityVerdict {
     AskForPapers,
     /// The papers have come.
     PapersSupplied,
+    /// It shall go through the green channel; the check begins anew there, with its deadline.
+    FlagGreen,
 }
 
 /// What an operator does about a stuck step, and why.

@@ -2,16 +2,16 @@
 
 use crate::{
     Fact, Reason, Role, Row, Union, answers,
-    application::{Application, ApplicationState},
+    application::{Application, ApplicationState, Green},
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
     filing, fund,
     origination::{self, Origination},
     programme,
     rows::{self, FirmRow, NumbersRow},
     view,
-    vocabulary::IntakeRejection,
+    vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
 };
-use domain::{ApplicationId, CharterHash, Date};
+use domain::{ApplicationId, Charter, CharterHash, Date, Moment};
 use organisation::{Actor, Answer, Desk, Did, Input, Key, Person, Refusal, RefusalKind, Rows, Stop};
 use saga::{Event, Reaction, Run, Verdict, World};
 use std::collections::BTreeSet;
@@ -84,7 +84,10 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
         }
         Input::Command { actor, command } => on_command(union, actor, command, desk),
         Input::Due(key) => match application_of(key) {
-            Some(id) => on_application(union, desk, &id, |w| drive(union, w, Event::Tick).map(drop)),
+            Some(id) => on_application(union, desk, &id, |w| {
+                leave_green(w)?;
+                drive(union, w, Event::Tick).map(drop)
+            }),
             None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
         },
         Input::Follow(key) => match application_of(key) {
@@ -115,6 +118,50 @@ fn application_of(key: &Key) -> Option<ApplicationId> {
     match key {
         Key::Row(key) => key.strip_prefix("application/").and_then(|id| ApplicationId::parse(id).ok()),
         _ => None,
+    }
+}
+
+/// What is not paid out in time goes on as STANDARD; nothing else changes.
+fn leave_green(w: &mut Origination) -> Result<(), Stop> {
+    let now = w.desk.at();
+    match w.application()?.leaves_green_at() {
+        Some(until) if until <= now => Ok(w.desk.record(Fact::LeftGreen { id: w.id.clone(), on: now.date() })?),
+        _ => Ok(()),
+    }
+}
+
+/// When an application in the green channel has to be paid out.
+fn green(w: &Charter, filed_at: Moment, reason: GreenReason, flagged_by: Option<Person>) -> Result<Green, Stop> {
+    let until = w.calendar.due(w.green_payout_deadline, filed_at).map_err(|error| Stop::Illegal(error.to_string()))?;
+    Ok(Green { reason, flagged_by, until, left_on: None })
+}
+
+/// An officer puts it into the green channel: the check begins anew there, as the first step of that saga.
+fn flag_green(union: &Union, w: &mut Origination, actor: &Actor) -> Result<(), Stop> {
+    let application = w.application()?;
+    let is_checked = matches!(application.run.state(ELIGIBILITY), Some(saga::State::Deciding { .. }));
+    if !is_checked || application.green.is_some() {
+        return Err(conflict("NOT_NOW", "不能转入绿色通道", "只有受理审核中、未曾走绿色通道的申请可以转入。"));
+    }
+    let (filed_at, industry) = (application.filed_at, application.firm.industry_code.clone());
+    let reason = GreenReason::OfficerFlag;
+    if !filing::green_allowed(reason, &industry, &w.charter, filed_at.date()) {
+        return Err(Refusal::from(FilingRefusal::PolicyNotInForce).into());
+    }
+    let uscc = application.firm.uscc.to_string();
+    let green = green(&w.charter, filed_at, reason, Some(actor.person.clone()))?;
+    w.desk.record(Fact::FirmUnlocked { uscc })?;
+    w.desk.record(Fact::PutIntoGreen { id: w.id.clone(), green })?;
+    start(union, w)
+}
+
+/// Starts the saga of the application's channel.
+fn start(union: &Union, w: &mut Origination) -> Result<(), Stop> {
+    let name = if w.application()?.is_green() { origination::GREEN } else { origination::STANDARD };
+    let definition = origination::definitions()?.latest(name).map_err(|error| Stop::Illegal(error.to_string()))?;
+    match definition.start(w)? {
+        Reaction::Refused(refusal) => Err(saga_refused(&refusal)),
+        _ => drive(union, w, Event::Tick).map(drop),
     }
 }
 
@@ -233,6 +280,9 @@ fn load_members(desk: &mut Desk<Union>, members: &[MemberEntry]) -> Result<(), S
 
 fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> Result<(), Stop> {
     actor.must_hold(&["applicant", Role::IntakeOfficer.code()])?;
+    if form.green == Some(GreenReason::OfficerFlag) {
+        actor.must_hold(&[Role::IntakeOfficer])?;
+    }
     let today = desk.at().date();
     let in_force = union.charters.hash_in_force_on(today);
     let Some((hash, charter)) = in_force.and_then(|hash| Some((hash, union.charters.get(&hash)?))) else {
@@ -249,15 +299,12 @@ fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> 
     filing::check(form, &firm, &charter, today).map_err(Refusal::from)?;
     let next = last_number(desk, today)?.saturating_add(1);
     let id = ApplicationId::new(today.year(), next).map_err(|error| Stop::Illegal(error.to_string()))?;
-    let application = new_application(id.clone(), form, hash, desk);
+    let mut application = new_application(id.clone(), form, hash, desk);
+    let flagged_by = Some(actor.person.clone()).filter(|_| form.green == Some(GreenReason::OfficerFlag));
+    application.green = form.green.map(|reason| green(&charter, desk.at(), reason, flagged_by)).transpose()?;
     desk.record(Fact::Filed(Box::new(application)))?;
     desk.concerns(&id);
-    let definition =
-        origination::definitions()?.latest("origination").map_err(|error| Stop::Illegal(error.to_string()))?;
-    on_application(union, desk, &id, |w| match definition.start(w)? {
-        Reaction::Refused(refusal) => Err(saga_refused(&refusal)),
-        _ => drive(union, w, Event::Tick).map(drop),
-    })?;
+    on_application(union, desk, &id, |w| start(union, w))?;
     answer(desk, &id, true)
 }
 
@@ -284,6 +331,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         member: form.member.clone(),
         vault_token: form.vault_token.clone(),
         credit_query_consent: form.credit_query_consent.clone(),
+        green: None,
         run: Run::default(),
         recommendation: None,
         reservation: None,
@@ -321,6 +369,7 @@ fn decide_eligibility(
             Verdict::AskForPapers { expiry: "NEED_DOCS".into(), term: w.charter.need_docs_expiry }
         }
         EligibilityVerdict::PapersSupplied => Verdict::PapersSupplied,
+        EligibilityVerdict::FlagGreen => return flag_green(union, w, actor),
     };
     let by = actor.person.clone();
     drive(union, w, Event::Decided { step: ELIGIBILITY.into(), by, verdict }).map(drop)
@@ -386,7 +435,8 @@ pub(crate) fn state(application: &Application) -> ApplicationState {
             }
             () if at("disburse").is_some() => ApplicationState::Disbursing,
             () if run.is_done("sign loan contract") => ApplicationState::Ready,
-            () if run.is_done("approve credit") => ApplicationState::Contracting,
+            () if run.is_done("approve credit") && run.is_done("assess guarantee") => ApplicationState::Contracting,
+            // In the green channel too it is the guarantor's word that counts first.
             () if run.is_done("assess guarantee") => ApplicationState::CreditReview,
             () if run.is_done("reserve fund") => ApplicationState::GuaranteeReview,
             () if matches!(at("reserve fund"), Some(State::Waiting)) => ApplicationState::Queued,

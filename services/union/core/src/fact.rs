@@ -3,7 +3,7 @@
 use crate::{
     Reason, Role, Row,
     application::{
-        Application, Approval, Archived, Disputed, DisputedAnswer, Opinion, Recommendation, Reservation,
+        Application, Approval, Archived, Disputed, DisputedAnswer, Green, Opinion, Recommendation, Reservation,
         ReservationState,
     },
     programme::{Decided, ProgrammeRow, Proposal},
@@ -27,6 +27,20 @@ pub enum Fact {
     },
     /// An application was filed under the next number of its year.
     Filed(Box<Application>),
+    /// An officer put it into the green channel: its check begins anew there.
+    PutIntoGreen {
+        /// The application.
+        id: ApplicationId,
+        /// How.
+        green: Green,
+    },
+    /// It was not paid out in time, and goes on as STANDARD.
+    LeftGreen {
+        /// The application.
+        id: ApplicationId,
+        /// The day.
+        on: Date,
+    },
     /// The next number of the year is the one behind this one: who knows those before it is not known here.
     NumbersSkipped {
         /// The year.
@@ -196,6 +210,15 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             rows.create(rows::application(&application.id), AnyRow::Own(Row::Application(application.clone())));
             Ok(())
         }
+        Fact::PutIntoGreen { id, green } => with(rows, id, |application| {
+            application.green = Some(green.clone());
+            application.run = saga::Run::default();
+        }),
+        Fact::LeftGreen { id, on } => with(rows, id, |application| {
+            if let Some(green) = &mut application.green {
+                green.left_on = Some(*on);
+            }
+        }),
         Fact::NumbersSkipped { year, last } => {
             put(rows, rows::numbers(), Row::Numbers(NumbersRow { year: *year, last: *last }))
         }

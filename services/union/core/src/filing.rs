@@ -1,6 +1,10 @@
 //! What the charter asks of an application at filing. Pure rules, in the order of DOMAIN.md section 4.
 
-use crate::{command::Form, rows::FirmRow, vocabulary::FilingRefusal};
+use crate::{
+    command::Form,
+    rows::FirmRow,
+    vocabulary::{FilingRefusal, GreenReason},
+};
 use domain::{Charter, Date};
 
 /// Checks a form on the day of filing; the first rule that it breaks.
@@ -38,5 +42,19 @@ pub fn check(form: &Form, firm: &FirmRow, charter: &Charter, on: Date) -> Result
     if firm.loans >= charter.max_loans {
         return Err(FilingRefusal::LoanCount);
     }
-    Ok(())
+    match form.green {
+        Some(reason) if !green_allowed(reason, &form.firm.industry_code, charter, on) => {
+            Err(FilingRefusal::PolicyNotInForce)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// S2: the green channel is open while a relief policy is in force, to the industries that it counts as hit, or to whom an
+/// officer flags.
+pub fn green_allowed(reason: GreenReason, industry_code: &str, charter: &Charter, filed_on: Date) -> bool {
+    charter.relief_in_force(filed_on).is_some_and(|policy| match reason {
+        GreenReason::HitIndustry => policy.is_hit(industry_code),
+        GreenReason::OfficerFlag => true,
+    })
 }

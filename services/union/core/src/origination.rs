@@ -15,28 +15,66 @@ use contracts::{
 };
 use domain::{Amount, ApplicationId, Calendar, Charter, Moment, Party, Term};
 use organisation::{Desk, Key, Stop};
-use saga::{Ask, Definition, DefinitionError, Definitions, FactOf, Here, Must, Retry, RunOf, Since, World, saga};
+use saga::{
+    After, Ask, Before, Definition, DefinitionError, Definitions, FactOf, Flow, Here, Must, Retry, RunOf, Since, World,
+    saga,
+};
 use std::sync::{Arc, LazyLock};
+
+/// Name of the saga of an application in the STANDARD channel.
+pub const STANDARD: &str = "origination";
+/// Name of the saga of an application in the green channel.
+pub const GREEN: &str = "origination-green";
 
 /// Origination, version 1.
 ///
 /// # Errors
 /// The definition breaks a rule of the engine; the error names step and rule. A test keeps this from happening.
 pub fn definition() -> Result<Definition<Origination>, DefinitionError> {
-    saga::<Origination>("origination", 1)
+    let asked_in_turn = begin(STANDARD)
+        .ask("assess guarantee", Party::Guarantor, assess_guarantee)
+        .undo(withdraw_opinion)
+        .ask("approve credit", Party::Bank, approve_credit)
+        .undo(cancel_approval);
+    pay_out(asked_in_turn)
+        .expire("CONTRACT", Since::Done("approve credit"), "sign contracts", |w| w.term(|c| c.contracts_expiry))
+        .build()
+}
+
+/// Origination in the green channel (S2), version 1: guarantor and bank work at the same time, the bank on condition that the
+/// guarantor agrees. The contracts wait for both.
+///
+/// # Errors
+/// As [`definition`].
+pub fn green() -> Result<Definition<Origination>, DefinitionError> {
+    let asked_together = begin(GREEN).parallel(|branches| {
+        branches
+            .branch(|b| b.ask("assess guarantee", Party::Guarantor, assess_guarantee).undo(withdraw_opinion))
+            .branch(|b| b.ask("approve credit", Party::Bank, approve_credit).undo(cancel_approval))
+    });
+    let both = Since::AllDone(vec!["assess guarantee", "approve credit"]);
+    pay_out(asked_together).expire("CONTRACT", both, "sign contracts", |w| w.term(|c| c.contracts_expiry)).build()
+}
+
+/// What comes before guarantor and bank are asked.
+fn begin(name: &'static str) -> Flow<Origination, Before> {
+    saga::<Origination>(name, 1)
         .only_one_open_per(|w| Ok(w.application()?.firm.uscc.to_string()))
         .incidents_to(Role::Operator)
         .retry_all(RETRY)
         .decide("check eligibility", Role::IntakeOfficer)
-        .within(|w| w.term(|charter| charter.intake_deadline))
+        .within(|w| {
+            let is_green = w.application()?.is_green();
+            w.term(|charter| if is_green { charter.green_intake_deadline } else { charter.intake_deadline })
+        })
         .undo(void_recommendation)
         .here("reserve fund", fund::reserve)
         .undo(fund::release)
-        .ask("assess guarantee", Party::Guarantor, assess_guarantee)
-        .undo(withdraw_opinion)
-        .ask("approve credit", Party::Bank, approve_credit)
-        .undo(cancel_approval)
-        .ask("sign contracts", Party::Guarantor, sign_contracts)
+}
+
+/// What comes after both have agreed.
+fn pay_out(flow: Flow<Origination, Before>) -> Flow<Origination, After> {
+    flow.ask("sign contracts", Party::Guarantor, sign_contracts)
         .undo(terminate_contracts)
         .ask("issue letter", Party::Guarantor, issue_letter)
         .undo(revoke_letter)
@@ -53,9 +91,7 @@ pub fn definition() -> Result<Definition<Origination>, DefinitionError> {
         .must_here("notify and archive", notify_and_archive)
         .expire("QUEUE", Since::Waiting("reserve fund"), "reserve fund", |w| w.term(|c| c.queue_expiry))
         .expire("RESERVATION", Since::Done("reserve fund"), "disburse", |w| w.term(|c| c.reservation_expiry))
-        .expire("CONTRACT", Since::Done("approve credit"), "sign contracts", |w| w.term(|c| c.contracts_expiry))
         .expire("LETTER", Since::Done("issue letter"), "disburse", |w| w.term(|c| c.letter_expiry))
-        .build()
 }
 
 /// Delivery is the channel's business: an ask is repeated only in case a partner lost it for good, and only after the
@@ -69,8 +105,9 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// A definition breaks a rule of the engine.
 pub fn definitions() -> Result<&'static Definitions<Origination>, Stop> {
     static DEFINITIONS: LazyLock<Result<Definitions<Origination>, String>> = LazyLock::new(|| {
-        let origination = definition().map_err(|error| error.to_string())?;
-        Definitions::new([origination]).map_err(|error| error.to_string())
+        let standard = definition().map_err(|error| error.to_string())?;
+        let green = green().map_err(|error| error.to_string())?;
+        Definitions::new([standard, green]).map_err(|error| error.to_string())
     });
     DEFINITIONS.as_ref().map_err(|error| Stop::Illegal(error.clone()))
 }
@@ -114,12 +151,17 @@ impl Origination {
     /// What the partners have approved so far: the amount as asked, lowered by guarantor and bank.
     pub(crate) fn approved_fen(&self) -> Result<Amount, Stop> {
         let application = self.application()?;
-        Ok(application
-            .approval
-            .as_ref()
-            .map(|approval| approval.amount_fen)
-            .or(application.opinion.as_ref().map(|opinion| opinion.amount_fen))
-            .unwrap_or(application.wish.amount_fen))
+        let asked = application.wish.amount_fen;
+        let agreed = application.opinion.as_ref().map_or(asked, |opinion| opinion.amount_fen);
+        Ok(application.approval.as_ref().map_or(agreed, |approval| approval.amount_fen.min(agreed)))
+    }
+
+    /// What the bank is asked for: what the guarantor agreed to; asked at the same time as the guarantor, the amount as asked.
+    pub(crate) fn asked_of_bank_fen(&self) -> Result<Amount, Stop> {
+        let application = self.application()?;
+        let asked = application.wish.amount_fen;
+        let opinion = application.opinion.as_ref().filter(|_| application.run.definition != GREEN);
+        Ok(opinion.map_or(asked, |opinion| opinion.amount_fen))
     }
 }
 
@@ -207,7 +249,7 @@ fn withdraw_opinion(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
 
 fn approve_credit(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
     let about = w.about(ask)?;
-    let amount_fen = w.approved_fen()?;
+    let amount_fen = w.asked_of_bank_fen()?;
     let application = w.application()?;
     let message = ApproveCredit {
         about,

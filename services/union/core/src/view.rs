@@ -17,7 +17,7 @@ pub(crate) fn index(row: &Row) -> Index {
         status: state(application).code(),
         uscc: application.firm.uscc.to_string(),
         ended: application.run.ending().is_some(),
-        wake_at: application.run.next_wake(),
+        wake_at: [application.run.next_wake(), application.leaves_green_at()].into_iter().flatten().min(),
         tasks: application
             .run
             .open_tasks()
@@ -79,6 +79,15 @@ pub fn summary(application: &Application) -> Value {
         "ended": application.run.ending().is_some(),
         "ending": application.run.ending().map(ending),
         "filed_at": application.filed_at.to_string(),
+        "channel": if application.is_green() { "GREEN" } else { "STANDARD" },
+        "green": application.green.as_ref().map(|green| {
+            json!({
+                "reason": green.reason,
+                "flagged_by": green.flagged_by,
+                "pay_out_by": green.until.to_string(),
+                "left_on": green.left_on,
+            })
+        }),
         "charter": application.charter,
         "firm": application.firm,
         "wish": application.wish,
@@ -187,6 +196,11 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             plain(step, "disputed", format!("就编号 {key} 的答复{said}，存疑，未予采信"))
         }
         Fact::Queued { .. } => plain("reserve fund", "queued", "等待担保金，进入排队".into()),
+        Fact::PutIntoGreen { green, .. } => {
+            let by = green.flagged_by.as_ref().map(|by| format!("（{by}）")).unwrap_or_default();
+            plain("check eligibility", "noted", format!("转入绿色通道{by}"))
+        }
+        Fact::LeftGreen { .. } => plain("", "noted", "未能在绿色通道期限内放款，转为普通办理".into()),
         Fact::PutOnHold { .. } => plain("confirm membership", "on_hold", "项目暂停，暂缓放款".into()),
         _ => None,
     }

@@ -40,6 +40,16 @@ impl fmt::Display for Role {
     }
 }
 
+/// Why an application goes through the green channel (DOMAIN.md section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum GreenReason {
+    /// The firm's industry is one that the relief policy in force counts as hit.
+    HitIndustry,
+    /// An intake officer says so.
+    OfficerFlag,
+}
+
 /// INTAKE_REJECTED: why the union turns an application down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -194,6 +204,8 @@ pub enum FilingRefusal {
     LiveLoan,
     /// The firm has had as many loans as the programme grants.
     LoanCount,
+    /// The green channel outside of a relief policy, or for an industry that it does not count as hit.
+    PolicyNotInForce,
 }
 
 impl FilingRefusal {
@@ -214,6 +226,11 @@ impl FilingRefusal {
                 ("OPEN_APPLICATION", "该企业已有在办申请", "请等待在办申请结束，或先撤回。")
             }
             FilingRefusal::LiveLoan => ("LIVE_LOAN", "该企业有未结清贷款", "请在贷款结清后再申请，或申请续贷。"),
+            FilingRefusal::PolicyNotInForce => (
+                "POLICY_NOT_IN_FORCE",
+                "不能走绿色通道",
+                "绿色通道仅在纾困政策施行期间，向受影响行业或经受理人员认定的企业开放，请以 STANDARD 提交。",
+            ),
             FilingRefusal::LoanCount => ("LOAN_COUNT", "该企业贷款次数已满", "每家企业最多享受规定次数的贷款。"),
         }
     }

@@ -15,6 +15,7 @@ mod all {
     mod filing;
     mod fund;
     mod golden;
+    mod green;
     mod not_posted;
     mod office;
     mod programme;

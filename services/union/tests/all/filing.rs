@@ -200,7 +200,9 @@ async fn each_field_is_checked_for_form() {
         ("method", json!("bullet"), "CHOICE"),
         ("purpose", Value::Null, "REQUIRED"),
         ("intake_channel", json!("FAX"), "CHOICE"),
-        ("channel", json!("GREEN"), "NOT_OFFERED"),
+        ("channel", json!("FAST"), "CHOICE"),
+        ("green_reason", json!("HIT_INDUSTRY"), "NOT_ALLOWED"),
+        ("green_reason", json!("BECAUSE"), "CHOICE"),
         ("consents", json!([]), "CONSENT_MISSING"),
         ("consents", json!({}), "LIST"),
         ("renewal_of", json!("NCD-2017-0001"), "UNKNOWN_FIELD"),
@@ -349,4 +351,19 @@ async fn every_repair_needs_a_reason() {
             (expected, work) => panic!("{action} {reason:?}: {expected:?} {work:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn the_green_channel_wants_a_reason_and_a_policy_in_force() {
+    let mut service = with_books().await;
+    let mut green = form();
+    green["channel"] = json!("GREEN");
+    let (answer, _) = service.post_as("applicant", PATH, "application/json", green.to_string()).await;
+    answer.is(422, "INVALID");
+    assert_eq!(answer.body["errors"][0]["pointer"], "/green_reason", "{}", answer.body);
+    // In 2018 there is no policy.
+    green["green_reason"] = json!("HIT_INDUSTRY");
+    service.post("applicant", PATH, &green).await.is(422, "POLICY_NOT_IN_FORCE");
+    green["green_reason"] = json!("OFFICER_FLAG");
+    service.post("applicant", PATH, &green).await.is(403, "FORBIDDEN");
 }

@@ -73,7 +73,7 @@ fn a_contract_follows_the_approval_and_the_letter_or_is_out_of_order() {
         }
         let Ok(Message::SignLoanContract(mut ask)) = house.input("contract 1") else { panic!() };
         match wrong {
-            "amount" => ask.amount_fen = amount(ASKED - 1),
+            "amount" => ask.amount_fen = amount(ASKED + 1),
             "term" => ask.term_months += 1,
             "letter closed" => {
                 house.run("stated? 1").unwrap();
@@ -87,6 +87,17 @@ fn a_contract_follows_the_approval_and_the_letter_or_is_out_of_order() {
         assert_eq!(said, "union 1: not taken up OutOfOrder", "{wrong}");
         assert!(house.says("olga: sign").starts_with("refused NO"), "{wrong}");
     }
+}
+
+#[test]
+fn a_contract_may_be_for_less_than_was_approved_and_then_no_more_is_paid_out() {
+    let mut house = manual().after(&APPROVED).after(&["letter 1"]);
+    let Ok(Message::SignLoanContract(mut ask)) = house.input("contract 1") else { panic!() };
+    ask.amount_fen = amount(ASKED - 1);
+    assert_eq!(words(&house.hear(Message::SignLoanContract(ask))), "-");
+    house.run("olga: sign").unwrap();
+    assert_eq!(house.case().contract.as_ref().unwrap().terms.amount_fen, amount(ASKED - 1));
+    assert_eq!(house.case().approval().unwrap().amount_fen, amount(ASKED), "the approval stays what it was");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The definition of origination builds, and the README shows it as it is.
 
 use std::path::PathBuf;
-use union_core::origination::definition;
+use union_core::origination::{definition, green};
 
 const BEGIN: &str = "<!-- saga:begin -->";
 const END: &str = "<!-- saga:end -->";
@@ -9,6 +9,7 @@ const END: &str = "<!-- saga:end -->";
 #[test]
 fn definition_builds() {
     assert!(definition().is_ok(), "{:?}", definition().err());
+    assert!(green().is_ok(), "{:?}", green().err());
 }
 
 #[test]

@@ -4,11 +4,11 @@ use super::office::*;
 use domain::Date;
 use organisation::{Organisation, Recorded, Row as AnyRow, Rows};
 use std::collections::BTreeMap;
-use union_core::{Command, Fact, Row, Union, programme::Control};
+use union_core::{Command, Fact, Row, Union, command::EligibilityVerdict, programme::Control};
 
 /// One application paid out after a cut (and then said to be paid out again, for more), one that waited, was reserved and
 /// withdrew, one filed after that, for which more was agreed to than was asked;
-/// and the programme suspended with one that waits for its pay-out, and another suspension taken back.
+/// and the programme suspended with one that waits for its pay-out, and another suspension taken back; and one put into the green channel, and out of it in time.
 fn lives() -> Office {
     let mut office = Office::open(10_000_000);
     office.load("m-2", Date::constant(2018, 1, 1), Some(Date::constant(2019, 12, 31)));
@@ -32,6 +32,15 @@ fn lives() -> Office {
     office.tell(office.loan_contract(4));
     office.act("w", "fund_manager", control(Control::Resume));
     office.act("h", "approver", Command::DropProposal { because: "再议".into() });
+    office.act("l", "intake_officer", Command::Submit(Box::new(form(5, AMOUNT))));
+    office.act(
+        "l",
+        "intake_officer",
+        Command::DecideEligibility { application_id: id(5), verdict: EligibilityVerdict::FlagGreen },
+    );
+    while office.application(5).is_green() {
+        office.pass(5);
+    }
     office
 }
 
@@ -62,14 +71,14 @@ fn each_kind_of_fact_is_written_as_pinned() {
         first.entry(kind).or_insert(json);
     }
     // A new kind of fact belongs into `lives` and here.
-    assert_eq!(first.len(), 26, "{:#?}", first.keys());
+    assert_eq!(first.len(), 28, "{:#?}", first.keys());
     insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
 }
 
 #[test]
 fn each_kind_of_row_is_written_as_pinned() {
     let mut office = lives();
-    office.eligible(5, AMOUNT);
+    office.eligible(6, AMOUNT);
     let mut rows = BTreeMap::new();
     for (key, (row, _)) in &office.store {
         let AnyRow::Own(own) = row else { continue };

@@ -89,6 +89,7 @@ pub fn form(number: u32, fen: i64) -> Form {
         member: "m-1".into(),
         vault_token: "tok-1".into(),
         credit_query_consent: "c-1".into(),
+        green: None,
     }
 }
 
@@ -279,7 +280,7 @@ impl Office {
         self.applications().find(|application| application.id == id(number)).unwrap()
     }
 
-    fn applications(&self) -> impl Iterator<Item = &Application> {
+    pub fn applications(&self) -> impl Iterator<Item = &Application> {
         self.store.values().filter_map(|(row, _)| match row {
             AnyRow::Own(Row::Application(application)) => Some(&**application),
             _ => None,
