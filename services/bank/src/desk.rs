@@ -74,6 +74,7 @@ pub const DESK: Desk = Desk {
         ("check-payment", CHECK_PAYMENT),
     ],
     books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
+    unmasked: &[],
     actions: &[Action {
         title: "担保金到账",
         path: "deposit-receipts",

@@ -69,6 +69,8 @@ pub fn edge() -> Edge<Bank> {
         summary,
         decide: decisions::decide,
         decisions: decisions::schema(),
+        // Today no personal data come to the bank.
+        personal: None,
         routes: routes::table(),
     }
 }

@@ -12,6 +12,7 @@ use party::{
     vault::{Sealed, Vault},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use web::{
     Fields, Problem,
@@ -152,6 +153,16 @@ struct CounterGuarantor {
     name: String,
     id: ResidentId,
     relation: String,
+}
+
+/// A counter-guarantor as everybody who works on the case may see it.
+pub fn mask(record: &Value) -> Value {
+    let text = |name: &str| record[name].as_str().unwrap_or_default();
+    json!({
+        "name": domain::mask_name(text("name")),
+        "id": ResidentId::parse(text("id")).map(|id| id.masked()).unwrap_or_default(),
+        "relation": record["relation"],
+    })
 }
 
 enum Backing {

@@ -12,7 +12,7 @@ use guarantor_core::{Guarantor, Role, Row};
 use party::{
     config::{Config, ConfigError},
     handle::Handle,
-    http::{self, Edge},
+    http::{self, Edge, Personal},
     run::RunError,
     vault::Vault,
 };
@@ -74,6 +74,9 @@ pub fn router(handle: Handle<Guarantor>, vault: Arc<Vault>, measures: Measures) 
     http::router(handle, vault, edge(), routes::router().layer(Extension(measures)))
 }
 
+/// Who sees personal data whole, with a reason.
+const UNMASKED: &[&str] = &[Role::ContractOfficer.code()];
+
 /// How the guarantor looks from outside.
 pub fn edge() -> Edge<Guarantor> {
     Edge {
@@ -83,6 +86,7 @@ pub fn edge() -> Edge<Guarantor> {
         summary,
         decide: decisions::decide,
         decisions: decisions::schema(),
+        personal: Some(Personal { unmasked: UNMASKED, mask: decisions::mask }),
         routes: routes::table(),
     }
 }

@@ -169,6 +169,7 @@ pub const DESK: Desk = Desk {
     title: "暖·创贷 工会",
     tasks: &[("check-eligibility", CHECK_ELIGIBILITY)],
     books: &[("担保金", "fund"), ("项目", "programme"), ("账户余额", "balances"), ("分录", "transfers")],
+    unmasked: &["intake_officer"],
     actions: ACTIONS,
     application: Some(&APPLICATION),
 };

@@ -15,7 +15,7 @@ use domain::{Charters, Party};
 use party::{
     config::{Config, ConfigError},
     handle::Handle,
-    http::{self, Edge},
+    http::{self, Edge, Personal},
     run::RunError,
     vault::Vault,
 };
@@ -64,6 +64,9 @@ pub fn router(handle: Handle<Union>, vault: Arc<Vault>, charters: Arc<Charters>)
     http::router(handle, vault, edge(), routes::router().layer(Extension(charters)))
 }
 
+/// Who sees personal data whole, with a reason.
+const UNMASKED: &[&str] = &[Role::IntakeOfficer.code()];
+
 /// How the union looks from outside.
 pub fn edge() -> Edge<Union> {
     Edge {
@@ -73,6 +76,7 @@ pub fn edge() -> Edge<Union> {
         summary,
         decide: decisions::decide,
         decisions: decisions::schema(),
+        personal: Some(Personal { unmasked: UNMASKED, mask: submission::mask }),
         routes: routes::table(),
     }
 }

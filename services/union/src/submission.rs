@@ -11,6 +11,7 @@ use contracts::{Firm, Wish};
 use domain::{Amount, CardNumber, Date, Fen, Method, Mobile, Moment, ResidentId, Uscc, schedule::add_months};
 use party::vault::{Sealed, Vault};
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use union_core::{command::Form, vocabulary::GreenReason};
 use utoipa::ToSchema;
@@ -164,6 +165,24 @@ pub fn read(body: &[u8], vault: &Vault, today: Date) -> Result<(Form, Sealed), P
     let mut fields = Fields::parse(body)?;
     let validated = validate(&mut fields, today);
     derive(fields.finish(validated)?, vault, today)
+}
+
+/// A record of the vault as everybody who works on the case may see it (DOMAIN.md section 5).
+pub fn mask(record: &Value) -> Value {
+    let text = |name: &str| record[name].as_str().unwrap_or_default();
+    json!({
+        "legal_rep_name": domain::mask_name(text("legal_rep_name")),
+        "legal_rep_id": ResidentId::parse(text("legal_rep_id")).map(|id| id.masked()).unwrap_or_default(),
+        "mobile": Mobile::parse(text("mobile")).map(|mobile| mobile.masked()).unwrap_or_default(),
+        "settle_account": CardNumber::parse(text("settle_account")).map(|number| number.masked()).unwrap_or_default(),
+        "member_no": domain::mask_member_no(text("member_no")),
+        "union_org_id": record["union_org_id"],
+        "union_name": record["union_name"],
+        "size_class": record["size_class"],
+        "jobs_kept": record["jobs_kept"],
+        "jobs_created": record["jobs_created"],
+        "consents": record["consents"],
+    })
 }
 
 fn validate(fields: &mut Fields, today: Date) -> Option<Validated> {

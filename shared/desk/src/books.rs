@@ -63,6 +63,9 @@ pub(crate) async fn incidents(Extract(state): Shared, session: Session) -> Resul
     if session.has("operator") || session.has("auditor") {
         tables.push(table(&state, &session, "搁置的输入：须由运维处理", "parked", "").await?);
     }
+    if session.has("auditor") && !state.desk.unmasked.is_empty() {
+        tables.push(table(&state, &session, "个人信息原文的查看记录", "disclosures", "").await?);
+    }
     html(&ListsPage { frame: Frame::new(&state, &session), title: "异常", tabs: Vec::new(), tables })
 }
 

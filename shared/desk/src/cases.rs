@@ -8,7 +8,10 @@ use crate::{
     words::{self, Fact},
 };
 use askama::Template;
-use axum::extract::{Path, Query, State as Extract};
+use axum::{
+    Form,
+    extract::{Path, Query, State as Extract},
+};
 use domain::Moment;
 use serde::Deserialize;
 use serde_json::Value;
@@ -118,6 +121,9 @@ struct CasePage {
     notice: String,
     waiting: Vec<String>,
     facts: Vec<Fact>,
+    /// Personal data, masked.
+    persons: Vec<Fact>,
+    may_unmask: bool,
     lanes: [&'static str; 3],
     lines: Vec<Line>,
     tasks: Vec<tasks::Row>,
@@ -140,13 +146,17 @@ pub(crate) async fn one(
 ) -> Result<Html, Trouble> {
     let id = encoded(&id);
     let case = state.api.get(&session.token, &format!("applications/{id}")).await?.body;
-    let (mut lines, mut tasks) = (Vec::new(), Vec::new());
+    let (mut lines, mut tasks, mut persons) = (Vec::new(), Vec::new(), Vec::new());
     if !session.is_applicant() {
         let timeline = state.api.get(&session.token, &format!("applications/{id}/timeline")).await?.body;
         lines = timeline["items"].as_array().into_iter().flatten().map(|entry| line(state.desk.party, entry)).collect();
         let clock = state.api.get(&session.token, "clock").await?.body;
         let now = Moment::parse(clock["now"].as_str().unwrap_or_default()).map_or(0, Moment::millis);
         let open = state.api.get(&session.token, &format!("tasks?application_id={id}&limit=200")).await?.body;
+        // Not everybody who may open a case may look at persons, and not every organisation keeps any.
+        if let Ok(masked) = state.api.get(&session.token, &format!("applications/{id}/personal-data")).await {
+            persons = records(&masked.body);
+        }
         tasks = open["items"].as_array().into_iter().flatten().map(|task| tasks::row(task, now)).collect();
     }
     let may_withdraw = case["ended"] == false && (session.has("applicant") || session.has("intake_officer"));
@@ -159,6 +169,8 @@ pub(crate) async fn one(
         notice: case["notice"].as_str().unwrap_or_default().to_owned(),
         waiting: waiting(&case),
         facts,
+        may_unmask: !persons.is_empty() && state.desk.unmasked.iter().any(|role| session.has(role)),
+        persons,
         lanes: LANES.map(words::word),
         lines,
         tasks,
@@ -167,6 +179,42 @@ pub(crate) async fn one(
         done: !done.is_empty(),
         id,
     })
+}
+
+/// The records of a list as a page shows them.
+fn records(body: &Value) -> Vec<Fact> {
+    body["items"].as_array().into_iter().flatten().flat_map(words::facts).collect()
+}
+
+#[derive(Template)]
+#[template(path = "personal.html")]
+struct PersonalPage {
+    frame: Frame,
+    id: String,
+    facts: Vec<Fact>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Unmasking {
+    csrf: Option<String>,
+    key: String,
+    because: String,
+}
+
+/// Personal data unmasked, once the reason is kept. The page is an answer to a form: nothing of it is kept, and its address
+/// alone shows nothing.
+pub(crate) async fn unmask(
+    Extract(state): Shared,
+    session: Session,
+    Path(id): Path<String>,
+    Form(form): Form<Unmasking>,
+) -> Result<Html, Trouble> {
+    session.check(form.csrf.as_deref())?;
+    let id = encoded(&id);
+    let body = serde_json::json!({ "because": form.because });
+    let order = crate::api::Order { key: &form.key, version: None, body: &body };
+    let shown = state.api.post(&session.token, &format!("applications/{id}/personal-data/disclosure"), &order).await?;
+    html(&PersonalPage { frame: Frame::new(&state, &session), id, facts: records(&shown.body) })
 }
 
 /// A line that a partner caused stands in the partner's lane; all others in our own.

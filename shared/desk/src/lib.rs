@@ -43,6 +43,8 @@ pub struct Desk {
     pub tasks: &'static [(&'static str, TaskForm)],
     /// Its books: title, and path below `/api/v1/`.
     pub books: &'static [(&'static str, &'static str)],
+    /// Who may see personal data unmasked, one of these roles.
+    pub unmasked: &'static [&'static str],
     /// What is done beside tasks.
     pub actions: &'static [Action],
     /// The form that applicants file with, where they file.
@@ -77,6 +79,7 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/tasks/{id}/{task}", get(decisions::show).post(decisions::decide))
         .route("/applications", get(cases::list))
         .route("/applications/{id}", get(cases::one))
+        .route("/applications/{id}/personal-data", post(cases::unmask))
         .route("/books", get(books::overview))
         .route("/books/{number}", get(books::one))
         .route("/actions", get(actions::list))

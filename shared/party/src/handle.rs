@@ -205,6 +205,15 @@ pub enum Maintenance {
         /// Who gives it.
         by: String,
     },
+    /// Notes that somebody is shown an application's personal data unmasked.
+    Disclose {
+        /// Of which application.
+        application_id: String,
+        /// Who.
+        by: String,
+        /// Why.
+        because: String,
+    },
     /// Moves driven business time on.
     Drive {
         /// Where to.

@@ -8,6 +8,7 @@
 pub mod applications;
 mod forwarding;
 pub mod holders;
+mod personal;
 pub mod policy;
 mod requests;
 pub mod tasks;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use applications::Nothing;
 pub use holders::Caller;
+pub use personal::Personal;
 pub use policy::{APPLICANT, AUDITOR, OFFICER, OPERATOR, Route, Who};
 pub(crate) use requests::trace_of;
 pub use technical::{Because, because};
@@ -66,6 +68,8 @@ pub struct Edge<O: Organisation> {
     pub decide: Decide<O>,
     /// The bodies that decisions have.
     pub decisions: Described,
+    /// What it keeps of persons, if it does.
+    pub personal: Option<Personal>,
     /// Routes that only this organisation has.
     pub routes: Vec<Route>,
 }
@@ -134,6 +138,10 @@ pub fn router<O: Organisation>(
         .route("/api/v1/account", routing::get(technical::account))
         .route("/api/v1/tokens", routing::post(technical::new_token::<O>))
         .route("/api/v1/openapi.json", routing::get(technical::openapi::<O>))
+        // Without an entry in the table they are closed to everybody.
+        .route("/api/v1/applications/{id}/personal-data", routing::get(personal::masked::<O>))
+        .route("/api/v1/applications/{id}/personal-data/disclosure", routing::post(personal::unmasked::<O>))
+        .route("/api/v1/disclosures", routing::get(personal::disclosures::<O>))
         .merge(own)
         // Inside of what follows: nothing of strangers is carried on.
         .route_layer(from_fn_with_state(Arc::clone(&app), forwarding::to_the_writer::<O>))

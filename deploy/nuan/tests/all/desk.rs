@@ -479,3 +479,44 @@ async fn two_persons_suspend_lending_at_the_desk_and_applicants_see_what_they_wa
     }
     applicant.until(&format!("/applications/{id}"), "担保尽调：由担保公司办理").await;
 }
+
+#[tokio::test]
+async fn persons_are_masked_and_who_looks_at_them_says_why_and_is_listed() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let id = apply(&mut applicant, 6).await;
+    let form = firms::form(6, 0).unwrap();
+    let secrets: Vec<&str> = ["legal_rep_id", "mobile", "settle_account", "member_no", "address"]
+        .iter()
+        .map(|name| form[*name].as_str().unwrap())
+        .collect();
+    let shows_any = |page: &Page| secrets.iter().any(|secret| page.says(secret));
+    let mut li = house.officer(Party::Union, "li", &["intake_officer"]).await;
+    let mut wang = house.officer(Party::Union, "wang", &["fund_manager"]).await;
+    let mut an = house.officer(Party::Union, "an", &["auditor"]).await;
+    let case = format!("/applications/{id}");
+
+    let page = li.open(&case).await;
+    assert!(page.says("119***********") && page.says("199****") && !shows_any(&page), "{}", page.text);
+    let others = wang.open(&case).await;
+    assert!(others.says("个人信息（已遮蔽）") && !others.says("查看原文"), "{}", others.text);
+    let own = applicant.open(&case).await;
+    assert!(!shows_any(&own) && !own.says("个人信息"), "{}", own.text);
+
+    let action = format!("{case}/personal-data");
+    let silent = li.fill(&page, &action, &[("because", "")]).await;
+    assert!(silent.status == StatusCode::UNPROCESSABLE_ENTITY && !shows_any(&silent), "{}", silent.text);
+    assert!(!an.open("/incidents").await.says(&id), "nobody has looked yet");
+    let shown = li.fill(&page, &action, &[("because", "核对身份证件")]).await;
+    assert!(secrets.iter().all(|secret| shown.says(secret)), "{}", shown.text);
+    let listed = an.open("/incidents").await;
+    assert!(listed.says(&id) && listed.says("核对身份证件") && listed.says("<td>li</td>"), "{}", listed.text);
+
+    // Who may not is refused, form or no form; and nothing of it went into the log.
+    let hidden = page.hidden(&action);
+    let csrf = wang.open("/").await.hidden("/logout")["csrf"].clone();
+    let forged = wang.send(&action, &[("csrf", &csrf), ("key", &hidden["key"]), ("because", "好奇")]).await;
+    assert!(forged.status == StatusCode::FORBIDDEN && !shows_any(&forged), "{}", forged.text);
+    let log = std::fs::read_to_string(&house.services[&Party::Union].log).unwrap();
+    assert!(!secrets.iter().any(|secret| log.contains(secret)));
+}

@@ -126,6 +126,10 @@ fn edge() -> Edge<Toy> {
             Ok(Decision { command: Command::Decide { application_id, task: task.to_owned(), yes }, sealed: None })
         },
         decisions: named("Yes", ObjectBuilder::new()),
+        personal: Some(super::Personal {
+            unmasked: &["looker"],
+            mask: |record| json!({ "name": domain::mask_name(record["name"].as_str().unwrap_or_default()) }),
+        }),
         routes: vec![Route::get("/api/v1/own", Who::Roles(&["looker"]), "自有", None)],
     }
 }

@@ -1,6 +1,8 @@
 //! What people and operators look up. Reads go through connections of their own, see only committed state, and never
 //! hold up the writer.
 
+use crate::vault::Sealed;
+
 use super::{
     StoreError, failed, integer,
     sql::{Record, bind_postgres, bind_sqlite},
@@ -103,6 +105,21 @@ pub struct ParkedRow {
     pub state: String,
     /// Business time at which it was parked, ms.
     pub at: i64,
+}
+
+/// Somebody saw an application's personal data unmasked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisclosureRow {
+    /// Journal position.
+    pub position: u64,
+    /// Business time, Unix ms.
+    pub at: i64,
+    /// Of which application.
+    pub application_id: String,
+    /// Who.
+    pub person: String,
+    /// Why.
+    pub because: String,
 }
 
 /// A stored account.
@@ -362,6 +379,35 @@ impl Readers {
     pub async fn answer(&self, id: &str) -> Result<Option<String>, StoreError> {
         let rows = self.ask("read an answer", "SELECT body FROM answer WHERE id = $1", [id.into()]).await?;
         Ok(rows.first().map(|row| row.get(0)))
+    }
+
+    /// The sealed personal data of an application that are not erased.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn sealed(&self, application_id: &str) -> Result<Vec<Sealed>, StoreError> {
+        let sql = "SELECT token, key_sealed, sealed FROM vault \
+                   WHERE application_id = $1 AND key_sealed IS NOT NULL ORDER BY token";
+        let rows = self.ask("read sealed data", sql, [application_id.into()]).await?;
+        Ok(rows.iter().map(|row| Sealed { token: row.get(0), key: row.get(1), data: row.get(2) }).collect())
+    }
+
+    /// Who saw personal data unmasked, after a journal position, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn disclosures(&self, after: u64, limit: u32) -> Result<Vec<DisclosureRow>, StoreError> {
+        let sql = "SELECT position, at, application_id, person, because FROM disclosure \
+                   WHERE position > $1 ORDER BY position LIMIT $2";
+        let rows = self.ask("list disclosures", sql, [integer(after).into(), i64::from(limit).into()]).await?;
+        let read = |row: &Record| DisclosureRow {
+            position: row.unsigned(0),
+            at: row.get(1),
+            application_id: row.get(2),
+            person: row.get(3),
+            because: row.get(4),
+        };
+        Ok(rows.iter().map(read).collect())
     }
 
     /// Whether there is an account of this name.

@@ -338,6 +338,16 @@ pub static PROPOSAL: Table = Table {
     checks: &[],
 };
 
+/// Who saw an application's personal data unmasked, when and why.
+pub static DISCLOSURE: Table = Table {
+    name: "disclosure",
+    columns: &[int("position"), int("at"), text("application_id"), text("person"), text("because")],
+    key: &["position"],
+    write: Write::Insert,
+    indexes: &[("disclosure_by_application", "application_id")],
+    checks: &[],
+};
+
 /// Frames that were refused, some of each day, and pairs of frames that contradict each other: evidence.
 pub static AUDIT: Table = Table {
     name: "audit",
@@ -390,6 +400,7 @@ pub static HISTORY: &[&[Change]] = &[
         Change::Table(&AUDIT),
     ],
     &[Change::Table(&PROPOSAL)],
+    &[Change::Table(&DISCLOSURE)],
 ];
 
 /// The database that SQL is for.

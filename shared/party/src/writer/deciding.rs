@@ -12,7 +12,7 @@ use crate::{
     spans::{self, Spanned},
     store::{
         Batch, Standing, Store, StoreError, integer,
-        tables::{ANSWER, INCIDENT, PARKED, PORT_ORDER, VAULT},
+        tables::{ANSWER, DISCLOSURE, INCIDENT, PARKED, PORT_ORDER, VAULT},
     },
     vault::Sealed,
 };
@@ -206,6 +206,13 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             }
             Item::Unheard(unheard) => self.set_aside(unheard.input.clone(), &unheard.why, "parked", None),
             Item::Noted { kind, by, record } => self.note(kind, by, record),
+            Item::Disclosed { application_id, by, because } => {
+                let record = json!({ "application_id": application_id, "because": because }).to_string();
+                self.note("disclosed", by, &record);
+                let (position, at) = (integer(self.position), self.at.millis());
+                let (id, by, because) = (application_id.as_str(), by.as_str(), because.as_str());
+                self.done.batch.put(&DISCLOSURE, [position.into(), at.into(), id.into(), by.into(), because.into()]);
+            }
             // What could not be decided this time may be tried again under the same key.
             Item::Carried { .. } if !self.stuck.is_empty() => {}
             Item::Carried { under, said } => self.keep_answer(under, said.status, Ok(said.body.clone()), None),

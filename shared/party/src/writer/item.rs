@@ -43,6 +43,8 @@ pub(crate) enum Item<O: Organisation> {
     /// What concerns the shell itself and has to be in the journal: an account, a proposal, a key's change here or at a partner, the
     /// clock. `record` says what, as JSON.
     Noted { kind: &'static str, by: String, record: String },
+    /// Nothing to decide: somebody is shown an application's personal data unmasked.
+    Disclosed { application_id: String, by: String, because: String },
     /// An operator drops a parked input.
     Drop { position: u64, because: String, application_id: Option<String> },
 }
@@ -78,7 +80,9 @@ impl<O: Organisation> Item<O> {
             | Item::Unfrozen { .. }
             | Item::Unheard(_)
             | Item::Carried { .. }
-            | Item::Noted { .. } => None,
+            | Item::Noted { .. }
+            // A parked application keeps nobody from reading.
+            | Item::Disclosed { .. } => None,
             Item::Due(key) => application_of(key),
             Item::Port { application_id, .. } => Some(application_id.to_string()),
             Item::Retry { application_id, .. } | Item::Drop { application_id, .. } => application_id.clone(),
@@ -110,7 +114,8 @@ impl<O: Organisation> Item<O> {
             | Item::Unfrozen { .. }
             | Item::Unheard(_)
             | Item::Carried { .. }
-            | Item::Noted { .. } => None,
+            | Item::Noted { .. }
+            | Item::Disclosed { .. } => None,
         }
     }
 
@@ -131,7 +136,8 @@ impl<O: Organisation> Item<O> {
             | Item::Drop { .. }
             | Item::Unfrozen { .. }
             | Item::Carried { .. }
-            | Item::Noted { .. } => None,
+            | Item::Noted { .. }
+            | Item::Disclosed { .. } => None,
         }
     }
 }

@@ -76,6 +76,10 @@ impl<O: Organisation> Writer<'_, O> {
         match order {
             Maintenance::Together { wish, person, because } => self.together(round, wish, person, because).await,
             Maintenance::Account { account, by } => Ok(Ok(open_account(round, account, by, None))),
+            Maintenance::Disclose { application_id, by, because } => {
+                round.items.push(Item::Disclosed { application_id, by, because });
+                Ok(Ok(Said { status: 200, body: Json::Null }))
+            }
             Maintenance::Drive { to, by } => Ok(self.drive(round, to, by)),
             Maintenance::Retry { .. } if !round.links.are_open() => Ok(Err(Told::TooEarly)),
             Maintenance::Retry { position, because } => self.retry(round, position, because).await,

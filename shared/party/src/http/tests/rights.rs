@@ -42,6 +42,9 @@ async fn every_route_lets_in_exactly_the_roles_of_its_line() {
         ("get", "/api/v1/account", &ACCOUNTS),
         ("post", "/api/v1/tokens", &["operator"]),
         ("get", "/api/v1/openapi.json", &ACCOUNTS),
+        ("get", "/api/v1/applications/NCD-2020-0001/personal-data", &["looker", "other", "auditor"]),
+        ("post", "/api/v1/applications/NCD-2020-0001/personal-data/disclosure", &["looker"]),
+        ("get", "/api/v1/disclosures", &["auditor"]),
         ("get", "/api/v1/own", &["looker"]),
         ("get", "/api/v1/forgotten", &[]),
     ];
