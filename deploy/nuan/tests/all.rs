@@ -5,6 +5,8 @@
 mod bench;
 #[path = "all/broker.rs"]
 mod broker;
+#[path = "all/canaries.rs"]
+mod canaries;
 #[path = "all/desk.rs"]
 mod desk;
 #[path = "all/replicas.rs"]

@@ -224,7 +224,7 @@ fn line(own: &str, entry: &Value) -> Line {
     let lane = whose.or_else(|| LANES.iter().position(|lane| *lane == own)).unwrap_or(0);
     let mut lanes: [String; 3] = Default::default();
     if let Some(place) = lanes.get_mut(lane) {
-        *place = text("text").to_owned();
+        *place = text("text").replace("person:", "");
     }
     Line { at: words::minute(text("at")), event: text("event").to_owned(), lanes }
 }

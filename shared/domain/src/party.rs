@@ -32,6 +32,15 @@ impl Party {
         }
     }
 
+    /// Its name for people.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Self::Union => "工会",
+            Self::Guarantor => "担保公司",
+            Self::Bank => "银行",
+        }
+    }
+
     /// The code in a frame's preamble: 1, 2, 3. Never changed once frames exist.
     pub const fn code(self) -> u8 {
         match self {

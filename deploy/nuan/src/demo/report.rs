@@ -168,7 +168,7 @@ impl Report {
         }
         writeln!(out, "\n三方账簿（元）")?;
         for party in Party::ALL {
-            writeln!(out, "  {}", name(party))?;
+            writeln!(out, "  {}", party.zh())?;
             for (code, balance) in self.accounts(party) {
                 writeln!(out, "    {} {:>20}", fit(&code, 28), yuan(balance))?;
             }
@@ -181,7 +181,7 @@ impl Report {
         writeln!(out, "\n地址与令牌（浏览器打开网页，以账户与令牌登录；程序用接口，Authorization: Bearer …）")?;
         for (party, service) in services {
             let (url, log) = (&service.url, service.log.display());
-            writeln!(out, "  {} 网页 {url}/  接口 {url}/api/v1  日志 {log}", name(*party))?;
+            writeln!(out, "  {} 网页 {url}/  接口 {url}/api/v1  日志 {log}", party.zh())?;
             writeln!(out, "    {} {}", fit("operator", 44), service.operator_token)?;
             writeln!(out, "    {} {}", fit("operator-2", 44), service.second_operator_token)?;
             for account in accounts.iter().filter(|account| account.party == *party) {
@@ -209,7 +209,7 @@ pub fn print_timeline(out: &mut impl Write, parts: &[(Party, Value)]) -> std::io
     }
     // Within one moment the order between organisations is not known; each column keeps its own.
     rows.sort_by(|a, b| (&a.0, a.1, a.2).cmp(&(&b.0, b.1, b.2)));
-    let header: Vec<String> = parts.iter().map(|(party, _)| fit(name(*party), COLUMN)).collect();
+    let header: Vec<String> = parts.iter().map(|(party, _)| fit(party.zh(), COLUMN)).collect();
     writeln!(out, "  {} {}", fit("", 10), header.join(" "))?;
     let mut day = String::new();
     for (at, column, _, text) in rows {
@@ -224,14 +224,6 @@ pub fn print_timeline(out: &mut impl Write, parts: &[(Party, Value)]) -> std::io
 
 fn state(application: &Value) -> &str {
     application["state"].as_str().unwrap_or_default()
-}
-
-fn name(party: Party) -> &'static str {
-    match party {
-        Party::Union => "工会",
-        Party::Guarantor => "担保公司",
-        Party::Bank => "银行",
-    }
 }
 
 fn yuan(fen: i64) -> String {

@@ -199,7 +199,7 @@ fn line_of_owed(fact: &fact::Owed) -> Option<Line> {
             Request::Closed => line_of(*step, "closed", "编号已关闭，不再放款".into()),
             Request::Unheard => None,
         },
-        F::TaskOpened { duty, task, .. } => of_duty(duty, "opened", format!("，待 {} 办理", task.role())),
+        F::TaskOpened { duty, task, .. } => of_duty(duty, "opened", format!("，待{}办理", task.role().zh())),
         F::Noticed { duty, notice: Notice::Overdue, .. } => of_duty(duty, "escalated", "已逾期，上报".into()),
         F::Noticed { duty, notice, .. } => of_duty(duty, "reminded", format!("期限已过 {}%，提醒", notice.percent())),
         F::TaskDone { duty, by, .. } => of_duty(duty, "decided", format!("（{by}）")),

@@ -44,6 +44,18 @@ impl Role {
             Role::Operator => "operator",
         }
     }
+
+    /// Its name for people.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Role::CreditInvestigator => "贷前调查岗",
+            Role::CreditApprover => "信贷审批岗",
+            Role::Operations => "运营岗",
+            Role::PaymentMaker => "放款经办",
+            Role::PaymentChecker => "放款复核",
+            Role::Operator => "运维",
+        }
+    }
 }
 
 impl fmt::Display for Role {

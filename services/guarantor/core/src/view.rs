@@ -190,7 +190,7 @@ fn line_of_owed(fact: &fact::Owed) -> Option<Line> {
             Request::Refused(Said::NotTakenUp(why)) => say(*step, "refused", format!("不予受理（{why:?}）")),
             _ => None,
         },
-        F::TaskOpened { duty, .. } => say(duty.step(), "opened", format!("待 {} 办理{}", duty.role(), duty.zh())),
+        F::TaskOpened { duty, .. } => say(duty.step(), "opened", format!("待{}办理{}", duty.role().zh(), duty.zh())),
         F::TaskCancelled { duty, .. } => say(duty.step(), "cancelled", format!("{}不再需要", duty.zh())),
         F::Noticed { duty, notice: Notice::Overdue, .. } => say(duty.step(), "escalated", "已逾期，上报".into()),
         F::Noticed { duty, notice, .. } => {

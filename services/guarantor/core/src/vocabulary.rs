@@ -35,6 +35,17 @@ impl Role {
             Role::Operator => "operator",
         }
     }
+
+    /// Its name for people.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Role::RiskManager => "风险经理",
+            Role::ContractOfficer => "合同岗",
+            Role::LetterMaker => "保函经办",
+            Role::LetterChecker => "保函复核",
+            Role::Operator => "运维",
+        }
+    }
 }
 
 impl fmt::Display for Role {

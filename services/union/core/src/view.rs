@@ -212,10 +212,10 @@ fn saga_line(fact: &saga::Fact<Role, Reason>) -> Option<Line> {
         Some(Line { step: step.clone(), event, text: format!("{}：{what}", step_zh(step)) })
     };
     match fact {
-        F::TaskOpened { step, role, .. } => line(step, "opened", &format!("待 {role} 办理")),
+        F::TaskOpened { step, role, .. } => line(step, "opened", &format!("待{}办理", role.zh())),
         F::Suspended { step, .. } => line(step, "suspended", "已通知补充材料"),
         F::Resumed { step, .. } => line(step, "resumed", "材料已补充"),
-        F::Asked { step, party, .. } => line(step, "asked", &format!("已请求 {party}")),
+        F::Asked { step, party, .. } => line(step, "asked", &format!("已请求{}", party.zh())),
         F::AskedAgain { step, .. } => line(step, "asked", "再次请求"),
         F::BecameUnknown { step, .. } => line(step, "unknown", "结果不明，按同一编号查询"),
         F::KeyClosing { step, .. } => line(step, "closing", "正在关闭编号"),
@@ -231,7 +231,7 @@ fn saga_line(fact: &saga::Fact<Role, Reason>) -> Option<Line> {
             step, kind: kind @ (IncidentKind::UnknownTooLong | IncidentKind::Contradicted(_)), ..
         } => line(step, "incident", &incident_zh(kind)),
         F::StepStuck { step, reason, .. } => line(step, "stuck", &format!("停滞，待人工处理（{}）", reason.zh())),
-        F::UndoAsked { step, party, .. } => line(step, "undo asked", &format!("已请求 {party} 撤销")),
+        F::UndoAsked { step, party, .. } => line(step, "undo asked", &format!("已请求{}撤销", party.zh())),
         F::Undone { step, .. } => line(step, "undone", "已撤销"),
         F::UndoFailed { step, .. } => line(step, "undo failed", "撤销失败"),
         F::Retried { step, because, by, .. } => line(step, "retried", &format!("人工重试：{because}（{by}）")),

@@ -32,6 +32,16 @@ impl Role {
             Role::Operator => "operator",
         }
     }
+
+    /// Its name for people.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Role::IntakeOfficer => "受理岗",
+            Role::FundManager => "担保金管理岗",
+            Role::Approver => "复核岗",
+            Role::Operator => "运维",
+        }
+    }
 }
 
 impl fmt::Display for Role {
