@@ -234,7 +234,8 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             REPAIR,
             "解除通道冻结：一人提议（202），另一人以相同决定确认（204）",
             described::<super::technical::ChannelResolution>(),
-        ),
+        )
+        .with([Parameter::path("partner", "对方：union、guarantor 或 bank")]),
         Route::post(
             "/api/v1/signing-key",
             REPAIR,

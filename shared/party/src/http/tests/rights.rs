@@ -125,3 +125,21 @@ async fn an_account_is_told_who_it_is_and_nobody_else() {
         "{own:?}"
     );
 }
+
+#[test]
+fn every_part_of_a_path_that_varies_is_described() {
+    let document: serde_json::Value = serde_json::from_str(&crate::http::document(&edge())).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let described: Vec<&str> = operation["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|parameter| parameter["in"] == "path")
+                .map(|parameter| parameter["name"].as_str().unwrap())
+                .collect();
+            let varies: Vec<&str> = path.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
+            assert_eq!(described, varies, "{method} {path}");
+        }
+    }
+}
