@@ -54,14 +54,9 @@ pub(crate) async fn list(
     session: Session,
     Query(filter): Query<Filter>,
 ) -> Result<Html, Trouble> {
-    let mut path = "applications?limit=50".to_owned();
-    for (name, value) in
-        [("status", &filter.status), ("uscc", &filter.uscc), ("ended", &filter.ended), ("cursor", &filter.cursor)]
-    {
-        if !value.trim().is_empty() {
-            path.push_str(&format!("&{name}={}", encoded(value.trim())));
-        }
-    }
+    let filters =
+        [("status", &filter.status), ("uscc", &filter.uscc), ("ended", &filter.ended), ("cursor", &filter.cursor)];
+    let path = filtered("applications?limit=50", filters);
     let body = state.api.get(&session.token, &path).await?.body;
     html(&ListPage {
         frame: Frame::new(&state, &session),
@@ -227,6 +222,12 @@ fn line(own: &str, entry: &Value) -> Line {
         *place = text("text").replace("person:", "");
     }
     Line { at: words::minute(text("at")), event: text("event").to_owned(), lanes }
+}
+
+/// The path of a list with those filters that are filled in.
+pub(crate) fn filtered<const N: usize>(path: &str, filters: [(&str, &String); N]) -> String {
+    let filled = filters.into_iter().map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty());
+    filled.fold(path.to_owned(), |path, (name, value)| format!("{path}&{name}={}", encoded(value)))
 }
 
 /// Text for a query or a path: only what needs no escaping stays.

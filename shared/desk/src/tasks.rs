@@ -115,14 +115,8 @@ pub(crate) async fn list(
     session: Session,
     Query(filter): Query<Filter>,
 ) -> Result<Html, Trouble> {
-    let mut path = "tasks?limit=50".to_owned();
-    for (name, value) in
-        [("role", &filter.role), ("application_id", &filter.application_id), ("cursor", &filter.cursor)]
-    {
-        if !value.trim().is_empty() {
-            path.push_str(&format!("&{name}={}", crate::cases::encoded(value.trim())));
-        }
-    }
+    let filters = [("role", &filter.role), ("application_id", &filter.application_id), ("cursor", &filter.cursor)];
+    let path = crate::cases::filtered("tasks?limit=50", filters);
     let (tasks, next) = tasks(&state, &session, &path).await?;
     let roles = session.roles.iter().filter(|role| *role != "auditor" && *role != "operator");
     html(&TasksPage {

@@ -4,7 +4,8 @@
 //! unmasked is first journaled, then shown.
 
 use super::{
-    AUDITOR, App, Nothing, OFFICER, Page, Route, Who, Writing, application_id, because, json, page_limit, unreadable,
+    AUDITOR, App, Nothing, OFFICER, Page, Route, Who, Writing, application_id, because, json, page_limit,
+    technical::PageQuery, unreadable,
 };
 use crate::handle::Maintenance;
 use axum::{
@@ -14,7 +15,7 @@ use axum::{
 };
 use domain::{ApplicationId, Moment};
 use organisation::Organisation;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
 use web::{
@@ -118,26 +119,15 @@ struct Disclosure {
     because: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DisclosuresQuery {
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
 /// `GET /api/v1/disclosures`.
 pub(super) async fn disclosures<O: Organisation>(
     State(app): State<Arc<App<O>>>,
     uri: Uri,
-    Query(query): Query<DisclosuresQuery>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = page_limit(query.limit)?;
-    let wrong = || Problem::bad_request("INVALID_CURSOR", "cursor 应为上一页给出的值。");
-    let after = match query.cursor {
-        Some(cursor) => web::decode_cursor(&cursor)?.parse().map_err(|_| wrong())?,
-        None => 0,
-    };
-    let rows = app.handle.readers.disclosures(after, limit + 1).await.map_err(|error| unreadable(&error))?;
+    let rows =
+        app.handle.readers.disclosures(query.after_position()?, limit + 1).await.map_err(|error| unreadable(&error))?;
     let items: Vec<Disclosure> = rows
         .into_iter()
         .map(|row| Disclosure {

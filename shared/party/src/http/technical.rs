@@ -26,7 +26,8 @@ use web::{BearerToken, Fields, Problem, Query, utoipa};
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
     cursor: Option<String>,
-    limit: Option<u32>,
+    /// Items at most.
+    pub limit: Option<u32>,
 }
 
 impl PageQuery {
@@ -36,7 +37,7 @@ impl PageQuery {
     }
 
     /// The journal position behind which the page begins.
-    fn after_position(&self) -> Result<u64, Problem> {
+    pub fn after_position(&self) -> Result<u64, Problem> {
         let place = self.after()?;
         if place.is_empty() {
             return Ok(0);
