@@ -3,7 +3,7 @@
 use crate::{Reason, Role, vocabulary::GreenReason};
 use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
-use saga::{Person, Run};
+use saga::{Person, Phase, Run};
 use serde::{Deserialize, Serialize};
 
 /// One application (DOMAIN.md section 4).
@@ -85,10 +85,10 @@ impl Application {
         self.green.as_ref().is_some_and(|green| green.left_on.is_none())
     }
 
-    /// When it leaves the green channel, unless it is paid out by then.
+    /// When it leaves the green channel, unless it is paid out by then. What is being undone goes on nowhere.
     pub fn leaves_green_at(&self) -> Option<Moment> {
-        let is_open = self.run.ending().is_none() && !self.run.pivot_passed;
-        self.green.as_ref().filter(|green| is_open && green.left_on.is_none()).map(|green| green.until)
+        let goes_on = matches!(self.run.phase, Phase::Forward) && !self.run.pivot_passed;
+        self.green.as_ref().filter(|green| goes_on && green.left_on.is_none()).map(|green| green.until)
     }
 }
 

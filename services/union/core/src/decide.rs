@@ -139,10 +139,12 @@ fn green(w: &Charter, filed_at: Moment, reason: GreenReason, flagged_by: Option<
 /// An officer puts it into the green channel: the check begins anew there, as the first step of that saga.
 fn flag_green(union: &Union, w: &mut Origination, actor: &Actor) -> Result<(), Stop> {
     let application = w.application()?;
-    let is_checked = matches!(application.run.state(ELIGIBILITY), Some(saga::State::Deciding { .. }));
-    if !is_checked || application.green.is_some() {
-        return Err(conflict("NOT_NOW", "不能转入绿色通道", "只有受理审核中、未曾走绿色通道的申请可以转入。"));
-    }
+    let task = match application.run.state(ELIGIBILITY) {
+        Some(saga::State::Deciding { task }) if application.green.is_none() => task,
+        _ => return Err(conflict("NOT_NOW", "不能转入绿色通道", "只有受理审核中、未曾走绿色通道的申请可以转入。")),
+    };
+    // As every other decision of the task; while papers are waited for, a check that began anew would forget their expiry.
+    task.may_decide(&actor.person).map_err(|refusal| saga_refused(&refusal.into()))?;
     let (filed_at, industry) = (application.filed_at, application.firm.industry_code.clone());
     let reason = GreenReason::OfficerFlag;
     if !filing::green_allowed(reason, &industry, &w.charter, filed_at.date()) {

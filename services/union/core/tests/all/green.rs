@@ -171,3 +171,31 @@ fn an_officer_puts_it_there_while_it_is_checked_and_the_check_begins_anew() {
     assert_eq!(refusal(flagged).code, "POLICY_NOT_IN_FORCE");
     assert!(!office.journal.iter().any(|recorded| matches!(recorded, Recorded::Fact(Fact::PutIntoGreen { .. }))));
 }
+
+#[test]
+fn whoever_waits_for_papers_is_not_flagged_and_expires_as_told() {
+    let mut office = Office::open(100_000_000);
+    office.submit(1, AMOUNT);
+    office.verdict(1, EligibilityVerdict::AskForPapers);
+    let before = office.application(1).clone();
+    let flag = Command::DecideEligibility { application_id: id(1), verdict: EligibilityVerdict::FlagGreen };
+    assert_eq!(office.refused("li", INTAKE, flag.clone()).code, "TASK");
+    assert_eq!(office.application(1), &before);
+
+    // Once the papers have come, it may be.
+    let mut supplied = office.clone();
+    supplied.verdict(1, EligibilityVerdict::PapersSupplied);
+    supplied.act("li", INTAKE, flag);
+    assert!(supplied.application(1).is_green());
+
+    office.pass(1);
+    assert_eq!(office.status(1), "EXPIRED", "NEED_DOCS");
+}
+
+#[test]
+fn what_is_being_undone_does_not_go_on_as_standard() {
+    let mut office = eligible();
+    office.withdraw(1);
+    assert_eq!(office.status(1), "COMPENSATING");
+    assert_eq!(office.application(1).leaves_green_at(), None);
+}
