@@ -92,6 +92,7 @@ fn waiting(case: &Value) -> Vec<String> {
         let step = words::word(text("step"));
         match text("who") {
             "queue" => format!("{step}：等待担保金，排队中{until}"),
+            "contradiction" => format!("{step}：说法矛盾，查明后继续{until}"),
             "programme" => format!("{step}：项目暂停，恢复后继续{until}"),
             who => format!("{step}：由{}办理{until}", words::word(who)),
         }

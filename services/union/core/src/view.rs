@@ -65,7 +65,8 @@ pub fn summary(application: &Application) -> Value {
                 Who::Applicant => "applicant".into(),
                 Who::Party(party) => party.to_string(),
                 Who::Queue if waiting.step == "reserve fund" => "queue".into(),
-                // The others of ours wait only while lending is suspended.
+                // The others of ours wait only while a contradiction is not settled, or lending is suspended.
+                Who::Queue if application.run.is_contradicted() => "contradiction".into(),
                 Who::Queue => "programme".into(),
                 Who::Child => "child".into(),
             };

@@ -99,8 +99,14 @@ impl<W: World> Definition<W> {
     /// The next attempt after a closed key or a refused retriable step. Before the pivot's, every check is looked at again:
     /// what held for the last attempt may have ceased to, and then the run turns back instead, or the pivot waits to be woken.
     pub(crate) fn next_attempt(&self, w: &mut W, step: &Step<W>) -> Result<(), W::Fault> {
-        if step.class == Class::Pivot && !self.checks_hold(w, step)? {
-            return Ok(());
+        if step.class == Class::Pivot {
+            // Whichever step the contradiction is about: until people have settled it nothing more is ordered.
+            if w.run()?.is_contradicted() {
+                return Self::let_wait(w, step);
+            }
+            if !self.checks_hold(w, step)? {
+                return Ok(());
+            }
         }
         let attempt = w.run()?.step(step.name).map_or(0, |run| run.attempt).saturating_add(1);
         self.attempt(w, step, attempt)
@@ -119,14 +125,20 @@ impl<W: World> Definition<W> {
                     return Ok(false);
                 }
                 Here::Wait => {
-                    if !matches!(w.run()?.state(pivot.name), Some(State::Waiting)) {
-                        w.record(Fact::StepWaiting { step: pivot.name.to_owned(), at })?;
-                    }
+                    Self::let_wait(w, pivot)?;
                     return Ok(false);
                 }
             }
         }
         Ok(true)
+    }
+
+    fn let_wait(w: &mut W, pivot: &Step<W>) -> Result<(), W::Fault> {
+        if matches!(w.run()?.state(pivot.name), Some(State::Waiting)) {
+            return Ok(());
+        }
+        let at = w.now();
+        w.record(Fact::StepWaiting { step: pivot.name.to_owned(), at })
     }
 
     /// Makes a step done, with what that implies for the point of no return, incidents and expiries.

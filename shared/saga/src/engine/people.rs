@@ -160,7 +160,7 @@ impl<W: World> Definition<W> {
         };
         let contradicted = step.class == Class::Pivot && w.run()?.is_contradicted();
         match (&state, action) {
-            (State::Stuck { .. }, RepairAction::RetryAsk) if contradicted => {
+            (State::Stuck { .. } | State::Between { .. }, RepairAction::RetryAsk) if contradicted => {
                 return Ok(Handled::Refused(Refusal::Contradicted));
             }
             // The incident stays open until the answer comes.
@@ -233,6 +233,15 @@ impl<W: World> Definition<W> {
             return Ok(Handled::Illegal);
         };
         self.resolve_those(w, step, because, Some(by), contradiction)?;
+        // A pivot that only waited for this goes on; one whose own contradiction it was is ordered by a person.
+        let pivot = self.pivot.and_then(|index| self.steps.get(index));
+        let is_forward = matches!(w.run()?.phase, Phase::Forward) && !w.run()?.is_contradicted();
+        if let Some(pivot) = pivot
+            && is_forward
+            && matches!(w.run()?.state(pivot.name), Some(State::Waiting))
+        {
+            self.next_attempt(w, pivot)?;
+        }
         // What fell due meanwhile comes before what it would have stopped.
         let _ = self.ticked(w)?;
         Ok(Handled::Moved)

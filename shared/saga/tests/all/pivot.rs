@@ -349,6 +349,40 @@ fn a_contradiction_while_the_pivot_waits_calls_a_person_before_it_goes_on() {
 }
 
 #[test]
+fn a_contradiction_of_another_step_keeps_the_next_attempt_back_until_it_is_settled() {
+    let contradict = |toy: &mut Toy, definition: &Definition<Toy>| {
+        let event = Event::Contradicted { step: "insure".to_owned(), reason: Reason::Hopeless };
+        assert_eq!(toy.on(definition, event), Reaction::Moved);
+    };
+    let settle = || repair("insure", RepairAction::Settle);
+    let (mut toy, definition) = charging();
+    not_done(&mut toy, &definition, Outcome::NotDone(Reason::Later));
+    sent(&mut toy);
+    contradict(&mut toy, &definition);
+    assert_ne!(toy.on(&definition, repair("charge", RepairAction::RetryAsk)), Reaction::Moved, "no person orders it");
+    let _ = toy.after(&definition, DAY);
+    assert_eq!(toy.state_name("charge"), "waiting");
+    assert_ne!(wake(&mut toy, &definition, "charge"), Reaction::Moved);
+    assert!(sent(&mut toy).is_empty(), "nothing is ordered meanwhile");
+    assert_eq!(toy.on(&definition, settle()), Reaction::Moved);
+    assert_eq!(sent(&mut toy), [(Purpose::Ask, "charge:order-9:2".to_owned())]);
+    assert_eq!(toy.replayed(), toy.run);
+
+    // Woken for another reason it waits on, and goes when both have come.
+    let (mut toy, definition) = charging();
+    not_done(&mut toy, &definition, Outcome::NotDone(Reason::Later));
+    sent(&mut toy);
+    toy.market_open = false;
+    assert_eq!(toy.after(&definition, DAY), Reaction::Moved);
+    contradict(&mut toy, &definition);
+    toy.market_open = true;
+    assert_ne!(wake(&mut toy, &definition, "charge"), Reaction::Moved);
+    assert!(sent(&mut toy).is_empty());
+    assert_eq!(toy.on(&definition, settle()), Reaction::Moved);
+    assert_eq!(sent(&mut toy), [(Purpose::Ask, "charge:order-9:2".to_owned())]);
+}
+
+#[test]
 fn between_attempts_a_withdrawal_unwinds_at_once() {
     let (mut toy, definition) = charging();
     assert_eq!(say(&mut toy, &definition, "charge", Outcome::NotDone(Reason::Later)), Reaction::Moved);
