@@ -2,14 +2,11 @@
 
 use desk::{
     Desk,
-    form::{Action, Choice, Field, Kind, TaskForm},
+    form::{Action, BECAUSE, Choice, Field, Kind, METHODS, TaskForm},
 };
 
 const DECLINES: &[(&str, &str)] =
     &[("CREDIT_RECORD", "信用记录"), ("REPAYMENT_SOURCE", "还款来源不足"), ("RELATED_DEBT", "关联负债过高")];
-const METHODS: &[(&str, &str)] =
-    &[("BULLET", "按期付息、到期还本"), ("EQUAL_PAYMENT", "等额本息"), ("EQUAL_PRINCIPAL", "等额本金")];
-const BECAUSE: Field = Field { name: "because", label: "理由", kind: Kind::Text, hint: "" };
 const TERMS: &[Field] = &[
     Field { name: "amount_fen", label: "本金（元）", kind: Kind::Yuan, hint: "可降低，不可提高。" },
     Field {

@@ -2,7 +2,7 @@
 
 use desk::{
     Desk,
-    form::{Choice, Field, Kind, TaskForm},
+    form::{BECAUSE, Choice, Field, Kind, TaskForm},
 };
 
 const DECLINES: &[(&str, &str)] = &[
@@ -14,7 +14,6 @@ const DECLINES: &[(&str, &str)] = &[
 ];
 const DEMANDS: &[(&str, &str)] =
     &[("PERSON", "自然人保证"), ("PLEDGE", "质押或抵押"), ("NONE", "免除（由您批准；您不得再经办签约）")];
-const BECAUSE: Field = Field { name: "because", label: "理由", kind: Kind::Text, hint: "" };
 
 const DUE_DILIGENCE: TaskForm = TaskForm {
     inside: "",

@@ -2,7 +2,7 @@
 
 use desk::{
     Desk,
-    form::{Action, Application, Choice, Field, Kind, TaskForm},
+    form::{Action, Application, BECAUSE, Choice, Field, Kind, METHODS, TaskForm},
 };
 
 const REJECTIONS: &[(&str, &str)] = &[
@@ -22,8 +22,6 @@ const GROUPS: &[(&str, &str)] = &[
     ("GRADUATE", "高校毕业生"),
     ("VETERAN", "复转退役军人"),
 ];
-const METHODS: &[(&str, &str)] =
-    &[("BULLET", "按期付息、到期还本"), ("EQUAL_PAYMENT", "等额本息"), ("EQUAL_PRINCIPAL", "等额本金")];
 
 const CHECK_ELIGIBILITY: TaskForm = TaskForm {
     inside: "",
@@ -130,7 +128,6 @@ pub const APPLICATION: Application = Application {
 };
 
 const CONTROLLERS: &[&str] = &["fund_manager", "approver"];
-const BECAUSE: Field = text("because", "理由", "");
 
 const ACTIONS: &[Action] = &[
     Action {

@@ -4,7 +4,7 @@ use crate::{
     Shared, State,
     api::{Order, Refusal},
     form::{self, Action, Kind, Sent, Shown, Wrong},
-    page::{Frame, Html, Trouble, html},
+    page::{Frame, Html, Trouble, again, html},
     session::{Session, random},
     words::{self, Fact},
 };
@@ -39,7 +39,7 @@ struct ActionPage {
 }
 
 pub(crate) async fn list(Extract(state): Shared, session: Session) -> Result<Html, Trouble> {
-    let actions = state.desk.actions.iter().enumerate().filter(|(_, action)| may(&session, action));
+    let actions = state.desk.actions.iter().enumerate().filter(|(_, action)| session.has_any(action.roles));
     html(&ListPage {
         frame: Frame::new(&state, &session),
         actions: actions.map(|(number, action)| (number, action.title, action.hint)).collect(),
@@ -64,7 +64,7 @@ pub(crate) async fn act(
     if !wrong.is_empty() {
         let mut page = page(&state, &session, number, action, &sent, &wrong);
         page.trouble = "请更正标出的内容。".to_owned();
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&page)?).into_response());
+        return Ok(again(html(&page)?));
     }
     let order = Order { key: sent.get("key").map_or("", String::as_str), version: None, body: &Value::Object(body) };
     match state.api.post(&session.token, action.path, &order).await {
@@ -74,24 +74,20 @@ pub(crate) async fn act(
             page.facts = words::facts(&answer.body);
             Ok(html(&page)?.into_response())
         }
-        Err(refusal) if [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::CONFLICT].contains(&refusal.status) => {
-            let trouble = format!("{}：{}", refusal.title, refusal.detail);
+        Err(refusal) if refusal.can_be_mended() => {
+            let (status, trouble) = (refusal.status, refusal.line());
             let wrong: Wrong = refusal.errors.into_iter().collect();
             let mut page = page(&state, &session, number, action, &sent, &wrong);
             page.trouble = trouble;
-            Ok((refusal.status, html(&page)?).into_response())
+            Ok((status, html(&page)?).into_response())
         }
         Err(refusal) => Err(refusal.into()),
     }
 }
 
-fn may(session: &Session, action: &Action) -> bool {
-    action.roles.iter().any(|role| session.has(role))
-}
-
 /// The action, if this person may do it; the interface checks that once more.
 fn find(state: &State, session: &Session, number: usize) -> Result<&'static Action, Trouble> {
-    let found = state.desk.actions.get(number).filter(|action| may(session, action));
+    let found = state.desk.actions.get(number).filter(|action| session.has_any(action.roles));
     Ok(found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "没有找到", "没有这项业务，或不属于您的岗位。"))?)
 }
 

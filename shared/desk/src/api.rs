@@ -37,6 +37,16 @@ impl Refusal {
         Refusal { status, title: title.to_owned(), detail: detail.into(), errors: Vec::new() }
     }
 
+    /// Whether the same person may mend it: what was sent is wrong, or does not fit what stands now.
+    pub fn can_be_mended(&self) -> bool {
+        matches!(self.status, StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT)
+    }
+
+    /// All of it in a line.
+    pub fn line(&self) -> String {
+        format!("{}：{}", self.title, self.detail)
+    }
+
     fn broken() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "系统内部错误", "请稍后再试；若仍如此，请告知运维。")
     }
@@ -116,4 +126,35 @@ fn refusal(status: StatusCode, body: &Value) -> Refusal {
         (pointer.rsplit('/').next().unwrap_or_default().to_owned(), text(&error["detail"]))
     });
     Refusal { status, title: text(&body["title"]), detail: text(&body["detail"]), errors: errors.collect() }
+}
+
+/// The path of a list with those filters that are filled in.
+pub(crate) fn filtered<const N: usize>(path: &str, filters: [(&str, &String); N]) -> String {
+    let filled = filters.into_iter().map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty());
+    filled.fold(path.to_owned(), |path, (name, value)| format!("{path}&{name}={}", encoded(value)))
+}
+
+/// Text for a query or a path: only what needs no escaping stays.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_into_an_address_cannot_change_it() {
+        assert_eq!(encoded("NCD-2018-0004"), "NCD-2018-0004");
+        assert_eq!(encoded("a&role=x/../?#%"), "a%26role%3Dx%2F..%2F%3F%23%25");
+        assert_eq!(encoded("暖"), "%E6%9A%96");
+    }
 }

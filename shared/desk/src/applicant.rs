@@ -5,16 +5,16 @@
 
 use crate::{
     Shared, State,
-    api::{Order, Refusal},
+    api::{Order, Refusal, encoded},
     form::{self, Application, Kind, Sent, Shown, Wrong},
-    page::{Frame, Html, Trouble, html},
+    page::{Frame, Html, Trouble, again, html},
     session::{Session, cookie, random},
 };
 use askama::Template;
 use axum::{
     Form,
     extract::{Path, State as Extract},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,13 @@ struct Draft {
     /// The key that it is filed under, however often.
     key: String,
     fields: Sent,
+}
+
+impl Draft {
+    /// Whether the applicant has given this consent.
+    fn has_given(&self, code: &str) -> bool {
+        self.fields.get(&format!("consent.{code}")).is_some_and(|given| given == "yes")
+    }
 }
 
 #[derive(Template)]
@@ -84,29 +91,24 @@ pub(crate) async fn keep(
     let mut wrong = Wrong::new();
     form::read(fields, "", &draft.fields, &mut body, &mut wrong);
     let response = if !wrong.is_empty() {
-        unprocessable(page(&state, &session, step, &draft, &wrong, "请更正标出的内容。")?)
+        again(page(&state, &session, step, &draft, &wrong, "请更正标出的内容。")?)
     } else if is_last {
         match file(&state, &session, application, &draft).await {
             Ok(id) => {
-                let mut response = Redirect::to(&format!("/applications/{id}?done=filed")).into_response();
-                response
-                    .headers_mut()
-                    .extend(state.sealer.set("draft", None, KEPT, &headers).map(|cookie| (header::SET_COOKIE, cookie)));
-                return Ok(response);
+                let filed = Redirect::to(&format!("/applications/{id}?done=filed")).into_response();
+                return Ok(state.sealer.kept_by(filed, "draft", None, KEPT, &headers));
             }
-            Err(refusal)
-                if refusal.status == StatusCode::UNPROCESSABLE_ENTITY || refusal.status == StatusCode::CONFLICT =>
-            {
+            Err(refusal) if refusal.can_be_mended() => {
                 // What comes next is another request.
                 draft.key = random();
+                let trouble = refusal.line();
                 let wrong: Wrong = refusal.errors.into_iter().collect();
                 // The first step with something wrong in it is shown; what belongs to no field stands above.
                 let first = application
                     .steps
                     .iter()
                     .position(|(_, fields)| fields.iter().any(|field| wrong.contains_key(field.name)));
-                let trouble = format!("{}：{}", refusal.title, refusal.detail);
-                unprocessable(page(&state, &session, first.map_or(step, |at| at + 1), &draft, &wrong, &trouble)?)
+                again(page(&state, &session, first.map_or(step, |at| at + 1), &draft, &wrong, &trouble)?)
             }
             Err(refusal) => return Err(refusal.into()),
         }
@@ -114,15 +116,7 @@ pub(crate) async fn keep(
         Redirect::to(&format!("/apply/{}", step + 1)).into_response()
     };
     let sealed = state.sealer.seal("draft", &draft)?;
-    let mut response = response;
-    response
-        .headers_mut()
-        .extend(state.sealer.set("draft", Some(&sealed), KEPT, &headers).map(|cookie| (header::SET_COOKIE, cookie)));
-    Ok(response)
-}
-
-fn unprocessable(page: Html) -> Response {
-    (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+    Ok(state.sealer.kept_by(response, "draft", Some(&sealed), KEPT, &headers))
 }
 
 fn no_such_step() -> Refusal {
@@ -158,11 +152,12 @@ async fn file(state: &State, session: &Session, application: &Application, draft
     for (name, value) in application.constant {
         body.insert((*name).to_owned(), json!(value));
     }
-    let clock = state.api.get(&session.token, "clock").await?.body;
-    let given = |code: &str| draft.fields.get(&format!("consent.{code}")).is_some_and(|given| given == "yes");
-    let consents = application.consents.iter().filter(|(code, _, _)| given(code)).map(
-        |(code, _, _)| json!({ "type": code, "text_version": application.consents_version, "given_at": clock["now"] }),
-    );
+    let now = state.now(session).await?.to_string();
+    let consents = application
+        .consents
+        .iter()
+        .filter(|(code, _, _)| draft.has_given(code))
+        .map(|(code, _, _)| json!({ "type": code, "text_version": application.consents_version, "given_at": now }));
     body.insert("consents".to_owned(), consents.collect());
     let order = Order { key: &draft.key, version: None, body: &Value::Object(body) };
     let filed = state.api.post(&session.token, "applications", &order).await?;
@@ -181,10 +176,8 @@ fn page(
     let (title, fields) = *application.steps.get(step.wrapping_sub(1)).ok_or_else(no_such_step)?;
     let is_last = step == application.steps.len();
     let own = |name: &str| fields.iter().any(|field| field.name == name);
-    let consents = application.consents.iter().map(|(code, text, required)| {
-        let given = draft.fields.get(&format!("consent.{code}")).is_some_and(|given| given == "yes");
-        (*code, *text, *required, given)
-    });
+    let consents =
+        application.consents.iter().map(|(code, text, required)| (*code, *text, *required, draft.has_given(code)));
     html(&ApplyPage {
         frame: Frame::new(state, session),
         step,
@@ -212,7 +205,7 @@ pub(crate) async fn withdraw(
     Form(form): Form<Withdrawal>,
 ) -> Result<Redirect, Trouble> {
     session.check(form.csrf.as_deref())?;
-    let id = crate::cases::encoded(&id);
+    let id = encoded(&id);
     let order = Order { key: &form.key, version: None, body: &json!({ "reason": form.reason }) };
     state.api.post(&session.token, &format!("applications/{id}/withdrawal"), &order).await?;
     Ok(Redirect::to(&format!("/applications/{id}?done=withdrawn")))

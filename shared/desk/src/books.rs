@@ -2,7 +2,7 @@
 
 use crate::{
     Shared, State,
-    api::Refusal,
+    api::{Refusal, encoded},
     page::{Frame, Html, Trouble, html},
     session::Session,
     words::{self, Fact},
@@ -70,7 +70,7 @@ pub(crate) async fn incidents(Extract(state): Shared, session: Session) -> Resul
 }
 
 async fn table(state: &State, session: &Session, title: &str, path: &str, cursor: &str) -> Result<Table, Trouble> {
-    let cursor = if cursor.is_empty() { String::new() } else { format!("?cursor={}", crate::cases::encoded(cursor)) };
+    let cursor = if cursor.is_empty() { String::new() } else { format!("?cursor={}", encoded(cursor)) };
     let body = state.api.get(&session.token, &format!("{path}{cursor}")).await?.body;
     let Some(items) = body["items"].as_array() else {
         return Ok(Table {
@@ -84,20 +84,16 @@ async fn table(state: &State, session: &Session, title: &str, path: &str, cursor
     // Columns are the fields that any row has a value for, in the order of their first.
     let mut columns: Vec<&String> = Vec::new();
     for (name, value) in items.iter().filter_map(Value::as_object).flatten() {
-        if !columns.contains(&name) && !cell(name, value).is_empty() {
+        if !columns.contains(&name) && !words::written(name, value).is_empty() {
             columns.push(name);
         }
     }
-    let rows = items.iter().map(|item| columns.iter().map(|name| cell(name, &item[name.as_str()])).collect());
+    let rows = items.iter().map(|item| columns.iter().map(|name| words::written(name, &item[name.as_str()])).collect());
     Ok(Table {
         title: title.to_owned(),
         facts: Vec::new(),
         rows: rows.collect(),
         columns: columns.iter().map(|name| words::word(name).to_owned()).collect(),
-        next: body["next_cursor"].as_str().map(crate::cases::encoded),
+        next: body["next_cursor"].as_str().map(encoded),
     })
-}
-
-fn cell(name: &str, value: &Value) -> String {
-    words::written(name, value)
 }

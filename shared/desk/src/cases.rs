@@ -2,7 +2,8 @@
 
 use crate::{
     Shared,
-    page::{Frame, Html, Trouble, html},
+    api::{Order, encoded, filtered},
+    page::{FILES, Frame, Html, Trouble, html},
     session::Session,
     tasks,
     words::{self, Fact},
@@ -12,7 +13,6 @@ use axum::{
     Form,
     extract::{Path, Query, State as Extract},
 };
-use domain::Moment;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -146,16 +146,14 @@ pub(crate) async fn one(
     if !session.is_applicant() {
         let timeline = state.api.get(&session.token, &format!("applications/{id}/timeline")).await?.body;
         lines = timeline["items"].as_array().into_iter().flatten().map(|entry| line(state.desk.party, entry)).collect();
-        let clock = state.api.get(&session.token, "clock").await?.body;
-        let now = Moment::parse(clock["now"].as_str().unwrap_or_default()).map_or(0, Moment::millis);
-        let open = state.api.get(&session.token, &format!("tasks?application_id={id}&limit=200")).await?.body;
+        let now = state.now(&session).await?;
+        tasks = tasks::open(&state, &session, now, &format!("tasks?application_id={id}&limit=200")).await?.0;
         // Not everybody who may open a case may look at persons, and not every organisation keeps any.
         if let Ok(masked) = state.api.get(&session.token, &format!("applications/{id}/personal-data")).await {
             persons = records(&masked.body);
         }
-        tasks = open["items"].as_array().into_iter().flatten().map(|task| tasks::row(task, now)).collect();
     }
-    let may_withdraw = case["ended"] == false && (session.has("applicant") || session.has("intake_officer"));
+    let may_withdraw = case["ended"] == false && session.has_any(FILES);
     let mut facts = words::facts(&case);
     facts.retain(|fact| fact.name != words::word("notice"));
     html(&CasePage {
@@ -165,7 +163,7 @@ pub(crate) async fn one(
         notice: case["notice"].as_str().unwrap_or_default().to_owned(),
         waiting: waiting(&case),
         facts,
-        may_unmask: !persons.is_empty() && state.desk.unmasked.iter().any(|role| session.has(role)),
+        may_unmask: !persons.is_empty() && session.has_any(state.desk.unmasked),
         persons,
         lanes: LANES.map(words::word),
         lines,
@@ -208,7 +206,7 @@ pub(crate) async fn unmask(
     session.check(form.csrf.as_deref())?;
     let id = encoded(&id);
     let body = serde_json::json!({ "because": form.because });
-    let order = crate::api::Order { key: &form.key, version: None, body: &body };
+    let order = Order { key: &form.key, version: None, body: &body };
     let shown = state.api.post(&session.token, &format!("applications/{id}/personal-data/disclosure"), &order).await?;
     html(&PersonalPage { frame: Frame::new(&state, &session), id, facts: records(&shown.body) })
 }
@@ -223,35 +221,4 @@ fn line(own: &str, entry: &Value) -> Line {
         *place = text("text").replace("person:", "");
     }
     Line { at: words::minute(text("at")), event: text("event").to_owned(), lanes }
-}
-
-/// The path of a list with those filters that are filled in.
-pub(crate) fn filtered<const N: usize>(path: &str, filters: [(&str, &String); N]) -> String {
-    let filled = filters.into_iter().map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty());
-    filled.fold(path.to_owned(), |path, (name, value)| format!("{path}&{name}={}", encoded(value)))
-}
-
-/// Text for a query or a path: only what needs no escaping stays.
-pub(crate) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_goes_into_an_address_cannot_change_it() {
-        assert_eq!(encoded("NCD-2018-0004"), "NCD-2018-0004");
-        assert_eq!(encoded("a&role=x/../?#%"), "a%26role%3Dx%2F..%2F%3F%23%25");
-        assert_eq!(encoded("暖"), "%E6%9A%96");
-    }
 }

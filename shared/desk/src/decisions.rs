@@ -5,9 +5,9 @@
 
 use crate::{
     Shared, State,
-    api::{Order, Refusal},
+    api::{Order, Refusal, encoded},
     form::{self, Choice, Kind, Sent, Shown, TaskForm, Wrong},
-    page::{Frame, Html, Trouble, html},
+    page::{Frame, Html, Trouble, again, html},
     session::{Session, random},
     words::{self, Fact},
 };
@@ -76,7 +76,7 @@ pub(crate) async fn show(
     session: Session,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Html, Trouble> {
-    let task = find(&state, &session, id, name).await?;
+    let task = find(&state, &session, encoded(&id), name).await?;
     page(&state, &session, &task, &Sent::new(), &Wrong::new(), "").await
 }
 
@@ -87,17 +87,18 @@ pub(crate) async fn decide(
     Form(sent): Form<Sent>,
 ) -> Result<Response, Trouble> {
     session.check(sent.get("csrf").map(String::as_str))?;
+    let id = encoded(&id);
     let of = |name: &str| sent.get(name).map_or("", String::as_str);
     let form = task_form(&state, &name)?;
     let chosen = form.choices.iter().find(|choice| choice.code == of("choice") || form.tag.is_empty());
     let Some(choice) = chosen else {
         let task = find(&state, &session, id, name).await?;
-        return again(page(&state, &session, &task, &sent, &Wrong::new(), "请选择一项决定。").await?);
+        return Ok(again(page(&state, &session, &task, &sent, &Wrong::new(), "请选择一项决定。").await?));
     };
     let (body, wrong) = body(&form, choice, &sent);
     if !wrong.is_empty() {
         let task = find(&state, &session, id, name).await?;
-        return again(page(&state, &session, &task, &sent, &wrong, "请更正标出的内容。").await?);
+        return Ok(again(page(&state, &session, &task, &sent, &wrong, "请更正标出的内容。").await?));
     }
     if of("confirmed").is_empty() {
         let task = find(&state, &session, id, name).await?;
@@ -123,20 +124,16 @@ async fn refused(
     refusal: Refusal,
 ) -> Result<Response, Trouble> {
     let stale = refusal.status == StatusCode::PRECONDITION_FAILED;
-    if !stale && refusal.status != StatusCode::UNPROCESSABLE_ENTITY && refusal.status != StatusCode::CONFLICT {
+    if !stale && !refusal.can_be_mended() {
         return Err(refusal.into());
     }
     let trouble = if stale {
         "此案在您打开之后已有变化，没有作出决定。下面是最新内容，请核对后重新决定。".to_owned()
     } else {
-        format!("{}：{}", refusal.title, refusal.detail)
+        refusal.line()
     };
     let wrong: Wrong = refusal.errors.into_iter().collect();
-    again(page(state, session, &task, sent, &wrong, &trouble).await?)
-}
-
-fn again(page: Html) -> Result<Response, Trouble> {
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok(again(page(state, session, &task, sent, &wrong, &trouble).await?))
 }
 
 fn task_form(state: &State, name: &str) -> Result<TaskForm, Trouble> {

@@ -6,6 +6,12 @@
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// How a loan is repaid.
+pub const METHODS: &[(&str, &str)] =
+    &[("BULLET", "按期付息、到期还本"), ("EQUAL_PAYMENT", "等额本息"), ("EQUAL_PRINCIPAL", "等额本金")];
+/// Why something is done.
+pub const BECAUSE: Field = Field { name: "because", label: "理由", kind: Kind::Text, hint: "" };
+
 /// What a browser sent.
 pub(crate) type Sent = BTreeMap<String, String>;
 

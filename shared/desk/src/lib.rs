@@ -59,6 +59,14 @@ pub(crate) struct State {
     attempts: Attempts,
 }
 
+impl State {
+    /// Business time.
+    pub(crate) async fn now(&self, session: &session::Session) -> Result<domain::Moment, api::Refusal> {
+        let clock = self.api.get(&session.token, "clock").await?.body;
+        Ok(domain::Moment::from_millis(clock["now_ms"].as_i64().unwrap_or_default()))
+    }
+}
+
 pub(crate) type Shared = axum::extract::State<Arc<State>>;
 
 /// The pages of an organisation. `interface` is its HTTP interface; `secret` seals the cookies, and has to be the same in

@@ -16,6 +16,9 @@ pub(crate) type Html = axum::response::Html<String>;
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// Who files applications and withdraws them.
+pub(crate) const FILES: &[&str] = &["applicant", "intake_officer"];
+
 /// Why there is no page.
 #[derive(Debug)]
 pub(crate) enum Trouble {
@@ -63,6 +66,11 @@ pub(crate) fn html(page: &impl Template) -> Result<Html, Trouble> {
     })
 }
 
+/// A form again, with what is wrong with what was sent.
+pub(crate) fn again(page: Html) -> Response {
+    (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+}
+
 /// The frame around a page of somebody who is signed in.
 pub(crate) struct Frame {
     /// The organisation.
@@ -82,10 +90,10 @@ impl Frame {
         if !session.is_applicant() {
             links.extend([("/tasks", "待办"), ("/applications", "申请"), ("/books", "账簿"), ("/incidents", "异常")]);
         }
-        if state.desk.actions.iter().any(|action| action.roles.iter().any(|role| session.has(role))) {
+        if state.desk.actions.iter().any(|action| session.has_any(action.roles)) {
             links.push(("/actions", "业务操作"));
         }
-        if state.desk.application.is_some() && (session.has("applicant") || session.has("intake_officer")) {
+        if state.desk.application.is_some() && session.has_any(FILES) {
             links.push(("/apply/1", "新申请"));
         }
         let roles: Vec<&str> = session.roles.iter().map(|role| words::word(role)).collect();

@@ -56,6 +56,10 @@ impl Session {
         self.roles.iter().any(|own| own == role)
     }
 
+    pub fn has_any(&self, roles: &[&str]) -> bool {
+        roles.iter().any(|role| self.has(role))
+    }
+
     /// Whether nothing but an applicant.
     pub fn is_applicant(&self) -> bool {
         self.roles.iter().all(|role| role == "applicant")
@@ -125,8 +129,22 @@ impl Sealer {
         serde_json::from_slice(&content).ok()
     }
 
+    /// The answer, with which the browser keeps it; `None` has it forget.
+    pub fn kept_by(
+        &self,
+        mut response: Response,
+        purpose: &str,
+        value: Option<&str>,
+        keep: Duration,
+        headers: &HeaderMap,
+    ) -> Response {
+        let cookie = self.set(purpose, value, keep, headers);
+        response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+        response
+    }
+
     /// The header that has the browser keep it; `None` has it forget.
-    pub fn set(&self, purpose: &str, value: Option<&str>, keep: Duration, headers: &HeaderMap) -> Option<HeaderValue> {
+    fn set(&self, purpose: &str, value: Option<&str>, keep: Duration, headers: &HeaderMap) -> Option<HeaderValue> {
         let name = self.name(purpose);
         // Off this machine a cookie goes over TLS only.
         let secure = if is_loopback(headers) { "" } else { "; Secure" };
@@ -262,11 +280,8 @@ pub(crate) async fn login(
     // Only onward within these pages.
     let next =
         if next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') { next.as_str() } else { "/" };
-    let mut response = Redirect::to(next).into_response();
-    response
-        .headers_mut()
-        .extend(state.sealer.set("desk", Some(&sealed), SESSION, &headers).map(|cookie| (header::SET_COOKIE, cookie)));
-    Ok(response)
+    let onward = Redirect::to(next).into_response();
+    Ok(state.sealer.kept_by(onward, "desk", Some(&sealed), SESSION, &headers))
 }
 
 #[derive(Deserialize)]
@@ -281,11 +296,7 @@ pub(crate) async fn logout(
     Form(form): Form<Logout>,
 ) -> Result<Response, Trouble> {
     session.check(form.csrf.as_deref())?;
-    let mut response = Redirect::to("/login").into_response();
-    response
-        .headers_mut()
-        .extend(state.sealer.set("desk", None, SESSION, &headers).map(|cookie| (header::SET_COOKIE, cookie)));
-    Ok(response)
+    Ok(state.sealer.kept_by(Redirect::to("/login").into_response(), "desk", None, SESSION, &headers))
 }
 
 #[cfg(test)]

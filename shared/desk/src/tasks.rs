@@ -2,6 +2,7 @@
 
 use crate::{
     Shared, State,
+    api::{encoded, filtered},
     page::{Frame, Html, Trouble, html},
     session::Session,
     words,
@@ -59,8 +60,7 @@ pub(crate) async fn workbench(
     session: Session,
     Query(filter): Query<Filter>,
 ) -> Result<Html, Trouble> {
-    let clock = state.api.get(&session.token, "clock").await?.body;
-    let now = clock["now"].as_str().unwrap_or_default().to_owned();
+    let now = state.now(&session).await?;
     let mut page = Workbench {
         frame: Frame::new(&state, &session),
         is_applicant: session.is_applicant(),
@@ -72,15 +72,11 @@ pub(crate) async fn workbench(
         overdue: 0,
         incidents: 0,
         tasks: Vec::new(),
-        now: words::minute(&now),
+        now: words::minute(&now.to_string()),
     };
     if page.is_applicant {
         if !page.uscc.is_empty() {
-            match state
-                .api
-                .get(&session.token, &format!("applications?limit=200&uscc={}", crate::cases::encoded(&page.uscc)))
-                .await
-            {
+            match state.api.get(&session.token, &format!("applications?limit=200&uscc={}", encoded(&page.uscc))).await {
                 Ok(found) => page.found = crate::cases::rows(&found.body),
                 Err(refusal) if refusal.status == axum::http::StatusCode::BAD_REQUEST => {
                     page.trouble = "统一社会信用代码有误，应为营业执照上的 18 位代码。".to_owned()
@@ -90,7 +86,7 @@ pub(crate) async fn workbench(
         }
         return html(&page);
     }
-    let tasks = tasks(&state, &session, "tasks?limit=200").await?.0;
+    let tasks = open(&state, &session, now, "tasks?limit=200").await?.0;
     page.mine = tasks.len();
     page.nearly = tasks.iter().filter(|task| task.urgency == "nearly").count();
     page.overdue = tasks.iter().filter(|task| task.urgency == "overdue").count();
@@ -116,8 +112,8 @@ pub(crate) async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Html, Trouble> {
     let filters = [("role", &filter.role), ("application_id", &filter.application_id), ("cursor", &filter.cursor)];
-    let path = crate::cases::filtered("tasks?limit=50", filters);
-    let (tasks, next) = tasks(&state, &session, &path).await?;
+    let path = filtered("tasks?limit=50", filters);
+    let (tasks, next) = open(&state, &session, state.now(&session).await?, &path).await?;
     let roles = session.roles.iter().filter(|role| *role != "auditor" && *role != "operator");
     html(&TasksPage {
         frame: Frame::new(&state, &session),
@@ -128,19 +124,22 @@ pub(crate) async fn list(
     })
 }
 
-/// A page of tasks, and where the next one begins.
-async fn tasks(state: &State, session: &Session, path: &str) -> Result<(Vec<Row>, Option<String>), Trouble> {
-    let clock = state.api.get(&session.token, "clock").await?.body;
-    let now = Moment::parse(clock["now"].as_str().unwrap_or_default()).map_or(0, Moment::millis);
+/// A page of open tasks, and where the next one begins.
+pub(crate) async fn open(
+    state: &State,
+    session: &Session,
+    now: Moment,
+    path: &str,
+) -> Result<(Vec<Row>, Option<String>), Trouble> {
     let body = state.api.get(&session.token, path).await?.body;
     let rows = body["items"].as_array().into_iter().flatten().map(|task| row(task, now));
-    Ok((rows.collect(), body["next_cursor"].as_str().map(crate::cases::encoded)))
+    Ok((rows.collect(), body["next_cursor"].as_str().map(encoded)))
 }
 
-pub(crate) fn row(task: &Value, now_ms: i64) -> Row {
+fn row(task: &Value, now: Moment) -> Row {
     let text = |name: &str| task[name].as_str().unwrap_or_default().to_owned();
     let due = text("due_at");
-    let left = Moment::parse(&due).map_or(i64::MAX, |due| due.millis().saturating_sub(now_ms));
+    let left = Moment::parse(&due).map_or(i64::MAX, |due| due.millis().saturating_sub(now.millis()));
     let (urgency, urgency_zh) = if left <= 0 || task["escalated"] == true {
         ("overdue", "已超期")
     } else if left <= NEARLY_MS {

@@ -2,7 +2,7 @@
 //!
 //! A word that is missing shows the code itself: nothing is hidden by a gap in this table.
 
-use domain::Moment;
+use domain::{Fen, Moment};
 use serde_json::Value;
 
 /// The word for a code or a field.
@@ -345,17 +345,9 @@ pub(crate) fn written(name: &str, value: &Value) -> String {
     }
 }
 
-/// `48000000` as `480,000.00`.
+/// `48000000` as `480,000.00`; a debt has a true minus sign.
 pub(crate) fn yuan(fen: i64) -> String {
-    let whole = (fen.unsigned_abs() / 100).to_string();
-    let mut grouped = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{}{grouped}.{:02}", if fen < 0 { "−" } else { "" }, fen.unsigned_abs() % 100)
+    Fen::new(fen).to_string().replace('-', "−")
 }
 
 /// `43500` ppm as `4.35%`.

@@ -44,13 +44,12 @@ pub(crate) fn open_books(desk: &mut Desk<Bank>, deposit_fen: Fen) -> Result<(), 
     desk.open_account(Account::new(CLEARING, Normal::Debit, Limit::None))?;
     desk.open_account(Account::new(UNION_DEPOSIT, Normal::Credit, Limit::NotBelowZero))?;
     let transfer = Transfer::posted("open:union-deposit", &CLEARING, &UNION_DEPOSIT, amount);
-    desk.book(Voucher::new("open_books", "programme").with(transfer))?
-        .map_err(|refusal| Stop::Illegal(format!("the bank's books refuse: {refusal}")))
+    book(desk, Voucher::new("open_books", "programme").with(transfer))
 }
 
-/// Key of the transfer that a payment into the deposit is booked under.
-pub(crate) fn receipt_key(reference: &str) -> Key {
-    Key::Transfer(TransferId::new(format!("deposit:{reference}")))
+/// The transfer that a payment into the deposit is booked as.
+pub(crate) fn receipt(reference: &str) -> TransferId {
+    TransferId::new(format!("deposit:{reference}"))
 }
 
 /// The union paid into its deposit: Dr 1003 Cr 2012, once a reference.
@@ -59,12 +58,15 @@ pub(crate) fn receive_deposit(desk: &mut Desk<Bank>, reference: &str, amount: Am
     if desk.account(&UNION_DEPOSIT)?.is_none() {
         return Err(conflict("BOOKS_NOT_OPEN", "账簿尚未启用", "请先由运维启用账簿（POST /api/v1/books）。").into());
     }
-    if desk.rows().get(&receipt_key(reference))?.is_some() {
+    if desk.rows().get(&Key::Transfer(receipt(reference)))?.is_some() {
         return Err(conflict("REFERENCE_USED", "此凭证号已入账", "同一凭证号只入账一次，请核对凭证号。").into());
     }
-    let transfer = Transfer::posted(format!("deposit:{reference}"), &CLEARING, &UNION_DEPOSIT, amount);
-    desk.book(Voucher::new("receive_deposit", "programme").with(transfer))?
-        .map_err(|refusal| Stop::Illegal(format!("the bank's books refuse: {refusal}")))
+    let transfer = Transfer::posted(receipt(reference), &CLEARING, &UNION_DEPOSIT, amount);
+    book(desk, Voucher::new("receive_deposit", "programme").with(transfer))
+}
+
+fn book(desk: &mut Desk<Bank>, voucher: Voucher) -> Result<(), Stop> {
+    desk.book(voucher)?.map_err(|refusal| Stop::Illegal(format!("the bank's books refuse: {refusal}")))
 }
 
 /// The loan is paid out to the borrower's account: Dr 1301 Cr 2011, under the payment's key. Whether the books took it.

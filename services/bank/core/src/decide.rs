@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
     let Some(id) = participant::application_of(input, Command::application_id) else {
         if let Input::Command { command: Command::ReceiveDeposit { reference, .. }, .. } = input {
-            wanted.insert(books::receipt_key(reference));
+            wanted.insert(Key::Transfer(books::receipt(reference)));
         }
         return wanted.extend(books::opening_keys());
     };

@@ -131,8 +131,11 @@ fn leave_green(w: &mut Origination) -> Result<(), Stop> {
 }
 
 /// When an application in the green channel has to be paid out.
-fn green(w: &Charter, filed_at: Moment, reason: GreenReason, flagged_by: Option<Person>) -> Result<Green, Stop> {
-    let until = w.calendar.due(w.green_payout_deadline, filed_at).map_err(|error| Stop::Illegal(error.to_string()))?;
+fn green(charter: &Charter, filed_at: Moment, reason: GreenReason, flagged_by: Option<Person>) -> Result<Green, Stop> {
+    let until = charter
+        .calendar
+        .due(charter.green_payout_deadline, filed_at)
+        .map_err(|error| Stop::Illegal(error.to_string()))?;
     Ok(Green { reason, flagged_by, until, left_on: None })
 }
 
@@ -243,14 +246,14 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
         Command::DecideEligibility { application_id, verdict } => {
             actor.must_hold(&[Role::IntakeOfficer])?;
             on_application(union, desk, application_id, |w| decide_eligibility(union, w, actor, verdict))?;
-            answer(desk, application_id, false)
+            answer(desk, application_id, Did::Changed)
         }
         Command::Withdraw { application_id, reason } => {
             actor.must_hold(&["applicant", Role::IntakeOfficer.code()])?;
             on_application(union, desk, application_id, |w| {
                 drive(union, w, Event::Cancel { reason: Reason::Applicant(*reason) }).map(drop)
             })?;
-            answer(desk, application_id, false)
+            answer(desk, application_id, Did::Changed)
         }
         Command::Control { control, because } => programme::control(actor, *control, because, desk),
         Command::DropProposal { because } => programme::drop_proposal(actor, because, desk),
@@ -263,7 +266,7 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
                 let event = Event::Repair { step: step.clone(), by: actor.person.clone(), action, because };
                 drive(union, w, event).map(drop)
             })?;
-            answer(desk, application_id, false)
+            answer(desk, application_id, Did::Changed)
         }
     }
 }
@@ -307,7 +310,7 @@ fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> 
     desk.record(Fact::Filed(Box::new(application)))?;
     desk.concerns(&id);
     on_application(union, desk, &id, |w| start(union, w))?;
-    answer(desk, &id, true)
+    answer(desk, &id, Did::Created)
 }
 
 /// The last number that was given in the year of this day.
@@ -377,12 +380,11 @@ fn decide_eligibility(
     drive(union, w, Event::Decided { step: ELIGIBILITY.into(), by, verdict }).map(drop)
 }
 
-fn answer(desk: &mut Desk<Union>, id: &ApplicationId, created: bool) -> Result<(), Stop> {
+fn answer(desk: &mut Desk<Union>, id: &ApplicationId, did: Did) -> Result<(), Stop> {
     let body = match desk.own(&rows::application(id))? {
         Some(Row::Application(application)) => view::summary(application),
         _ => return Err(Refusal::not_found(id).into()),
     };
-    let did = if created { Did::Created } else { Did::Changed };
     desk.answer(Answer { application_id: Some(id.clone()), did, body });
     Ok(())
 }

@@ -196,8 +196,7 @@ pub(crate) fn must_be_open(desk: &Desk<Union>) -> Result<(), Stop> {
 
 /// Something became free, or the place at the head of the queue did: whoever is next looks again.
 fn next_in_line(w: &mut Origination) -> Result<(), Stop> {
-    let id = w.id.clone();
-    head_looks_again(&mut w.desk, Some(&id))
+    head_looks_again(&mut w.desk, Some(&w.id))
 }
 
 /// The first in the queue, but for this one, looks whether it can go on.

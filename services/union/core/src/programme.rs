@@ -122,14 +122,14 @@ pub(crate) fn control(actor: &Actor, control: Control, because: &str, desk: &mut
     may(actor, because)?;
     fund::must_be_open(desk)?;
     let now = row(desk)?;
-    match control {
-        Control::Suspend if now.suspended => {
+    match (control, now.suspended) {
+        (Control::Suspend, true) => {
             return Err(conflict("SUSPENDED", "项目已暂停", "项目已处于暂停状态，无需再次暂停。"));
         }
-        Control::Resume if !now.suspended => {
+        (Control::Resume, false) => {
             return Err(conflict("NOT_SUSPENDED", "项目未暂停", "项目正常办理中，无需恢复。"));
         }
-        Control::TopUp { .. } | Control::Suspend | Control::Resume => {}
+        _ => {}
     }
     match now.proposal {
         None => {
