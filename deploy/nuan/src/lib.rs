@@ -20,6 +20,7 @@ mod schedule;
 mod serve;
 mod timeline;
 mod torture;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -55,6 +56,8 @@ enum Command {
     Timeline(timeline::Arguments),
     /// Let faults strike real services from a seed, and check that everything ends and no money is made or lost
     Torture(torture::Arguments),
+    /// Verify an organisation's journal and all that was signed on its channels, from the first to the last
+    Verify(verify::Arguments),
 }
 
 /// Why a command did not do what was asked: its exit code and one line for standard error.
@@ -110,6 +113,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write)
         Command::Serve(arguments) => serve::run(&arguments, out),
         Command::Timeline(arguments) => timeline::run(&arguments, out),
         Command::Torture(arguments) => torture::run(&arguments, out),
+        Command::Verify(arguments) => verify::run(&arguments, out),
     }
 }
 

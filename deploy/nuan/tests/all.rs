@@ -9,6 +9,8 @@ mod broker;
 mod canaries;
 #[path = "all/desk.rs"]
 mod desk;
+#[path = "all/papers.rs"]
+mod papers;
 #[path = "all/replicas.rs"]
 mod replicas;
 #[path = "all/torture.rs"]

@@ -71,7 +71,7 @@ pub const DESK: Desk = Desk {
         ("check-payment", CHECK_PAYMENT),
     ],
     books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
-    unmasked: &[],
+    unmasked: &["credit_investigator", "credit_approver", "operations"],
     actions: &[Action {
         title: "担保金到账",
         path: "deposit-receipts",

@@ -8,12 +8,13 @@ pub mod desk;
 mod routes;
 
 use axum::Router;
-use bank_core::{Bank, CoreBanking, Role, Row};
+use bank_core::{Bank, Command, CoreBanking, Role, Row};
 use domain::Party;
+use organisation::papers::KeepsPapers;
 use party::{
     config::{Config, ConfigError},
     handle::Handle,
-    http::{self, Edge},
+    http::{self, Edge, Gives, PaperDesk, Personal},
     run::RunError,
     vault::Vault,
 };
@@ -60,6 +61,9 @@ pub fn router(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
     http::router(handle, vault, edge(), routes::router())
 }
 
+/// Who sees papers and personal data whole, with a reason: who decides on the credit, and who signs and pays.
+const READERS: &[&str] = &[Role::CreditInvestigator.code(), Role::CreditApprover.code(), Role::Operations.code()];
+
 /// How the bank looks from outside.
 pub fn edge() -> Edge<Bank> {
     Edge {
@@ -69,8 +73,17 @@ pub fn edge() -> Edge<Bank> {
         summary,
         decide: decisions::decide,
         decisions: decisions::schema(),
-        // Today no personal data come to the bank.
-        personal: None,
+        personal: Some(Personal { unmasked: READERS, mask: party::person::mask }),
+        papers: Some(PaperDesk {
+            of: Bank::papers,
+            readers: READERS,
+            supply: None,
+            ask: Some(Gives {
+                roles: READERS,
+                command: |application_id, letterbox| Command::AskForPapers { application_id, letterbox },
+            }),
+            is_retained: |row| matches!(row, Row::Case(case) if case.paid_out.is_some()),
+        }),
         routes: routes::table(),
     }
 }
@@ -79,6 +92,6 @@ pub fn edge() -> Edge<Bank> {
 fn summary(row: &Row) -> Value {
     match row {
         Row::Case(case) => bank_core::summary(case),
-        Row::Loan(_) => Value::Null,
+        Row::Loan(_) | Row::Papers(_) => Value::Null,
     }
 }

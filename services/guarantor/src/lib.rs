@@ -8,11 +8,12 @@ mod routes;
 
 use axum::{Extension, Router};
 use domain::{Charters, Fen, Party};
-use guarantor_core::{Guarantor, Role, Row};
+use guarantor_core::{Command, Guarantor, Role, Row};
+use organisation::papers::KeepsPapers;
 use party::{
     config::{Config, ConfigError},
     handle::Handle,
-    http::{self, Edge, Personal},
+    http::{self, Edge, Gives, PaperDesk, Personal},
     run::RunError,
     vault::Vault,
 };
@@ -77,6 +78,14 @@ pub fn router(handle: Handle<Guarantor>, vault: Arc<Vault>, measures: Measures) 
 /// Who sees personal data whole, with a reason.
 const UNMASKED: &[&str] = &[Role::ContractOfficer.code()];
 
+/// Who opens papers, with a reason: who underwrites, and who signs.
+const READERS: &[&str] = &[Role::RiskManager.code(), Role::ContractOfficer.code()];
+
+/// A record of persons, masked: the applicant as the union sent it, or a counter-guarantor.
+fn mask(record: &Value) -> Value {
+    if record.get("legal_rep_name").is_some() { party::person::mask(record) } else { decisions::mask(record) }
+}
+
 /// How the guarantor looks from outside.
 pub fn edge() -> Edge<Guarantor> {
     Edge {
@@ -86,7 +95,17 @@ pub fn edge() -> Edge<Guarantor> {
         summary,
         decide: decisions::decide,
         decisions: decisions::schema(),
-        personal: Some(Personal { unmasked: UNMASKED, mask: decisions::mask }),
+        personal: Some(Personal { unmasked: UNMASKED, mask }),
+        papers: Some(PaperDesk {
+            of: Guarantor::papers,
+            readers: READERS,
+            supply: None,
+            ask: Some(Gives {
+                roles: READERS,
+                command: |application_id, letterbox| Command::AskForPapers { application_id, letterbox },
+            }),
+            is_retained: |row| matches!(row, Row::Case(case) if case.loan.is_some()),
+        }),
         routes: routes::table(),
     }
 }
@@ -95,6 +114,6 @@ pub fn edge() -> Edge<Guarantor> {
 fn summary(row: &Row) -> Value {
     match row {
         Row::Case(case) => guarantor_core::summary(case),
-        Row::Limits(_) | Row::Client(_) => Value::Null,
+        Row::Limits(_) | Row::Client(_) | Row::Papers(_) => Value::Null,
     }
 }

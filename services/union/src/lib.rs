@@ -12,17 +12,18 @@ pub mod submission;
 
 use axum::{Extension, Router};
 use domain::{Charters, Party};
+use organisation::papers::KeepsPapers;
 use party::{
     config::{Config, ConfigError},
     handle::Handle,
-    http::{self, Edge, Personal},
+    http::{self, Edge, Gives, PaperDesk, Personal},
     run::RunError,
     vault::Vault,
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio_util::sync::CancellationToken;
-use union_core::{Role, Row, Union};
+use union_core::{Command, Role, Row, Union};
 
 /// Runs the union's service until `shutdown`.
 ///
@@ -76,7 +77,17 @@ pub fn edge() -> Edge<Union> {
         summary,
         decide: decisions::decide,
         decisions: decisions::schema(),
-        personal: Some(Personal { unmasked: UNMASKED, mask: submission::mask }),
+        personal: Some(Personal { unmasked: UNMASKED, mask: party::person::mask }),
+        papers: Some(PaperDesk {
+            of: Union::papers,
+            readers: UNMASKED,
+            supply: Some(Gives {
+                roles: routes::FILING,
+                command: |application_id, paper| Command::SupplyPaper { application_id, paper },
+            }),
+            ask: None,
+            is_retained: |row| matches!(row, Row::Application(application) if application.receipt.is_some()),
+        }),
         routes: routes::table(),
     }
 }

@@ -50,8 +50,11 @@ pub(crate) fn router() -> Router<Arc<App<Union>>> {
         .route("/api/v1/programme/proposal/withdrawal", post(drop_proposal))
 }
 
+/// Who files an application, and what belongs to it.
+pub(crate) const FILING: &[&str] = &[APPLICANT, Role::IntakeOfficer.code()];
+
 pub(crate) fn table() -> Vec<Route> {
-    const FILING: Who = Who::Roles(&[APPLICANT, Role::IntakeOfficer.code()]);
+    const FILING: Who = Who::Roles(self::FILING);
     const REPAIR: Who = Who::Roles(&[OPERATOR, Role::FundManager.code()]);
     const TECHNICAL: Who = Who::Roles(&[OPERATOR]);
     const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);

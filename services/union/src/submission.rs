@@ -11,7 +11,6 @@ use contracts::{Firm, Wish};
 use domain::{Amount, CardNumber, Date, Fen, Method, Mobile, Moment, ResidentId, Uscc, schedule::add_months};
 use party::vault::{Sealed, Vault};
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use union_core::{command::Form, vocabulary::GreenReason};
 use utoipa::ToSchema;
@@ -148,6 +147,8 @@ struct Private {
     jobs_kept: u32,
     jobs_created: u32,
     consents: Vec<Consent>,
+    /// Goes before the bytes of each paper when its address is made, so that an address tells nothing of them.
+    paper_salt: String,
 }
 
 #[derive(Serialize)]
@@ -165,24 +166,6 @@ pub fn read(body: &[u8], vault: &Vault, today: Date) -> Result<(Form, Sealed), P
     let mut fields = Fields::parse(body)?;
     let validated = validate(&mut fields, today);
     derive(fields.finish(validated)?, vault, today)
-}
-
-/// A record of the vault as everybody who works on the case may see it (DOMAIN.md section 5).
-pub fn mask(record: &Value) -> Value {
-    let text = |name: &str| record[name].as_str().unwrap_or_default();
-    json!({
-        "legal_rep_name": domain::mask_name(text("legal_rep_name")),
-        "legal_rep_id": ResidentId::parse(text("legal_rep_id")).map(|id| id.masked()).unwrap_or_default(),
-        "mobile": Mobile::parse(text("mobile")).map(|mobile| mobile.masked()).unwrap_or_default(),
-        "settle_account": CardNumber::parse(text("settle_account")).map(|number| number.masked()).unwrap_or_default(),
-        "member_no": domain::mask_member_no(text("member_no")),
-        "union_org_id": record["union_org_id"],
-        "union_name": record["union_name"],
-        "size_class": record["size_class"],
-        "jobs_kept": record["jobs_kept"],
-        "jobs_created": record["jobs_created"],
-        "consents": record["consents"],
-    })
 }
 
 fn validate(fields: &mut Fields, today: Date) -> Option<Validated> {
@@ -254,6 +237,7 @@ fn validate(fields: &mut Fields, today: Date) -> Option<Validated> {
             jobs_kept: jobs_kept?,
             jobs_created: jobs_created?,
             consents: consents?,
+            paper_salt: String::new(),
         },
     })
 }
@@ -324,7 +308,7 @@ fn consents(fields: &mut Fields, today: Date) -> Option<Vec<Consent>> {
 
 /// Seals what is personal and hands over what follows from it.
 fn derive(form: Validated, vault: &Vault, today: Date) -> Result<(Form, Sealed), Problem> {
-    let Validated { green, intake_channel, firm, wish, licence_valid_to, legal_rep_id, private } = form;
+    let Validated { green, intake_channel, firm, wish, licence_valid_to, legal_rep_id, mut private } = form;
     let member = pseudonym(
         vault,
         &private.member_no,
@@ -335,6 +319,7 @@ fn derive(form: Validated, vault: &Vault, today: Date) -> Result<(Form, Sealed),
     );
     let credit_query = private.consents.iter().find(|consent| consent.r#type == "CREDIT_QUERY");
     let credit_query_consent = credit_query.map(|consent| consent.text_version.clone()).unwrap_or_default();
+    private.paper_salt = vault.salt();
     let data = serde_json::to_vec(&private).map_err(|error| Problem::internal(&error))?;
     let sealed = vault.seal(&data).map_err(|error| Problem::internal(&error))?;
     let maturity = add_months(today, wish.term_months);

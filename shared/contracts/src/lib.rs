@@ -9,10 +9,12 @@
 
 pub mod asyncapi;
 pub mod message;
+pub mod papers;
 pub mod reader;
 pub mod reason;
 pub mod wire;
 
 pub use message::*;
+pub use papers::*;
 pub use reader::Reader;
 pub use reason::*;

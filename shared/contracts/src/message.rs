@@ -4,6 +4,7 @@
 //! ask is a message of its own under the same key, so that it can overtake its original.
 
 use crate::{
+    papers::{PaperSealed, PapersAsked},
     reader::{Reader, readers},
     reason::{CreditDecline, GuaranteeDecline, NotPosted},
 };
@@ -581,6 +582,15 @@ messages! {
     ActivateLetter(ActivateLetter) = "letter.activate" v 1, Union => Guarantor;
     /// The letter is effective.
     LetterActivated(Confirmed) = "letter.activated" v 1, Guarantor => Union;
+
+    /// Seal to this letterbox of the guarantor's what it may have of the application.
+    GuarantorAsksPapers(PapersAsked) = "papers.asked_by_guarantor" v 1, Guarantor => Union;
+    /// Seal to this letterbox of the bank's what it may have of the application.
+    BankAsksPapers(PapersAsked) = "papers.asked_by_bank" v 1, Bank => Union;
+    /// A part of a paper, sealed to the guarantor's letterbox.
+    PaperForGuarantor(PaperSealed) = "papers.for_guarantor" v 1, Union => Guarantor;
+    /// A part of a paper, sealed to the bank's letterbox.
+    PaperForBank(PaperSealed) = "papers.for_bank" v 1, Union => Bank;
 }
 
 impl Letter {

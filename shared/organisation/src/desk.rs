@@ -1,8 +1,8 @@
 //! Where a decision is made: it reads rows, records facts, and says what shall be said.
 
 use crate::{Input, Key, NotLoaded, Organisation, Row, Rows, Stop};
-use contracts::Message;
-use domain::{ApplicationId, Fen, Moment};
+use contracts::{Message, Paper};
+use domain::{ApplicationId, Fen, Moment, Party};
 use ledger::{Account, AccountCode, Booking, Books, TransferId, Voucher};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub enum Recorded<F> {
 pub struct PortOrder {
     /// The application it belongs to.
     pub application_id: ApplicationId,
-    /// The posting's idempotency key.
+    /// The order's idempotency key: the posting's, or the paper's.
     pub key: String,
     /// What to do.
     pub action: PortAction,
@@ -52,6 +52,15 @@ pub enum PortAction {
     Ask,
     /// Core banking: close this key.
     Close,
+    /// Vault: open this paper and seal it for a partner.
+    Seal {
+        /// For whom.
+        to: Party,
+        /// To which letterbox.
+        letterbox: String,
+        /// What.
+        paper: Paper,
+    },
 }
 
 /// What a command is answered with.

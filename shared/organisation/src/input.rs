@@ -1,6 +1,6 @@
 //! What an organisation takes in.
 
-use crate::{Key, Refusal, RefusalKind};
+use crate::{Key, Refusal, RefusalKind, papers::Sealed};
 use contracts::wire::Received;
 use domain::ApplicationId;
 use saga::Person;
@@ -45,6 +45,22 @@ pub enum PortAnswer {
         /// What became of it.
         posting: PostingAnswer,
     },
+    /// The vault has sealed a paper for a partner.
+    Vault {
+        /// The order's idempotency key.
+        key: String,
+        /// What it sealed.
+        sealed: Sealed,
+    },
+}
+
+impl PortAnswer {
+    /// The order's idempotency key.
+    pub fn key(&self) -> &str {
+        match self {
+            PortAnswer::CoreBanking { key, .. } | PortAnswer::Vault { key, .. } => key,
+        }
+    }
 }
 
 /// What the core-banking system says of a posting key.

@@ -11,6 +11,7 @@
 
 mod desk;
 mod input;
+pub mod papers;
 pub mod participant;
 mod refusal;
 mod rows;

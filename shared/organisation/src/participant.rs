@@ -15,11 +15,12 @@ mod requests;
 
 pub use fact::{Fact, FactOf, apply, change};
 pub use people::{
-    application_of, decide, incidents, must_say_why, on_case, on_task, open_incidents, resolve_incident, tasks,
+    application_of, ask_for_papers, decide, incidents, must_say_why, on_case, on_task, open_incidents,
+    resolve_incident, tasks,
 };
 pub use requests::{Taken, Undo, World, ask, refused, undo, unsaid};
 
-use crate::{Actor, Desk, Key, Organisation, PortAnswer, Stop};
+use crate::{Actor, Desk, Key, PortAnswer, Stop, papers::KeepsPapers};
 use contracts::{About, AskRefusal, Message};
 use domain::{Amount, ApplicationId, CharterHash, Charters, Moment};
 use saga::{
@@ -72,7 +73,7 @@ pub trait Trouble: Copy + Eq + Debug {
 }
 
 /// How an organisation that is asked keeps its cases, one a row `case/<application>`, and in which words.
-pub trait Cases: Organisation + Debug + Sized {
+pub trait Cases: KeepsPapers + Debug + Sized {
     /// What it is asked for.
     type Step: Step;
     /// What its people owe.

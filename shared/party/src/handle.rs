@@ -240,6 +240,11 @@ pub enum Wish {
     },
     /// Opens an account, or gives it another token.
     Account(Account),
+    /// Destroys the keys of all personal data and papers of an application.
+    Erase {
+        /// Which.
+        application_id: domain::ApplicationId,
+    },
 }
 
 /// An account and its bearer token, hashed.

@@ -8,6 +8,7 @@
 pub mod applications;
 mod forwarding;
 pub mod holders;
+mod papers;
 mod personal;
 pub mod policy;
 mod requests;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use applications::Nothing;
 pub use holders::Caller;
+pub use papers::{Gives, PaperDesk};
 pub use personal::Personal;
 pub use policy::{APPLICANT, AUDITOR, OFFICER, OPERATOR, Route, Who};
 pub(crate) use requests::trace_of;
@@ -35,6 +37,7 @@ use crate::{
 use axum::{
     Router,
     body::Body,
+    extract::DefaultBodyLimit,
     http::{HeaderValue, Response, StatusCode, Uri, header},
     middleware::{from_fn, from_fn_with_state},
     routing,
@@ -70,6 +73,8 @@ pub struct Edge<O: Organisation> {
     pub decisions: Described,
     /// What it keeps of persons, if it does.
     pub personal: Option<Personal>,
+    /// What it does with papers, if it keeps any.
+    pub papers: Option<PaperDesk<O>>,
     /// Routes that only this organisation has.
     pub routes: Vec<Route>,
 }
@@ -142,6 +147,13 @@ pub fn router<O: Organisation>(
         .route("/api/v1/applications/{id}/personal-data", routing::get(personal::masked::<O>))
         .route("/api/v1/applications/{id}/personal-data/disclosure", routing::post(personal::unmasked::<O>))
         .route("/api/v1/disclosures", routing::get(personal::disclosures::<O>))
+        .route(
+            "/api/v1/applications/{id}/papers",
+            routing::get(papers::list::<O>).post(papers::supply::<O>).layer(DefaultBodyLimit::max(papers::BODY_LIMIT)),
+        )
+        .route("/api/v1/applications/{id}/papers/request", routing::post(papers::ask::<O>))
+        .route("/api/v1/applications/{id}/papers/{address}/disclosure", routing::post(papers::show::<O>))
+        .route("/api/v1/applications/{id}/erasure", routing::post(papers::erase::<O>))
         .merge(own)
         // Inside of what follows: nothing of strangers is carried on.
         .route_layer(from_fn_with_state(Arc::clone(&app), forwarding::to_the_writer::<O>))

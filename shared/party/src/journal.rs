@@ -30,22 +30,44 @@ pub struct Entry {
     pub trace: Option<String>,
 }
 
-/// The hash link of a row: over the link before it and everything in it but trace fields.
-pub fn link(before: &[u8; 32], position: u64, entry: &Entry, states: Option<&[u8; 32]>) -> [u8; 32] {
+/// What of a row its hash covers: everything but trace fields. What is absent counts as empty.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the fields are those of an entry")]
+pub struct Linked<'a> {
+    pub at: i64,
+    pub application_id: &'a str,
+    pub kind: &'a str,
+    pub source: &'a str,
+    pub input: &'a str,
+    pub recorded: &'a str,
+    pub refusal: &'a str,
+    pub sent: &'a str,
+}
+
+impl Entry {
+    /// What its hash covers.
+    pub fn linked(&self) -> Linked<'_> {
+        Linked {
+            at: self.at,
+            application_id: self.application_id.as_deref().unwrap_or_default(),
+            kind: self.kind,
+            source: &self.source,
+            input: &self.input,
+            recorded: &self.recorded,
+            refusal: self.refusal.as_deref().unwrap_or_default(),
+            sent: &self.sent,
+        }
+    }
+}
+
+/// The hash link of a row: over the link before it and what of the row is linked.
+pub fn link(before: &[u8; 32], position: u64, row: &Linked<'_>, states: Option<&[u8; 32]>) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(b"nuan-journal-1");
     hash.update(before);
     hash.update(position.to_be_bytes());
-    hash.update(entry.at.to_be_bytes());
-    for text in [
-        entry.application_id.as_deref().unwrap_or_default(),
-        entry.kind,
-        &entry.source,
-        &entry.input,
-        &entry.recorded,
-        entry.refusal.as_deref().unwrap_or_default(),
-        &entry.sent,
-    ] {
+    hash.update(row.at.to_be_bytes());
+    for text in [row.application_id, row.kind, row.source, row.input, row.recorded, row.refusal, row.sent] {
         hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(text.as_bytes());
     }
@@ -61,7 +83,7 @@ pub fn append(batch: &mut Batch, tip: &Tip, entries: Vec<Entry>, states: [u8; 32
     for (at, entry) in entries.into_iter().enumerate() {
         let states = (at + 1 == last).then_some(states);
         tip.position += 1;
-        tip.link = link(&tip.link, tip.position, &entry, states.as_ref());
+        tip.link = link(&tip.link, tip.position, &entry.linked(), states.as_ref());
         tip.at = tip.at.max(entry.at);
         batch.put(
             &JOURNAL,

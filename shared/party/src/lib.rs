@@ -17,6 +17,8 @@ pub mod keys;
 pub mod metrics;
 pub mod nats;
 pub mod pairing;
+pub mod papers;
+pub mod person;
 pub mod ports;
 pub mod process;
 mod replica;

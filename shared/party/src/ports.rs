@@ -62,6 +62,8 @@ async fn ask(client: &reqwest::Client, url: &str, order: &PortOrder) -> PostingA
         })),
         PortAction::Ask => client.get(format!("{url}/postings/{}", order.key)),
         PortAction::Close => client.post(format!("{url}/postings/{}/close", order.key)),
+        // No order to a core-banking system; what is not understood is unknown.
+        PortAction::Seal { .. } => return PostingAnswer::Unknown,
     };
     let answer = match request.send().await {
         Ok(response) if response.status().is_success() => response.json::<PostingAnswer>().await,

@@ -21,7 +21,7 @@ use crate::{
         tables::{TOKEN, Value},
     },
     vault::Vault,
-    writer::{Queues, Signals, Stopped, Writer, WriterError},
+    writer::{Ports, Queues, Signals, Stopped, Writer, WriterError},
 };
 use domain::{ApplicationId, Charter, CharterError, Charters, Moment};
 use organisation::{Organisation, PortAnswer};
@@ -181,6 +181,7 @@ pub async fn run<O: Organisation>(
         admin,
         frames: frames_in,
         ports: port_answers.clone(),
+        vault: Arc::clone(&vault),
         clock: clock.clone(),
         changes: Arc::new(Changes::default()),
         metrics: Arc::clone(&metrics),
@@ -280,6 +281,7 @@ struct Turn<'a, O: Organisation> {
     admin: async_nats::Client,
     frames: mpsc::Sender<Incoming>,
     ports: mpsc::Sender<(ApplicationId, PortAnswer)>,
+    vault: Arc<Vault>,
     clock: BusinessClock,
     changes: Arc<Changes>,
     metrics: Arc<Metrics>,
@@ -352,7 +354,15 @@ impl<O: Organisation> Turn<'_, O> {
             let (frames, stop) = (self.frames.clone(), self.stop.clone());
             tasks.spawn(nats::take(client, admin, O::PARTY, partner, frames, stop, is_successor));
         }
-        let orders = self.config.core_banking_url.as_ref().map(|url| {
+        let (vault, sealing) = mpsc::channel(FRAME_QUEUE);
+        tasks.spawn(crate::papers::carry_out(
+            store.readers(),
+            Arc::clone(&self.vault),
+            sealing,
+            self.ports.clone(),
+            self.stop.clone(),
+        ));
+        let core_banking = self.config.core_banking_url.as_ref().map(|url| {
             let url = url.whole().to_owned();
             let (out, queue) = mpsc::channel(FRAME_QUEUE);
             let timeout = Duration::from_millis(self.config.core_banking_timeout_ms);
@@ -365,7 +375,7 @@ impl<O: Organisation> Turn<'_, O> {
             tip,
             queues,
             publishers,
-            orders,
+            Ports { core_banking, vault },
             self.config,
             self.pairing,
             self.keys.clone(),

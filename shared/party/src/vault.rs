@@ -20,15 +20,42 @@ pub struct Vault {
     key: SecretBox<[u8; 32]>,
 }
 
-/// Sealed personal data on their way into the database.
+/// Sealed data on their way into the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// Random token by which the core knows them.
+    /// What they are.
+    pub kind: Kind,
+    /// By which the core knows them: random for personal data, the address of a paper, the public key of a letterbox.
     pub token: String,
     /// The application's key, sealed under the vault key.
     pub key: Vec<u8>,
     /// The data, sealed under the application's key.
     pub data: Vec<u8>,
+}
+
+/// What a record of the vault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Personal data, as JSON.
+    Record,
+    /// A paper, as it was handed in.
+    Paper,
+    /// The private key of a letterbox.
+    Letterbox,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Record, Self::Paper, Self::Letterbox];
+
+    /// As the database keeps it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Paper => "paper",
+            Self::Letterbox => "letterbox",
+        }
+    }
 }
 
 /// Sealed data cannot be opened.
@@ -42,15 +69,31 @@ impl Vault {
         Vault { key: SecretBox::new(Box::new(key)) }
     }
 
+    /// A random text that nobody can guess.
+    pub fn salt(&self) -> String {
+        let mut salt = [0_u8; 16];
+        rand::rng().fill_bytes(&mut salt);
+        hex::encode(salt)
+    }
+
     /// Seals personal data under a new key and token.
     pub fn seal(&self, data: &[u8]) -> Result<Sealed, CannotOpen> {
-        let mut rng = rand::rng();
-        let mut token = [0_u8; 16];
-        rng.fill_bytes(&mut token);
-        let token = hex::encode(token);
+        self.seal_under(Kind::Record, self.salt(), data)
+    }
+
+    /// Seals data under a new key and this token.
+    ///
+    /// # Errors
+    /// [`CannotOpen`]: the cipher takes no more.
+    pub fn seal_under(&self, kind: Kind, token: String, data: &[u8]) -> Result<Sealed, CannotOpen> {
         let mut key = [0_u8; 32];
-        rng.fill_bytes(&mut key);
-        Ok(Sealed { key: encrypt(self.key.expose_secret(), &token, &key)?, data: encrypt(&key, &token, data)?, token })
+        rand::rng().fill_bytes(&mut key);
+        Ok(Sealed {
+            key: encrypt(self.key.expose_secret(), &token, &key)?,
+            data: encrypt(&key, &token, data)?,
+            kind,
+            token,
+        })
     }
 
     /// Opens sealed personal data.

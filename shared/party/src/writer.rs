@@ -12,6 +12,7 @@ pub(crate) mod item;
 mod links;
 mod orders;
 mod rings;
+pub mod verify;
 mod working;
 
 use crate::{
@@ -33,7 +34,7 @@ use domain::{ApplicationId, Moment, Party};
 use item::Item;
 pub(crate) use links::incident_id;
 use links::{Links, Sends};
-use organisation::{Key, Organisation, PortAnswer, PortOrder};
+use organisation::{Key, Organisation, PortAction, PortAnswer, PortOrder};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -67,6 +68,24 @@ pub struct Queues<O: Organisation> {
     pub maintenance: mpsc::Receiver<MaintenanceWork>,
     /// Commands of people.
     pub commands: mpsc::Receiver<CommandWork<O::Command>>,
+}
+
+/// Where orders go.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// The core-banking system, where there is one.
+    pub core_banking: Option<mpsc::Sender<PortOrder>>,
+    /// Whoever seals papers for partners.
+    pub vault: mpsc::Sender<PortOrder>,
+}
+
+impl Ports {
+    fn of(&self, action: &PortAction) -> Option<&mpsc::Sender<PortOrder>> {
+        match action {
+            PortAction::Post { .. } | PortAction::Ask | PortAction::Close => self.core_banking.as_ref(),
+            PortAction::Seal { .. } => Some(&self.vault),
+        }
+    }
 }
 
 /// Why the writer stopped for good.
@@ -104,7 +123,7 @@ pub struct Writer<'q, O: Organisation> {
     early: VecDeque<Incoming>,
     links: Links,
     cache: Cache<O::Row>,
-    orders: Option<mpsc::Sender<PortOrder>>,
+    orders: Ports,
     /// Applications that stand still behind a parked input.
     parked: BTreeMap<String, Standing>,
     next_wake: Option<i64>,
@@ -143,7 +162,7 @@ impl<'q, O: Organisation> Writer<'q, O> {
         tip: Tip,
         queues: &'q mut Queues<O>,
         publishers: BTreeMap<Party, mpsc::Sender<Bytes>>,
-        orders: Option<mpsc::Sender<PortOrder>>,
+        orders: Ports,
         config: &Config,
         pairing: &Pairing,
         keys: SigningKeys,
@@ -245,13 +264,13 @@ impl<'q, O: Organisation> Writer<'q, O> {
     }
 
     fn send_order(&self, order: PortOrder) {
-        match &self.orders {
+        match self.orders.of(&order.action) {
             Some(orders) => {
                 if let Err(error) = orders.try_send(order) {
-                    // It stands in the database, and the core asks again by the same key.
+                    // It stands in the database, and goes out again at the next start; about money the core asks before.
                     let PortOrder { application_id: id, key, .. } = error.into_inner();
                     let saga_id = organisation::saga_id(&id);
-                    tracing::warn!(key, application_id = %id, saga_id, "the core-banking system takes no more orders now");
+                    tracing::warn!(key, application_id = %id, saga_id, "a port takes no more orders now");
                 }
             }
             None => {

@@ -335,8 +335,8 @@ impl World {
         }
         let arrives_at = if crash.is_some() { now.plus_millis(RESEND_MS) } else { now };
         for (input, decided) in inputs.iter().zip(&all) {
-            if let Input::Port { answer: PortAnswer::CoreBanking { key, .. }, .. } = input {
-                self.orders.retain(|(_, order)| order.key != *key);
+            if let Input::Port { answer, .. } = input {
+                self.orders.retain(|(_, order)| order.key != answer.key());
             }
             for (saga_id, message) in &decided.messages {
                 self.post(party, saga_id, message.clone(), arrives_at)?;

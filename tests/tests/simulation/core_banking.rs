@@ -56,7 +56,7 @@ impl CoreBanking {
         match order.action {
             PortAction::Post { .. } => drop(self.posted.insert(key.clone(), format!("CB-{key}"))),
             PortAction::Close => drop(self.closed.insert(key.clone())),
-            PortAction::Ask => {}
+            PortAction::Ask | PortAction::Seal { .. } => {}
         }
         self.says(key)
     }

@@ -51,6 +51,13 @@ pub enum Command {
         /// The decision.
         verdict: PaymentCheck,
     },
+    /// Asks the union for the papers that this organisation may have.
+    AskForPapers {
+        /// The application.
+        application_id: ApplicationId,
+        /// Public key of the letterbox that was made for them.
+        letterbox: String,
+    },
     /// Closes an incident with a reason; changes nothing else. By the incident's owner or an operator.
     ResolveIncident {
         /// The application.
@@ -72,6 +79,7 @@ impl Command {
             | Command::SignLoanContract { application_id }
             | Command::PreparePayment { application_id }
             | Command::CheckPayment { application_id, .. }
+            | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
         }
     }

@@ -11,7 +11,7 @@ use crate::{
 use contracts::Message;
 use domain::Amount;
 use organisation::{
-    Actor, Desk, Input, Key, Person, PortAnswer, Refusal, Rows, Stop,
+    Actor, Desk, Input, Key, Person, PortAnswer, Refusal, Rows, Stop, papers,
     participant::{self, Participant, must_say_why, on_task},
 };
 use std::collections::BTreeSet;
@@ -41,6 +41,9 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     wanted.insert(key);
 }
 
+/// Who has to see an application's papers to decide on it.
+const MAY_ASK_FOR_PAPERS: &[Role] = &[Role::CreditInvestigator, Role::CreditApprover, Role::Operations];
+
 impl Participant for Bank {
     fn heard(w: &mut World<'_>, message: &Message) -> Result<(), Stop> {
         match message {
@@ -53,6 +56,7 @@ impl Participant for Bank {
             Message::Disburse(ask) => payment::asked(w, ask),
             Message::QueryDisbursement(query) => payment::queried(w, query),
             Message::CloseDisbursement(close) => payment::closed(w, close),
+            Message::PaperForBank(part) => papers::received(w.desk, part),
             other => Err(Stop::Illegal(format!("{} is not said to the bank", other.kind().name()))),
         }
     }
@@ -94,6 +98,9 @@ impl Participant for Bank {
                     }
                 })
             }
+            Command::AskForPapers { application_id, letterbox } => {
+                participant::ask_for_papers(self, desk, actor, MAY_ASK_FOR_PAPERS, application_id, letterbox)
+            }
             Command::ResolveIncident { application_id, number, because } => {
                 let roles = [Role::Operations, Role::Operator];
                 participant::resolve_incident(self, desk, actor, &roles, application_id, *number, because)
@@ -127,7 +134,10 @@ impl Participant for Bank {
         core_banking::tick(w)
     }
 
-    fn answered(w: &mut World<'_>, PortAnswer::CoreBanking { key, posting }: &PortAnswer) -> Result<(), Stop> {
+    fn answered(w: &mut World<'_>, answer: &PortAnswer) -> Result<(), Stop> {
+        let PortAnswer::CoreBanking { key, posting } = answer else {
+            return Err(Stop::Illegal("the bank seals nothing for others".into()));
+        };
         if w.case()?.is_none() {
             return Err(Refusal::not_found(&w.id).into());
         }

@@ -8,7 +8,7 @@ use crate::{
 use contracts::{Letter, NotPosted};
 use domain::{ApplicationId, Date, Moment};
 use organisation::{
-    NotLoaded, Person, Row as AnyRow, Rows,
+    NotLoaded, Person, Row as AnyRow, Rows, papers,
     participant::{self, IncidentRecord},
 };
 use serde::{Deserialize, Serialize};
@@ -173,6 +173,8 @@ pub enum Fact {
         /// When.
         at: Moment,
     },
+    /// Papers were asked for or came.
+    Papers(papers::Fact),
     /// What is owed to the union, and by whom.
     #[serde(untagged)]
     Owed(Owed),
@@ -185,6 +187,7 @@ pub type Owed = participant::FactOf<Bank>;
 pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
     match fact {
         Fact::Owed(owed) => participant::apply::<Bank>(rows, owed),
+        Fact::Papers(fact) => papers::apply::<Bank>(rows, fact),
         Fact::TakenUp { id, file } => with(rows, id, |case| {
             case.file = Some((**file).clone());
             case.report = None;

@@ -15,6 +15,7 @@ use contracts::{
 use domain::{ApplicationId, CharterHash, Charters, Moment};
 use organisation::{
     Stop,
+    papers::{self, KeepsPapers, Papers},
     participant::{self, Cases, Owed, OwedMut, unsaid},
 };
 use saga::participant::Reply;
@@ -22,6 +23,24 @@ use serde_json::Value;
 
 /// One case inside one decision.
 pub(crate) type World<'d> = participant::World<'d, Bank>;
+
+impl KeepsPapers for Bank {
+    fn row(papers: Papers) -> Row {
+        Row::Papers(Box::new(papers))
+    }
+
+    fn papers(row: &Row) -> Option<&Papers> {
+        if let Row::Papers(papers) = row { Some(papers) } else { None }
+    }
+
+    fn papers_mut(row: &mut Row) -> Option<&mut Papers> {
+        if let Row::Papers(papers) = row { Some(papers) } else { None }
+    }
+
+    fn papers_fact(fact: papers::Fact) -> Fact {
+        Fact::Papers(fact)
+    }
+}
 
 impl Cases for Bank {
     type Step = Step;
@@ -43,14 +62,14 @@ impl Cases for Bank {
     fn case(row: &Row) -> Option<&Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Loan(_) => None,
+            Row::Loan(_) | Row::Papers(_) => None,
         }
     }
 
     fn case_mut(row: &mut Row) -> Option<&mut Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Loan(_) => None,
+            Row::Loan(_) | Row::Papers(_) => None,
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::case::Case;
 use contracts::DisbursementReceipt;
 use domain::{Amount, ApplicationId, Method, Ppm};
-use organisation::Key;
 pub use organisation::participant::case_key as case;
+use organisation::{Key, papers::Papers};
 use serde::{Deserialize, Serialize};
 
 /// One row of the bank's state.
@@ -15,6 +15,8 @@ pub enum Row {
     Case(Box<Case>),
     /// A loan.
     Loan(Box<Loan>),
+    /// The papers of an application.
+    Papers(Box<Papers>),
 }
 
 /// A loan, from its contract on: what collection will work with once the case has ended.

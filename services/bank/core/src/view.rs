@@ -19,6 +19,7 @@ pub(crate) fn index(row: &Row) -> Index {
     match row {
         Row::Case(case) => index_of_case(case),
         Row::Loan(loan) => index_of_loan(loan),
+        Row::Papers(_) => Index::default(),
     }
 }
 
@@ -131,6 +132,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
     use crate::Step as S;
     match fact {
         Fact::Owed(owed) => line_of_owed(owed),
+        Fact::Papers(fact) => fact.line(),
         Fact::TakenUp { file, .. } => line_of(S::Credit, "noted", format!("受理，金额 {} 元", file.wish.amount_fen)),
         Fact::Reported { report, .. } => {
             line_of(S::Credit, "noted", format!("调查意见：{}", outcome_zh(&report.outcome)))

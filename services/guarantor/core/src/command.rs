@@ -40,6 +40,13 @@ pub enum Command {
         /// The decision.
         verdict: LetterCheck,
     },
+    /// Asks the union for the papers that this organisation may have.
+    AskForPapers {
+        /// The application.
+        application_id: ApplicationId,
+        /// Public key of the letterbox that was made for them.
+        letterbox: String,
+    },
     /// Closes an incident with a reason; changes nothing else. By the incident's owner or an operator.
     ResolveIncident {
         /// The application.
@@ -60,6 +67,7 @@ impl Command {
             | Command::SignContracts { application_id, .. }
             | Command::PrepareLetter { application_id }
             | Command::CheckLetter { application_id, .. }
+            | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
         }
     }

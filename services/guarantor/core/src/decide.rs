@@ -7,7 +7,7 @@ use crate::{
 use contracts::Message;
 use domain::Amount;
 use organisation::{
-    Actor, Desk, Input, Key, Person, Rows, Stop,
+    Actor, Desk, Input, Key, Person, Rows, Stop, papers,
     participant::{self, Participant, must_say_why, on_task},
 };
 use std::collections::BTreeSet;
@@ -35,6 +35,9 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     wanted.insert(rows::limits());
 }
 
+/// Who has to see an application's papers to decide on it.
+const MAY_ASK_FOR_PAPERS: &[Role] = &[Role::RiskManager, Role::ContractOfficer];
+
 impl Participant for Guarantor {
     fn heard(w: &mut World<'_>, message: &Message) -> Result<(), Stop> {
         match message {
@@ -47,6 +50,7 @@ impl Participant for Guarantor {
             Message::NotDisbursedStated(statement) => letter::stated(w, statement),
             Message::LoanDisbursed(notice) => loan::disbursed(w, notice),
             Message::ActivateLetter(ask) => loan::asked(w, ask),
+            Message::PaperForGuarantor(part) => papers::received(w.desk, part),
             other => Err(Stop::Illegal(format!("{} is not said to the guarantor", other.kind().name()))),
         }
     }
@@ -77,6 +81,9 @@ impl Participant for Guarantor {
                         letter::send_back(w, by, because)
                     }
                 })
+            }
+            Command::AskForPapers { application_id, letterbox } => {
+                participant::ask_for_papers(self, desk, actor, MAY_ASK_FOR_PAPERS, application_id, letterbox)
             }
             Command::ResolveIncident { application_id, number, because } => {
                 let roles = [Role::RiskManager, Role::Operator];

@@ -13,7 +13,7 @@ use crate::{
 use contracts::DisbursementReceipt;
 use domain::{ApplicationId, Fen};
 use organisation::{
-    Key, NotLoaded, Person, Row as AnyRow, Rows,
+    Key, NotLoaded, Person, Row as AnyRow, Rows, papers,
     participant::{self, IncidentRecord},
 };
 use serde::{Deserialize, Serialize};
@@ -154,6 +154,8 @@ pub enum Fact {
         /// At what.
         incident: IncidentRecord<IncidentKind>,
     },
+    /// Papers were asked for or came.
+    Papers(papers::Fact),
     /// What is owed to the union, and by whom.
     #[serde(untagged)]
     Owed(Owed),
@@ -166,6 +168,7 @@ pub type Owed = participant::FactOf<Guarantor>;
 pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
     match fact {
         Fact::Owed(owed) => participant::apply::<Guarantor>(rows, owed),
+        Fact::Papers(fact) => papers::apply::<Guarantor>(rows, fact),
         Fact::TakenUp { id, file } => with(rows, id, |case| {
             case.file = Some(File::clone(file));
             // An opinion that was declined and taken back makes room for the new one.

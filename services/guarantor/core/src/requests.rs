@@ -12,6 +12,7 @@ use contracts::{About, AskRefusal, AskRefused, Confirmed, GuaranteeAssessed, Let
 use domain::{ApplicationId, CharterHash, Charters, Moment};
 use organisation::{
     Stop,
+    papers::{self, KeepsPapers, Papers},
     participant::{self, Cases, IncidentRecord, Owed, OwedMut, unsaid},
 };
 use saga::participant::Reply;
@@ -19,6 +20,24 @@ use serde_json::Value;
 
 /// One case inside one decision.
 pub(crate) type World<'d> = participant::World<'d, Guarantor>;
+
+impl KeepsPapers for Guarantor {
+    fn row(papers: Papers) -> Row {
+        Row::Papers(Box::new(papers))
+    }
+
+    fn papers(row: &Row) -> Option<&Papers> {
+        if let Row::Papers(papers) = row { Some(papers) } else { None }
+    }
+
+    fn papers_mut(row: &mut Row) -> Option<&mut Papers> {
+        if let Row::Papers(papers) = row { Some(papers) } else { None }
+    }
+
+    fn papers_fact(fact: papers::Fact) -> Fact {
+        Fact::Papers(fact)
+    }
+}
 
 impl Cases for Guarantor {
     type Step = Step;
@@ -40,14 +59,14 @@ impl Cases for Guarantor {
     fn case(row: &Row) -> Option<&Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Limits(_) | Row::Client(_) => None,
+            Row::Limits(_) | Row::Client(_) | Row::Papers(_) => None,
         }
     }
 
     fn case_mut(row: &mut Row) -> Option<&mut Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Limits(_) | Row::Client(_) => None,
+            Row::Limits(_) | Row::Client(_) | Row::Papers(_) => None,
         }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::case::Case;
 use domain::Fen;
-use organisation::Key;
 pub use organisation::participant::case_key as case;
+use organisation::{Key, papers::Papers};
 use serde::{Deserialize, Serialize};
 
 /// One row of the guarantor's state.
@@ -16,6 +16,8 @@ pub enum Row {
     Limits(ExposureRow),
     /// What one firm's cases together take of the limits.
     Client(ExposureRow),
+    /// The papers of an application.
+    Papers(Box<Papers>),
 }
 
 /// A sum of exposures: agreed and not taken back, whether or not a letter or a loan has come of it yet.

@@ -129,6 +129,7 @@ fn waiting_for(case: &Case) -> Vec<Value> {
 pub(crate) fn line(fact: &Fact) -> Option<Line> {
     match fact {
         Fact::Owed(owed) => line_of_owed(owed),
+        Fact::Papers(fact) => fact.line(),
         Fact::TakenUp { file, .. } => say(Step::Assess, "asked", format!("工会请求担保 {} 元", file.wish.amount_fen)),
         Fact::OpinionGiven { opinion, .. } => match &opinion.decision {
             OpinionDecision::Agreed { amount_fen, counter_guarantee, .. } => {

@@ -4,7 +4,7 @@ use crate::{
     programme::Control,
     vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
-use contracts::{Firm, Wish};
+use contracts::{Firm, Paper, Wish};
 use domain::{ApplicationId, Date, Fen};
 pub use saga::RepairAction;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,13 @@ pub enum Command {
         application_id: ApplicationId,
         /// Why.
         reason: Withdrawal,
+    },
+    /// A paper is handed in; the edge keeps its bytes.
+    SupplyPaper {
+        /// The application.
+        application_id: ApplicationId,
+        /// Which.
+        paper: Paper,
     },
     /// Proposes what concerns the programme as a whole, or confirms what another person has proposed.
     Control {
@@ -73,6 +80,7 @@ impl Command {
             | Command::DropProposal { .. } => None,
             Command::DecideEligibility { application_id, .. }
             | Command::Withdraw { application_id, .. }
+            | Command::SupplyPaper { application_id, .. }
             | Command::Repair { application_id, .. } => Some(application_id),
         }
     }

@@ -6,13 +6,13 @@ use crate::{
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
     filing, fund,
     origination::{self, Origination},
-    programme,
+    papers, programme,
     rows::{self, FirmRow, NumbersRow},
     view,
     vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
 };
 use domain::{ApplicationId, Charter, CharterHash, Date, Moment};
-use organisation::{Actor, Answer, Desk, Did, Input, Key, Person, Refusal, RefusalKind, Rows, Stop};
+use organisation::{Actor, Answer, Desk, Did, Input, Key, Person, PortAnswer, Refusal, RefusalKind, Rows, Stop};
 use saga::{Event, Reaction, Run, Verdict, World};
 use std::collections::BTreeSet;
 
@@ -60,6 +60,9 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
         wanted.insert(rows::firm(application.firm.uscc.as_str()));
         wanted.insert(rows::member(&application.member));
     }
+    if let Input::Port { .. } | Input::Command { command: Command::SupplyPaper { .. }, .. } = input {
+        wanted.insert(organisation::papers::key(&id));
+    }
     wanted.insert(key);
     wanted.extend(fund::keys());
 }
@@ -78,6 +81,9 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
                 )));
             }
             on_application(union, desk, &id, |w| {
+                if let Some((partner, ask)) = papers::ask(message) {
+                    return papers::asked(w, partner, ask);
+                }
                 let event = answers::event(w, message)?;
                 drive(union, w, event).map(drop)
             })
@@ -98,7 +104,12 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
             }),
             None => Err(Stop::Illegal(format!("row `{key}` follows nothing"))),
         },
-        Input::Port { .. } => Err(Stop::Illegal("the union has no port that answers".into())),
+        Input::Port { application_id, answer: PortAnswer::Vault { sealed, .. } } => {
+            on_application(union, desk, application_id, |w| papers::sealed(w, sealed))
+        }
+        Input::Port { answer: PortAnswer::CoreBanking { .. }, .. } => {
+            Err(Stop::Illegal("the union has no core-banking system that answers".into()))
+        }
         Input::SetBack => {
             let today = desk.at().date();
             let last = last_number(desk, today)?.saturating_add(SKIPPED);
@@ -253,6 +264,11 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             on_application(union, desk, application_id, |w| {
                 drive(union, w, Event::Cancel { reason: Reason::Applicant(*reason) }).map(drop)
             })?;
+            answer(desk, application_id, Did::Changed)
+        }
+        Command::SupplyPaper { application_id, paper } => {
+            actor.must_hold(&["applicant", Role::IntakeOfficer.code()])?;
+            on_application(union, desk, application_id, |w| papers::supply(w, actor, paper))?;
             answer(desk, application_id, Did::Changed)
         }
         Command::Control { control, because } => programme::control(actor, *control, because, desk),

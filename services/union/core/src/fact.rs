@@ -1,7 +1,7 @@
 //! What the union records of its decisions, and how each changes the rows. Versioned and pinned by golden tests.
 
 use crate::{
-    Reason, Role, Row,
+    Reason, Role, Row, Union,
     application::{
         Application, Approval, Archived, Disputed, DisputedAnswer, Green, Opinion, Recommendation, Reservation,
         ReservationState,
@@ -11,7 +11,7 @@ use crate::{
 };
 use contracts::{DisbursementReceipt, Letter};
 use domain::{Amount, ApplicationId, Date, Fen};
-use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows};
+use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows, papers};
 use serde::{Deserialize, Serialize};
 
 /// A fact of the union.
@@ -198,11 +198,14 @@ pub enum Fact {
         /// What it answered.
         answer: DisputedAnswer,
     },
+    /// Papers were handed in, asked for or sent.
+    Papers(papers::Fact),
 }
 
 /// Applies one fact.
 pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
     match fact {
+        Fact::Papers(fact) => papers::apply::<Union>(rows, fact),
         Fact::Saga { id, fact } => with(rows, id, |application| application.run.apply(fact)),
         Fact::Filed(application) => {
             let (year, last) = (application.id.year(), application.id.number());

@@ -11,6 +11,7 @@ mod fact;
 pub mod filing;
 pub mod fund;
 pub mod origination;
+mod papers;
 pub mod programme;
 pub mod rows;
 mod view;

@@ -3,7 +3,7 @@
 pub use crate::programme::ProgrammeRow;
 use crate::{Union, application::Application};
 use domain::{ApplicationId, Date, Fen};
-use organisation::{Key, Organisation};
+use organisation::{Key, Organisation, papers::Papers};
 use serde::{Deserialize, Serialize};
 
 /// One row of the union's state.
@@ -22,6 +22,8 @@ pub enum Row {
     Numbers(NumbersRow),
     /// A member of the register.
     Member(MemberRow),
+    /// The papers of an application.
+    Papers(Box<Papers>),
 }
 
 /// What the programme knows of a firm: at most one open application, at most one live loan.

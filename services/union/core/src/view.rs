@@ -149,6 +149,7 @@ pub fn step_zh(step: &str) -> &str {
 pub(crate) fn line(fact: &Fact) -> Option<Line> {
     let plain = |step: &str, event: &'static str, text: String| Some(Line { step: step.to_owned(), event, text });
     match fact {
+        Fact::Papers(fact) => fact.line(),
         Fact::Saga { fact, .. } => saga_line(fact),
         Fact::Filed(application) => {
             plain("", "filed", format!("收到申请 {}，金额 {} 元", application.id, application.wish.amount_fen.fen()))

@@ -57,6 +57,22 @@ fn receipt() -> DisbursementReceipt {
     }
 }
 
+fn papers_asked() -> PapersAsked {
+    PapersAsked { about: about("papers:NCD-2018-0052"), letterbox: "5a".repeat(32) }
+}
+
+fn paper_sealed() -> PaperSealed {
+    let (kind, media_type) = (PaperKind::Licence, "application/pdf".into());
+    PaperSealed {
+        about: about("paper:c1c1c1c1c1c1c1c1:1"),
+        paper: Paper { address: "c1".repeat(32), kind, media_type, pages: 2, bytes: 183_000 },
+        letterbox: "5a".repeat(32),
+        part: 1,
+        of: 2,
+        sealed: "c2VhbGVk".into(),
+    }
+}
+
 /// A message of each kind.
 pub fn sample(kind: Kind) -> Message {
     let plain = |key| Plain { about: about(key) };
@@ -159,5 +175,9 @@ pub fn sample(kind: Kind) -> Message {
             Message::ActivateLetter(ActivateLetter { about: about("activate"), letter_no: "BH-NCD-2018-0052-1".into() })
         }
         Kind::LetterActivated => Message::LetterActivated(confirmed("activate")),
+        Kind::GuarantorAsksPapers => Message::GuarantorAsksPapers(papers_asked()),
+        Kind::BankAsksPapers => Message::BankAsksPapers(papers_asked()),
+        Kind::PaperForGuarantor => Message::PaperForGuarantor(paper_sealed()),
+        Kind::PaperForBank => Message::PaperForBank(paper_sealed()),
     }
 }

@@ -1,7 +1,7 @@
 //! One input after the other: whose it is, what is owed, by whom; and what is decided by rule.
 
-use super::{Cases, Duty as _, Fact, IncidentRecord, Participant, Step as _, Trouble as _, World, refused};
-use crate::{Actor, Answer, Desk, Did, Incident, Input, Key, OpenTask, Refusal, RefusalKind, Stop};
+use super::{Cases, Duty as _, Fact, IncidentRecord, Participant, Step as _, Trouble as _, World, case_key, refused};
+use crate::{Actor, Answer, Desk, Did, Incident, Input, Key, OpenTask, Refusal, RefusalKind, Stop, papers};
 use domain::ApplicationId;
 use saga::{Notice, Person, TaskRefusal};
 
@@ -134,6 +134,28 @@ pub fn resolve_incident<P: Participant>(
         may_resolve(w, number)?;
         must_say_why(because)?;
         w.resolve(number, &actor.person, because)
+    })
+}
+
+/// One of these roles asks the union for the papers of a case that was taken up; `letterbox` was made for them.
+pub fn ask_for_papers<P: Participant>(
+    organisation: &P,
+    desk: &mut Desk<P>,
+    actor: &Actor,
+    roles: &[P::Role],
+    id: &ApplicationId,
+    letterbox: &str,
+) -> Result<(), Stop> {
+    actor.must_hold(roles)?;
+    on_case(organisation, desk, id, |w| {
+        if w.case()?.and_then(P::file).is_none() {
+            return Err(refused("NOT_TAKEN_UP", "尚未受理", format!("{id} 尚未受理，不能调取材料。")));
+        }
+        if w.desk.own(&case_key(id))?.is_some_and(|row| P::index(row).ended) {
+            return Err(refused("ENDED", "申请已结束", format!("{id} 已结束，不能再调取材料。")));
+        }
+        let about = w.about(&format!("papers:{id}"))?;
+        papers::ask(w.desk, about, letterbox, &actor.person)
     })
 }
 

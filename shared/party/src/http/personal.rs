@@ -7,12 +7,13 @@ use super::{
     AUDITOR, App, Nothing, OFFICER, Page, Route, Who, Writing, application_id, because, json, page_limit,
     technical::PageQuery, unreadable,
 };
-use crate::handle::Maintenance;
+use crate::{handle::Maintenance, papers::NotShown};
 use axum::{
     extract::{Path, State},
     http::{StatusCode, Uri},
     response::Response,
 };
+use contracts::PaperKind;
 use domain::{ApplicationId, Moment};
 use organisation::Organisation;
 use serde::Serialize;
@@ -86,18 +87,37 @@ pub(super) async fn unmasked<O: Organisation>(
     let records = open(&app, &id).await?;
     let order = Maintenance::Disclose { application_id: id.to_string(), by: writing.caller.person.clone(), because };
     app.ordered(writing.idempotency, order).await?;
-    json(StatusCode::OK, &Page::whole(records))
+    // The salt of the papers' addresses is nobody's data.
+    let shown = records.into_iter().map(|mut record| {
+        record.as_object_mut().map(|fields| fields.remove("paper_salt"));
+        record
+    });
+    json(StatusCode::OK, &Page::whole(shown.collect()))
 }
 
-/// The application's records, opened.
-async fn open<O: Organisation>(app: &App<O>, id: &ApplicationId) -> Result<Vec<Value>, Problem> {
+/// The application's records, opened: those sealed here, and what the union sealed for this organisation.
+pub(super) async fn open<O: Organisation>(app: &App<O>, id: &ApplicationId) -> Result<Vec<Value>, Problem> {
     app.row(id).await?;
     let sealed = app.handle.readers.sealed(&id.to_string()).await.map_err(|error| unreadable(&error))?;
     let open = |sealed: &crate::vault::Sealed| {
         let data = app.vault.open(sealed).map_err(|error| Problem::internal(&error))?;
         serde_json::from_slice(&data).map_err(|_| Problem::internal(&"sealed data are no JSON"))
     };
-    sealed.iter().map(open).collect()
+    let mut records: Vec<Value> = sealed.iter().map(open).collect::<Result<_, _>>()?;
+    if app.edge.papers.is_some()
+        && let Some(papers) = super::papers::kept(app, id).await?
+        && let Some(person) = papers.received.iter().find(|received| received.paper.kind == PaperKind::Person)
+    {
+        let address = &person.paper.address;
+        match crate::papers::bytes(&app.handle.readers, &app.vault, O::PARTY, &papers, address).await {
+            Ok(bytes) => records.push(serde_json::from_slice(&bytes).map_err(|error| Problem::internal(&error))?),
+            // On its way, or erased.
+            Err(NotShown::NotHere) => {}
+            Err(NotShown::Store(error)) => return Err(unreadable(&error)),
+            Err(NotShown::CannotOpen(error)) => return Err(Problem::internal(&error)),
+        }
+    }
+    Ok(records)
 }
 
 fn none_kept() -> Problem {

@@ -280,6 +280,7 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
         Route::get("/readyz", Who::Public, "是否可以办理业务", None),
     ];
     routes.extend(edge.personal.map(super::Personal::routes).unwrap_or_default());
+    routes.extend(edge.papers.map(super::PaperDesk::routes).unwrap_or_default());
     routes.extend(edge.routes.iter().cloned());
     for route in &mut routes {
         route.operation.description = match route.who {

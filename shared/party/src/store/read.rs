@@ -1,7 +1,7 @@
 //! What people and operators look up. Reads go through connections of their own, see only committed state, and never
 //! hold up the writer.
 
-use crate::vault::Sealed;
+use crate::vault::{Kind, Sealed};
 
 use super::{
     StoreError, failed, integer,
@@ -105,6 +105,33 @@ pub struct ParkedRow {
     pub state: String,
     /// Business time at which it was parked, ms.
     pub at: i64,
+}
+
+/// A journal row with all that its hash covers.
+#[derive(Clone, Debug)]
+pub struct JournalLink {
+    /// Position in the journal.
+    pub position: u64,
+    /// Business time, ms.
+    pub at: i64,
+    /// The application that it concerns.
+    pub application_id: Option<String>,
+    /// `message`, `command`, `due` …
+    pub kind: String,
+    /// Who.
+    pub source: String,
+    /// The input as JSON.
+    pub input: String,
+    /// What was recorded, as JSON.
+    pub recorded: String,
+    /// The refusal, as JSON, if it was refused.
+    pub refusal: Option<String>,
+    /// Messages sent.
+    pub sent: String,
+    /// Hash of the rows that its batch changed, on the batch's last row.
+    pub states: Option<Vec<u8>>,
+    /// Its hash.
+    pub link: Vec<u8>,
 }
 
 /// Somebody saw an application's personal data unmasked.
@@ -387,9 +414,42 @@ impl Readers {
     /// The database cannot be read.
     pub async fn sealed(&self, application_id: &str) -> Result<Vec<Sealed>, StoreError> {
         let sql = "SELECT token, key_sealed, sealed FROM vault \
-                   WHERE application_id = $1 AND key_sealed IS NOT NULL ORDER BY token";
+                   WHERE application_id = $1 AND kind = 'record' AND key_sealed IS NOT NULL ORDER BY token";
         let rows = self.ask("read sealed data", sql, [application_id.into()]).await?;
-        Ok(rows.iter().map(|row| Sealed { token: row.get(0), key: row.get(1), data: row.get(2) }).collect())
+        Ok(rows.iter().map(|row| sealed(row, Kind::Record)).collect())
+    }
+
+    /// A record of the vault that is not erased, by its token.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn vault_record(&self, token: &str) -> Result<Option<Sealed>, StoreError> {
+        let sql = "SELECT token, key_sealed, sealed, kind FROM vault WHERE token = $1 AND key_sealed IS NOT NULL";
+        let rows = self.ask("read a sealed record", sql, [token.into()]).await?;
+        Ok(rows.first().and_then(|row| {
+            let code: String = row.get(3);
+            Kind::ALL.into_iter().find(|kind| kind.code() == code).map(|kind| sealed(row, kind))
+        }))
+    }
+
+    /// A part of a paper as a partner sealed it, if it is not erased.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn vault_part(&self, token: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT sealed FROM vault WHERE token = $1 AND kind = 'part' AND key_sealed IS NOT NULL";
+        let rows = self.ask("read a sealed part", sql, [token.into()]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
+    }
+
+    /// Tokens and kinds of all that the vault keeps of an application and has not erased.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn vault_tokens(&self, application_id: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = "SELECT token, kind FROM vault WHERE application_id = $1 AND key_sealed IS NOT NULL ORDER BY token";
+        let rows = self.ask("list sealed records", sql, [application_id.into()]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// Who saw personal data unmasked, after a journal position, oldest first, at most `limit`.
@@ -406,6 +466,40 @@ impl Readers {
             application_id: row.get(2),
             person: row.get(3),
             because: row.get(4),
+        };
+        Ok(rows.iter().map(read).collect())
+    }
+
+    /// Position and hash of the last journal row, as the writer keeps them.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn tip(&self) -> Result<(u64, Vec<u8>), StoreError> {
+        let rows = self.ask("read the writer's row", "SELECT position, link FROM writer WHERE id = 1", []).await?;
+        let missing = || StoreError::Unreadable { what: "writer's row", why: "it is missing".to_owned() };
+        rows.first().map(|row| (row.unsigned(0), row.get(1))).ok_or_else(missing)
+    }
+
+    /// Journal rows behind a position with all that their hashes cover, at most `limit`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn journal_links(&self, after: u64, limit: u32) -> Result<Vec<JournalLink>, StoreError> {
+        let sql = "SELECT position, at, application_id, kind, source, input, recorded, refusal, sent, states, link \
+                   FROM journal WHERE position > $1 ORDER BY position LIMIT $2";
+        let rows = self.ask("read the journal", sql, [integer(after).into(), i64::from(limit).into()]).await?;
+        let read = |row: &Record| JournalLink {
+            position: row.unsigned(0),
+            at: row.get(1),
+            application_id: row.get(2),
+            kind: row.get(3),
+            source: row.get(4),
+            input: row.get(5),
+            recorded: row.get(6),
+            refusal: row.get(7),
+            sent: row.get(8),
+            states: row.get(9),
+            link: row.get(10),
         };
         Ok(rows.iter().map(read).collect())
     }
@@ -437,6 +531,10 @@ impl Readers {
 /// What comes after all keys with this prefix.
 fn end_of(prefix: &str) -> String {
     format!("{prefix}\u{10ffff}")
+}
+
+fn sealed(row: &Record, kind: Kind) -> Sealed {
+    Sealed { kind, token: row.get(0), key: row.get(1), data: row.get(2) }
 }
 
 fn state_row(row: &Record) -> StateRow {

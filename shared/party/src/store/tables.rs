@@ -306,16 +306,21 @@ pub static PORT_ORDER: Table = Table {
     checks: &[],
 };
 
-/// Personal data, each record sealed under a key of its own, which is sealed under the organisation's vault key. A record
-/// whose key is NULL is erased.
-pub static VAULT: Table = Table {
+/// Personal data and papers, each record sealed under a key of its own, which is sealed under the organisation's vault key. A
+/// `part` of a paper is as a partner sealed it, and opens with the key of its letterbox. A record whose key is NULL is erased.
+pub static VAULT: Table = VAULT_TABLE;
+
+const VAULT_TABLE: Table = Table {
     name: "vault",
-    columns: &[text("token"), text("application_id"), blob("sealed"), blob("key_sealed").null()],
+    columns: &[text("token"), text("application_id"), blob("sealed"), blob("key_sealed").null(), text("kind")],
     key: &["token"],
     write: Write::Insert,
     indexes: &[("vault_by_application", "application_id")],
     checks: &[],
 };
+
+/// The same table when an application's records are erased, or a part of a paper comes, be it again.
+pub static VAULT_ANEW: Table = Table { write: Write::Upsert, ..VAULT_TABLE };
 
 /// Bearer tokens, hashed.
 pub static TOKEN: Table = Table {
@@ -401,6 +406,7 @@ pub static HISTORY: &[&[Change]] = &[
     ],
     &[Change::Table(&PROPOSAL)],
     &[Change::Table(&DISCLOSURE)],
+    &[Change::Column(&VAULT, "kind", "'record'")],
 ];
 
 /// The database that SQL is for.

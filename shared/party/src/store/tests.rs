@@ -470,7 +470,9 @@ async fn parked_inputs_of_an_application_are_taken_from_the_first_one_only() {
 async fn personal_data_outlive_their_key_and_only_as_sealed() {
     on_both(async |fresh| {
         let (mut store, mut tip) = fresh.open().await;
-        let record = |token: &str, key: Value| vec![token.into(), "NCD-2018-0052".into(), vec![1, 2].into(), key];
+        let record = |token: &str, key: Value| {
+            vec![token.into(), "NCD-2018-0052".into(), vec![1, 2].into(), key, "record".into()]
+        };
         let rows = [(&VAULT, record("kept", vec![3].into())), (&VAULT, record("erased", Value::Null))];
         put(&mut store, &mut tip, batch(rows)).await.unwrap();
         let sql = "SELECT token FROM vault WHERE key_sealed IS NOT NULL";

@@ -9,18 +9,21 @@ use crate::{
     clock::unix_ns,
     handle::{Arrival, CommandWork, CommittedRow, Idempotency, Reply, StoredAnswer},
     journal::Entry,
+    papers::part_token,
     spans::{self, Spanned},
     store::{
         Batch, Standing, Store, StoreError, integer,
-        tables::{ANSWER, DISCLOSURE, INCIDENT, PARKED, PORT_ORDER, VAULT},
+        tables::{ANSWER, DISCLOSURE, INCIDENT, PARKED, PORT_ORDER, VAULT, VAULT_ANEW},
     },
     vault::Sealed,
 };
-use contracts::wire::{Envelope, Unreadable, encode};
-use domain::{ApplicationId, Moment, Party};
-use organisation::{
-    Answer, Did, Input, Key, Organisation, Outcome, PortAnswer, PortOrder, Recorded, Refusal, RefusalKind, Stop,
+use base64::{Engine, engine::general_purpose::STANDARD};
+use contracts::{
+    Message,
+    wire::{Envelope, Unreadable, encode},
 };
+use domain::{ApplicationId, Moment, Party};
+use organisation::{Answer, Did, Input, Key, Organisation, Outcome, PortOrder, Recorded, Refusal, RefusalKind, Stop};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -270,6 +273,9 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             Ok(outcome) => {
                 let context = self.record(input, &outcome, None, cause, started_ns);
                 following.extend(outcome.follow.iter().cloned().map(|key| (key, context.clone())));
+                if let Input::Message(received) = input {
+                    self.keep_part(&received.message);
+                }
                 if let Item::Command(work) = item {
                     self.keep_personal_data(work, outcome.application_id.as_ref());
                     self.answer(at, work, Ok(outcome.answer));
@@ -393,8 +399,8 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             self.done.messages.entry(to).or_default().push(bytes);
             let _ = write!(sent, "{to}:{seq} ");
         }
-        if let Input::Port { answer: PortAnswer::CoreBanking { key, .. }, .. } = input {
-            self.done.batch.delete(&PORT_ORDER, key.clone());
+        if let Input::Port { answer, .. } = input {
+            self.done.batch.delete(&PORT_ORDER, answer.key().to_owned());
         }
         for order in &outcome.orders {
             self.done.batch.put(
@@ -498,9 +504,21 @@ impl<O: Organisation> Deciding<'_, '_, O> {
 
     fn keep_personal_data(&mut self, work: &CommandWork<O::Command>, application_id: Option<&ApplicationId>) {
         if let (Some(sealed), Some(id)) = (&work.sealed, application_id) {
-            let Sealed { token, key, data } = sealed.clone();
-            self.done.batch.put(&VAULT, [token.into(), id.to_string().into(), data.into(), key.into()]);
+            let Sealed { kind, token, key, data } = sealed.clone();
+            let row = [token.into(), id.to_string().into(), data.into(), key.into(), kind.code().into()];
+            self.done.batch.put(&VAULT, row);
         }
+    }
+
+    /// A part of a paper that the core has taken is kept as it came: sealed to this organisation's letterbox, whose key alone
+    /// opens it, so that it needs none of its own.
+    fn keep_part(&mut self, message: &Message) {
+        let (Message::PaperForGuarantor(part) | Message::PaperForBank(part)) = message else { return };
+        // What is no base64 was sealed by nobody; without its bytes the paper stays incomplete.
+        let Ok(sealed) = STANDARD.decode(&part.sealed) else { return };
+        let token = part_token(&part.letterbox, &part.paper.address, part.part);
+        let id = part.about.application_id.to_string();
+        self.done.batch.put(&VAULT_ANEW, [token.into(), id.into(), sealed.into(), Vec::new().into(), "part".into()]);
     }
 
     /// A message that no correct partner sends: audited, nothing else changes, the channel goes on.

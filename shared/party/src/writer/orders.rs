@@ -13,7 +13,7 @@ use crate::{
     handle::{Account, Idempotency, Maintenance, MaintenanceWork, Said, StoredAnswer, Told, Wish},
     store::{
         From, Proposal,
-        tables::{INCIDENT, PROPOSAL, TOKEN, Value},
+        tables::{INCIDENT, PROPOSAL, TOKEN, VAULT_ANEW, Value},
     },
 };
 use channel::{Resolution, TwoPersons};
@@ -151,7 +151,7 @@ impl<O: Organisation> Writer<'_, O> {
                 };
                 Some(freeze)
             }
-            Wish::ChangeKey { .. } | Wish::Account(_) => None,
+            Wish::ChangeKey { .. } | Wish::Account(_) | Wish::Erase { .. } => None,
         };
         let what = json!({ "wish": shown, "freeze": freeze }).to_string();
         let now = self.now().millis();
@@ -205,6 +205,26 @@ impl<O: Organisation> Writer<'_, O> {
                     Err(why) => Err(refused("CHANNEL", format!("通道未解除冻结：{why}。"))),
                 }
             }
+            Wish::Erase { application_id } => {
+                let id = application_id.to_string();
+                let tokens = self.store.readers().vault_tokens(&id).await?;
+                if tokens.is_empty() {
+                    return Ok(Err(refused("NOTHING_KEPT", format!("{id} 的个人信息与材料已删除，或从未保存。"))));
+                }
+                let record = json!({
+                    "application_id": id, "records": tokens.len(), "decided_by": persons, "because": because,
+                });
+                round.items.push(Item::Noted {
+                    kind: "erased",
+                    by: persons.second().to_owned(),
+                    record: record.to_string(),
+                });
+                for (token, kind) in tokens {
+                    let nothing = Value::Blob(Vec::new());
+                    round.batch.put(&VAULT_ANEW, [token.into(), id.as_str().into(), nothing, Value::Null, kind.into()]);
+                }
+                Ok(Said::NOTHING)
+            }
             Wish::ChangeKey { key } => match round.links.change_key(key) {
                 Ok(()) => {
                     let record = json!({ "signing_key": key, "decided_by": persons, "because": because }).to_string();
@@ -224,6 +244,7 @@ impl Wish {
             Wish::Unfreeze { partner, .. } => incident_id(*partner),
             Wish::ChangeKey { .. } => "signing-key".into(),
             Wish::Account(Account { account, .. }) => format!("account/{account}"),
+            Wish::Erase { application_id } => format!("erase/{application_id}"),
         }
     }
 
@@ -233,6 +254,7 @@ impl Wish {
             Wish::Unfreeze { partner, resolution } => json!({ "channel": partner, "resolution": resolution }),
             Wish::ChangeKey { key } => json!({ "key": key }),
             Wish::Account(account) => account.shown(),
+            Wish::Erase { application_id } => json!({ "erase": application_id }),
         }
     }
 }

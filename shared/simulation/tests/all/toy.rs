@@ -157,7 +157,7 @@ impl<const UNION: bool> Organisation for Toy<UNION> {
                 desk.follow(log());
                 Ok(())
             }
-            Input::Port { answer: PortAnswer::CoreBanking { key, .. }, .. } => Self::note(desk, format!("port {key}")),
+            Input::Port { answer, .. } => Self::note(desk, format!("port {}", answer.key())),
             Input::SetBack => Self::note(desk, "set back"),
         }
     }

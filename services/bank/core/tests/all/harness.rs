@@ -318,6 +318,7 @@ pub fn words(decided: &Result<Outcome<Fact>, Stop>) -> String {
             PortAction::Post { amount_fen } => format!("order post {} under {attempt}", amount_fen.get()),
             PortAction::Ask => format!("order ask {attempt}"),
             PortAction::Close => format!("order close {attempt}"),
+            PortAction::Seal { .. } => panic!("the bank seals nothing for others"),
         }
     }));
     if said.is_empty() { "-".into() } else { said.join("; ") }
