@@ -72,6 +72,7 @@ pub const DESK: Desk = Desk {
     ],
     books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
     unmasked: &["credit_investigator", "credit_approver", "operations"],
+    reads_papers: &["credit_investigator", "credit_approver", "operations"],
     actions: &[Action {
         title: "担保金到账",
         path: "deposit-receipts",

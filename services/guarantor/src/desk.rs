@@ -98,6 +98,7 @@ pub const DESK: Desk = Desk {
     ],
     books: &[("担保限额", "limits"), ("账户余额", "balances"), ("分录", "transfers")],
     unmasked: &["contract_officer"],
+    reads_papers: &["risk_manager", "contract_officer"],
     actions: &[],
     application: None,
 };

@@ -109,6 +109,21 @@ const LOAN: &[Field] = &[
     text("settle_account", "结算账户", "企业在银行的账号，16 至 19 位。"),
 ];
 
+const PAPERS: &[(&str, &str)] = &[
+    ("LICENCE", "营业执照"),
+    ("ID_FRONT", "身份证正面"),
+    ("ID_BACK", "身份证反面"),
+    ("UNION_CERTIFICATE", "基层工会证明"),
+    ("MEMBERSHIP_PROOF", "会员证明"),
+    ("GROUP_PROOF", "人群类别证明"),
+    ("LEASE", "经营场所租赁合同"),
+    ("BANK_STATEMENT", "六个月银行流水"),
+    ("TAX_RETURN", "纳税申报表"),
+    ("FINANCIALS", "财务报表"),
+    ("BUSINESS_PLAN", "经营计划"),
+    ("COUNTER_GUARANTEE", "反担保材料"),
+];
+
 /// What an applicant fills in.
 pub const APPLICATION: Application = Application {
     steps: &[("企业", FIRM), ("法定代表人与工会", PERSON), ("贷款与授权", LOAN)],
@@ -124,6 +139,7 @@ pub const APPLICATION: Application = Application {
     ],
     consents_version: "2019-1",
     constant: &[("intake_channel", "APP")],
+    papers: PAPERS,
     withdrawals: &[("OTHER_FUNDS", "已有其他资金来源"), ("NO_NEED", "不再需要资金"), ("TERMS", "不接受贷款条件")],
 };
 
@@ -167,6 +183,7 @@ pub const DESK: Desk = Desk {
     tasks: &[("check-eligibility", CHECK_ELIGIBILITY)],
     books: &[("担保金", "fund"), ("项目", "programme"), ("账户余额", "balances"), ("分录", "transfers")],
     unmasked: &["intake_officer"],
+    reads_papers: &["intake_officer"],
     actions: ACTIONS,
     application: Some(&APPLICATION),
 };

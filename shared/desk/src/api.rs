@@ -2,8 +2,8 @@
 
 use axum::{
     Router,
-    body::Body,
-    http::{HeaderValue, Method, Request, StatusCode, header},
+    body::{Body, Bytes},
+    http::{HeaderValue, Method, Request, StatusCode, header, request::Builder, response::Parts},
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -76,6 +76,29 @@ impl Api {
         self.send(token, Method::POST, path, Some(order)).await
     }
 
+    /// `POST` of a file below `/api/v1/`. What it is the interface tells from its bytes.
+    pub async fn post_bytes(&self, token: &str, path: &str, key: &str, bytes: Bytes) -> Result<Answer, Refusal> {
+        let request = Request::builder().method(Method::POST).uri(format!("/api/v1/{path}"));
+        let request = request.header("Idempotency-Key", key).header(header::CONTENT_TYPE, "application/octet-stream");
+        let (parts, bytes) = self.ask(token, request, Body::from(bytes)).await?;
+        read(&parts, &bytes)
+    }
+
+    /// `POST` below `/api/v1/` that is answered with a file: its media type and its bytes.
+    pub async fn post_for_bytes(
+        &self,
+        token: &str,
+        path: &str,
+        order: &Order<'_>,
+    ) -> Result<(HeaderValue, Bytes), Refusal> {
+        let (parts, bytes) = self.ordered(token, Method::POST, path, Some(order)).await?;
+        if !parts.status.is_success() {
+            read(&parts, &bytes)?;
+        }
+        let unknown = HeaderValue::from_static("application/octet-stream");
+        Ok((parts.headers.get(header::CONTENT_TYPE).cloned().unwrap_or(unknown), bytes))
+    }
+
     async fn send(
         &self,
         token: &str,
@@ -83,6 +106,17 @@ impl Api {
         path: &str,
         order: Option<&Order<'_>>,
     ) -> Result<Answer, Refusal> {
+        let (parts, bytes) = self.ordered(token, method, path, order).await?;
+        read(&parts, &bytes)
+    }
+
+    async fn ordered(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        order: Option<&Order<'_>>,
+    ) -> Result<(Parts, Bytes), Refusal> {
         let mut request = Request::builder().method(method).uri(format!("/api/v1/{path}"));
         if let Some(order) = order {
             request = request.header("Idempotency-Key", order.key).header(header::CONTENT_TYPE, "application/json");
@@ -90,13 +124,17 @@ impl Api {
                 request = request.header(header::IF_MATCH, format!("\"{version}\""));
             }
         }
+        let body = order.map_or_else(Body::empty, |order| Body::from(order.body.to_string()));
+        self.ask(token, request, body).await
+    }
+
+    async fn ask(&self, token: &str, mut request: Builder, body: Body) -> Result<(Parts, Bytes), Refusal> {
         // A token that cannot stand in a header is nobody's.
         let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
         if let Ok(mut bearer) = bearer {
             bearer.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, bearer);
         }
-        let body = order.map_or_else(Body::empty, |order| Body::from(order.body.to_string()));
         let request = request.body(body).map_err(|_| not_found())?;
         // The router answers everything itself; it cannot fail.
         let Ok(response) = self.router.clone().oneshot(request).await;
@@ -105,14 +143,18 @@ impl Api {
             tracing::error!(%error, "an answer of the interface cannot be read");
             Refusal::broken()
         })?;
-        let body: Value =
-            if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
-        if parts.status.is_success() {
-            let version = parts.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
-            return Ok(Answer { body, version: version.trim_matches('"').to_owned() });
-        }
-        Err(refusal(parts.status, &body))
+        Ok((parts, bytes))
     }
+}
+
+/// A good answer, or the refusal that it is.
+fn read(parts: &Parts, bytes: &[u8]) -> Result<Answer, Refusal> {
+    let body: Value = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(bytes).unwrap_or_default() };
+    if parts.status.is_success() {
+        let version = parts.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
+        return Ok(Answer { body, version: version.trim_matches('"').to_owned() });
+    }
+    Err(refusal(parts.status, &body))
 }
 
 fn not_found() -> Refusal {

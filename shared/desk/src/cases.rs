@@ -4,6 +4,7 @@ use crate::{
     Shared,
     api::{Order, encoded, filtered},
     page::{FILES, Frame, Html, Trouble, html},
+    papers,
     session::Session,
     tasks,
     words::{self, Fact},
@@ -125,7 +126,8 @@ struct CasePage {
     tasks: Vec<tasks::Row>,
     withdrawals: &'static [(&'static str, &'static str)],
     key: String,
-    done: bool,
+    papers: papers::Section,
+    done: &'static str,
 }
 
 #[derive(Default, Deserialize)]
@@ -153,6 +155,7 @@ pub(crate) async fn one(
             persons = records(&masked.body);
         }
     }
+    let papers = papers::Section::of(&state, &session, &id, case["ended"] == true).await?;
     let may_withdraw = case["ended"] == false && session.has_any(FILES);
     let mut facts = words::facts(&case);
     facts.retain(|fact| fact.name != words::word("notice"));
@@ -170,7 +173,15 @@ pub(crate) async fn one(
         tasks,
         withdrawals: state.desk.application.filter(|_| may_withdraw).map_or(&[], |application| application.withdrawals),
         key: crate::session::random(),
-        done: !done.is_empty(),
+        papers,
+        done: match done.as_str() {
+            "" => "",
+            "paper" => "材料已收到。",
+            "papers" => "已向工会调取，材料到达后列在下面。",
+            "proposed" => "已提议删除，须由另一人确认。",
+            "erased" => "个人信息与材料已删除。",
+            _ => "已办理。",
+        },
         id,
     })
 }

@@ -99,6 +99,8 @@ pub struct Application {
     pub consents_version: &'static str,
     /// What every body has besides.
     pub constant: &'static [(&'static str, &'static str)],
+    /// Kinds of papers that are handed in: code and name.
+    pub papers: &'static [(&'static str, &'static str)],
     /// The reasons for which it can be withdrawn.
     pub withdrawals: &'static [(&'static str, &'static str)],
 }

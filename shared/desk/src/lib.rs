@@ -14,6 +14,7 @@ mod cases;
 mod decisions;
 pub mod form;
 mod page;
+mod papers;
 mod session;
 mod tasks;
 mod words;
@@ -45,6 +46,8 @@ pub struct Desk {
     pub books: &'static [(&'static str, &'static str)],
     /// Who may see personal data unmasked, one of these roles.
     pub unmasked: &'static [&'static str],
+    /// Who opens papers, asks for them and erases what is kept of persons, one of these roles.
+    pub reads_papers: &'static [&'static str],
     /// What is done beside tasks.
     pub actions: &'static [Action],
     /// The form that applicants file with, where they file.
@@ -88,6 +91,9 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/applications", get(cases::list))
         .route("/applications/{id}", get(cases::one))
         .route("/applications/{id}/personal-data", post(cases::unmask))
+        .route("/applications/{id}/papers/request", post(papers::ask))
+        .route("/applications/{id}/papers/{address}", post(papers::open))
+        .route("/applications/{id}/erasure", post(papers::erase))
         .route("/books", get(books::overview))
         .route("/books/{number}", get(books::one))
         .route("/actions", get(actions::list))
@@ -97,7 +103,11 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
     if has_applicants {
         pages = pages
             .route("/apply/{step}", get(applicant::step).post(applicant::keep))
-            .route("/applications/{id}/withdrawal", post(applicant::withdraw));
+            .route("/applications/{id}/withdrawal", post(applicant::withdraw))
+            .route(
+                "/applications/{id}/papers",
+                post(papers::supply).layer(DefaultBodyLimit::max(papers::UPLOAD_LIMIT)),
+            );
     }
     pages.layer(DefaultBodyLimit::max(FORM_LIMIT)).layer(from_fn(page::guard)).with_state(state)
 }

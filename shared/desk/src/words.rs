@@ -5,6 +5,16 @@
 use domain::{Fen, Moment};
 use serde_json::Value;
 
+/// The ending of a file's name, by its media type.
+pub(crate) fn ending(media_type: &str) -> &'static str {
+    match media_type {
+        "application/pdf" => "pdf",
+        "image/jpeg" => "jpg",
+        "image/png" => "png",
+        _ => "bin",
+    }
+}
+
 /// The word for a code or a field.
 pub(crate) fn word(code: &str) -> &str {
     match code {

@@ -171,6 +171,17 @@ pub fn key(id: &ApplicationId) -> Key {
     Key::row("papers", id)
 }
 
+/// Whether a message asks for papers or carries one.
+pub const fn is_about(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::GuarantorAsksPapers(_)
+            | Message::BankAsksPapers(_)
+            | Message::PaperForGuarantor(_)
+            | Message::PaperForBank(_)
+    )
+}
+
 /// Applies one fact.
 pub fn apply<O: KeepsPapers>(rows: &mut Rows<O::Row>, fact: &Fact) -> Result<(), NotLoaded> {
     let key = key(fact.id());

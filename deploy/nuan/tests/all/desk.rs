@@ -89,6 +89,23 @@ impl Browser {
         self.go(request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"))).await
     }
 
+    /// Sends a form with its hidden fields, these, and a file.
+    async fn upload(&mut self, page: &Page, action: &str, fields: &[(&str, &str)], file: &[u8]) -> Page {
+        let hidden = page.hidden(action);
+        let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut body = Vec::new();
+        for (name, value) in hidden.chain(fields.iter().copied()) {
+            let part = format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        let part = "--cut\r\nContent-Disposition: form-data; name=\"paper\"; filename=\"p\"\r\n\r\n";
+        body.extend_from_slice(part.as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--cut--\r\n");
+        let request = self.client.post(format!("{}{action}", self.url));
+        self.go(request.header("content-type", "multipart/form-data; boundary=cut").body(body)).await
+    }
+
     async fn go(&mut self, request: reqwest::RequestBuilder) -> Page {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let response = request.header("cookie", cookies.join("; ")).send().await.unwrap();
@@ -519,4 +536,50 @@ async fn persons_are_masked_and_who_looks_at_them_says_why_and_is_listed() {
     assert!(forged.status == StatusCode::FORBIDDEN && !shows_any(&forged), "{}", forged.text);
     let log = std::fs::read_to_string(&house.services[&Party::Union].log).unwrap();
     assert!(!secrets.iter().any(|secret| log.contains(secret)));
+}
+
+#[tokio::test]
+async fn papers_go_from_the_applicants_page_to_the_desks_that_ask_for_them() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let mut li = house.officer(Party::Union, "li", &["intake_officer"]).await;
+    let mut zhao = house.officer(Party::Guarantor, "zhao", &["risk_manager"]).await;
+    let id = apply(&mut applicant, 0).await;
+    let case = format!("/applications/{id}");
+    let action = format!("{case}/papers");
+    let licence = b"%PDF-1.7 a licence";
+    let fields = [("kind", "LICENCE"), ("pages", "2")];
+
+    let page = applicant.open(&case).await;
+    assert!(page.says("尚无材料") && page.says("提交材料"), "{}", page.text);
+    let refused = applicant.upload(&page, &action, &fields, b"<script>").await;
+    assert_eq!(refused.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let refused = applicant.upload(&page, &action, &fields, b"").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
+    let forged = Page { text: page.text.replace("name=\"csrf\" value=\"", "name=\"csrf\" value=\"x"), ..page };
+    assert_eq!(applicant.upload(&forged, &action, &fields, licence).await.status, StatusCode::FORBIDDEN);
+    let page = applicant.open(&case).await;
+    let taken = applicant.upload(&page, &action, &fields, licence).await;
+    assert_eq!(taken.status, StatusCode::SEE_OTHER, "{}", taken.text);
+    // A double click hands it in once.
+    assert_eq!(applicant.upload(&page, &action, &fields, licence).await.status, StatusCode::SEE_OTHER);
+    let page = applicant.open(&case).await;
+    assert_eq!(page.text.matches("<td>营业执照</td>").count(), 1, "{}", page.text);
+    assert!(!page.says("调阅"), "an applicant opens nothing: {}", page.text);
+
+    li.decide(&id, "check-eligibility", &[("choice", "approve")]).await;
+    zhao.until("/tasks", &id).await;
+    let page = zhao.open(&case).await;
+    let asked = zhao.fill(&page, &format!("{case}/papers/request"), &[("because", "尽职调查")]).await;
+    assert_eq!(asked.status, StatusCode::SEE_OTHER, "{}", asked.text);
+    let page = zhao.until(&case, "<summary>调阅").await;
+    assert!(page.says("个人信息（已遮蔽）") && !page.says("<summary>向工会调取"), "{}", page.text);
+    let open = page.text.split("action=\"").find(|rest| rest.starts_with(&format!("{action}/"))).unwrap();
+    let open = open.split('"').next().unwrap();
+    let paper = zhao.fill(&page, open, &[("because", "核对经营范围")]).await;
+    assert_eq!((paper.status, paper.text.as_bytes()), (StatusCode::OK, &licence[..]));
+    assert!(paper.headers["content-disposition"].to_str().unwrap().starts_with("attachment"));
+    assert_eq!(paper.headers["content-type"], "application/pdf");
+    let timeline = zhao.open(&case).await;
+    assert!(timeline.says("收到工会送交的营业执照，2 页"), "{}", timeline.text);
 }

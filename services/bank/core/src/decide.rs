@@ -38,6 +38,14 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
             wanted.insert(rows::loan(&id));
         }
     }
+    let about_papers = match input {
+        Input::Message(received) => papers::is_about(&received.message),
+        Input::Command { command, .. } => matches!(command, Command::AskForPapers { .. }),
+        _ => false,
+    };
+    if about_papers {
+        wanted.insert(papers::key(&id));
+    }
     wanted.insert(key);
 }
 

@@ -17,6 +17,8 @@ mod harness;
 mod letter_and_contract;
 #[path = "all/matrix.rs"]
 mod matrix;
+#[path = "all/papers.rs"]
+mod papers;
 #[path = "all/payment.rs"]
 mod payment;
 #[path = "all/random.rs"]

@@ -31,6 +31,14 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     {
         wanted.insert(rows::client(file.firm.uscc.as_str()));
     }
+    let about_papers = match input {
+        Input::Message(received) => papers::is_about(&received.message),
+        Input::Command { command, .. } => matches!(command, Command::AskForPapers { .. }),
+        _ => false,
+    };
+    if about_papers {
+        wanted.insert(papers::key(&id));
+    }
     wanted.insert(key);
     wanted.insert(rows::limits());
 }

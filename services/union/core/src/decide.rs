@@ -60,7 +60,12 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
         wanted.insert(rows::firm(application.firm.uscc.as_str()));
         wanted.insert(rows::member(&application.member));
     }
-    if let Input::Port { .. } | Input::Command { command: Command::SupplyPaper { .. }, .. } = input {
+    let about_papers = match input {
+        Input::Port { .. } | Input::Command { command: Command::SupplyPaper { .. }, .. } => true,
+        Input::Message(received) => organisation::papers::is_about(&received.message),
+        _ => false,
+    };
+    if about_papers {
         wanted.insert(organisation::papers::key(&id));
     }
     wanted.insert(key);

@@ -18,6 +18,7 @@ mod all {
     mod green;
     mod not_posted;
     mod office;
+    mod papers;
     mod programme;
     mod repairs;
 }
