@@ -4,7 +4,7 @@ use contracts::{About, Message, Plain, UndoAnswered};
 use domain::{ApplicationId, Fen, Moment, Party};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, Voucher};
 use organisation::{
-    Actor, Answer, Desk, Did, Index, Input, Key, Line, NotLoaded, Organisation, Person, PortAction, PortAnswer,
+    Actor, Answer, Desk, Did, Index, Input, Key, Line, NotLoaded, Organisation, Person, PortAction,
     PortOrder, Refusal, RefusalKind, Row as AnyRow, Rows, Stop,
 };
 use serde::{Deserialize, Serialize};
