@@ -103,6 +103,9 @@ pub(crate) fn word(code: &str) -> &str {
         "APP" => "手机应用",
         "WECHAT" => "微信",
         "DISTRICT" => "代办处",
+        "FILING" => "提交时",
+        "ELIGIBILITY" => "认定时",
+        "PAY_OUT" => "放款前",
         _ => field(code),
     }
 }
@@ -131,6 +134,10 @@ fn field(name: &str) -> &str {
         "rate_ppm" => "年利率",
         "recommendation" => "推荐",
         "evidence" => "推荐编号",
+        "membership" => "会员身份核验",
+        "occasion" => "核验时点",
+        "since" => "有效期自",
+        "until" => "有效期至",
         "membership_verified_on" => "会员身份核验日",
         "reservation" => "担保金预留",
         "reservation_id" | "id" => "编号",

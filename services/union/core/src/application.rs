@@ -32,6 +32,9 @@ pub struct Application {
     pub green: Option<Green>,
     /// The saga.
     pub run: Run<Role, Reason>,
+    /// What the register said of the member, each time it was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub membership: Vec<Evidence>,
     /// Evidence of eligibility; none before it is found eligible, or once voided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<Recommendation>,
@@ -131,7 +134,34 @@ pub enum Said {
     Charter(CharterHash),
 }
 
-/// The union's recommendation, with its dated evidence of membership.
+/// A look at the register: dated evidence of membership (DOMAIN.md section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Why it was looked at.
+    pub occasion: Occasion,
+    /// On which day.
+    pub on: Date,
+    /// Since when the membership holds that holds on that day; none: the register knows no such member then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Date>,
+    /// Its last day, as the register knew it; none: open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
+}
+
+/// Why the register is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Occasion {
+    /// The application is filed: what it says decides nothing yet.
+    Filing,
+    /// The officer finds the firm eligible.
+    Eligibility,
+    /// The pay-out is about to be ordered.
+    PayOut,
+}
+
+/// The union's recommendation, with the day of its evidence of membership.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recommendation {
     /// Names the evidence.

@@ -2,7 +2,7 @@
 
 use crate::{
     Fact, Reason, Role, Row, Union, answers,
-    application::{Application, ApplicationState, Green},
+    application::{Application, ApplicationState, Green, Occasion},
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
     filing, fund,
     origination::{self, Origination},
@@ -330,7 +330,10 @@ fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> 
     application.green = form.green.map(|reason| green(&charter, desk.at(), reason, flagged_by)).transpose()?;
     desk.record(Fact::Filed(Box::new(application)))?;
     desk.concerns(&id);
-    on_application(union, desk, &id, |w| start(union, w))?;
+    on_application(union, desk, &id, |w| {
+        origination::look_up(w, Occasion::Filing)?;
+        start(union, w)
+    })?;
     answer(desk, &id, Did::Created)
 }
 
@@ -352,6 +355,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         charter,
         filed_at: desk.at(),
         intake_channel: form.intake_channel.clone(),
+        membership: Vec::new(),
         firm: form.firm.clone(),
         wish: form.wish.clone(),
         member: form.member.clone(),

@@ -3,8 +3,8 @@
 use crate::{
     Reason, Role, Row, Union,
     application::{
-        Application, Approval, Archived, Disputed, DisputedAnswer, Green, Opinion, Recommendation, Reservation,
-        ReservationState,
+        Application, Approval, Archived, Disputed, DisputedAnswer, Evidence, Green, Opinion, Recommendation,
+        Reservation, ReservationState,
     },
     programme::{Decided, ProgrammeRow, Proposal},
     rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
@@ -198,6 +198,13 @@ pub enum Fact {
         /// What it answered.
         answer: DisputedAnswer,
     },
+    /// The register was looked at.
+    MembershipLookedUp {
+        /// The application.
+        id: ApplicationId,
+        /// What it said.
+        evidence: Evidence,
+    },
     /// Papers were handed in, asked for or sent.
     Papers(papers::Fact),
 }
@@ -239,6 +246,9 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 recommendation.verified_on = *on;
             }
         }),
+        Fact::MembershipLookedUp { id, evidence } => {
+            with(rows, id, |application| application.membership.push(*evidence))
+        }
         Fact::Queued { id } => fund(rows, |fund| fund.queue.push(id.clone())),
         Fact::LeftQueue { id } => fund(rows, |fund| fund.queue.retain(|waiting| waiting != id)),
         Fact::Reserved { id, reservation } => {

@@ -5,7 +5,7 @@
 
 use crate::{
     Fact, Reason, Role, Row, Union,
-    application::{Application, Archived, Recommendation},
+    application::{Application, Archived, Evidence, Occasion, Recommendation},
     fund, programme, rows,
     vocabulary::IntakeRejection,
 };
@@ -13,7 +13,7 @@ use contracts::{
     About, ActivateLetter, ApproveCredit, AssessGuarantee, CloseDisbursement, Disburse, IssueLetter, Message, Plain,
     QueryDisbursement, SignContracts, SignLoanContract, Wish,
 };
-use domain::{Amount, ApplicationId, Calendar, Charter, Moment, Party, Term};
+use domain::{Amount, ApplicationId, Calendar, Charter, Date, Moment, Party, Term};
 use organisation::{Desk, Key, Stop};
 use saga::{
     After, Ask, Before, Definition, DefinitionError, Definitions, FactOf, Flow, Here, Must, Retry, RunOf, Since, World,
@@ -207,15 +207,30 @@ impl World for Origination {
 
 /// Whether the register knows the member on the day of the decision.
 pub(crate) fn membership_holds(w: &Origination) -> Result<bool, Stop> {
+    Ok(membership(w)?.is_some())
+}
+
+/// First and last day of the membership that holds today.
+fn membership(w: &Origination) -> Result<Option<(Date, Option<Date>)>, Stop> {
     let member = rows::member(&w.application()?.member);
     Ok(match w.desk.own(&member)? {
-        Some(Row::Member(row)) => row.holds_on(w.now().date()),
-        _ => false,
+        Some(Row::Member(row)) => row.span_on(w.now().date()),
+        _ => None,
     })
+}
+
+/// Keeps what the register says today; whether the member is known.
+pub(crate) fn look_up(w: &mut Origination, occasion: Occasion) -> Result<bool, Stop> {
+    let span = membership(w)?;
+    let (since, until) = span.map_or((None, None), |(since, until)| (Some(since), until));
+    let evidence = Evidence { occasion, on: w.now().date(), since, until };
+    w.desk.record(Fact::MembershipLookedUp { id: w.id.clone(), evidence })?;
+    Ok(span.is_some())
 }
 
 /// The officer found the firm eligible: the evidence that everything later rests on.
 pub(crate) fn recommend(w: &mut Origination) -> Result<(), Stop> {
+    look_up(w, Occasion::Eligibility)?;
     let verified_on = w.now().date();
     let recommendation = Recommendation { evidence: format!("TJ-{}", w.id), verified_on };
     Ok(w.desk.record(Fact::Recommended { id: w.id.clone(), recommendation })?)
@@ -312,7 +327,7 @@ fn confirm_membership(w: &mut Origination) -> Result<Here<Reason>, Stop> {
         programme::put_on_hold(w)?;
         return Ok(Here::Wait);
     }
-    if !membership_holds(w)? {
+    if !look_up(w, Occasion::PayOut)? {
         return Ok(Here::Refused(Reason::Intake(IntakeRejection::Membership)));
     }
     let on = w.now().date();

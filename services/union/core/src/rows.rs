@@ -78,9 +78,9 @@ pub struct MemberRow {
 }
 
 impl MemberRow {
-    /// Whether membership holds on this day.
-    pub fn holds_on(&self, day: Date) -> bool {
-        self.spans.iter().any(|(from, to)| *from <= day && to.is_none_or(|to| day <= to))
+    /// First and last day of the membership that holds on this day, if one does.
+    pub fn span_on(&self, day: Date) -> Option<(Date, Option<Date>)> {
+        self.spans.iter().copied().find(|(from, to)| *from <= day && to.is_none_or(|to| day <= to))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Fact, Reason, Role, Row,
-    application::{Application, Disputed, DisputedAnswer, Said},
+    application::{Application, Disputed, DisputedAnswer, Occasion, Said},
     decide::state,
 };
 use contracts::DisbursementReport;
@@ -92,6 +92,7 @@ pub fn summary(application: &Application) -> Value {
         "charter": application.charter,
         "firm": application.firm,
         "wish": application.wish,
+        "membership": application.membership,
         "recommendation": application.recommendation,
         "reservation": application.reservation,
         "opinion": application.opinion,
@@ -150,6 +151,19 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
     let plain = |step: &str, event: &'static str, text: String| Some(Line { step: step.to_owned(), event, text });
     match fact {
         Fact::Papers(fact) => fact.line(),
+        Fact::MembershipLookedUp { evidence, .. } => {
+            let occasion = match evidence.occasion {
+                Occasion::Filing => "提交时",
+                Occasion::Eligibility => "认定时",
+                Occasion::PayOut => "放款前",
+            };
+            let found = match (evidence.since, evidence.until) {
+                (None, _) => "登记册中没有与会员号、姓名、身份证号和工会同时相符的当日有效记录".to_owned(),
+                (Some(since), None) => format!("会员身份自 {since} 起有效"),
+                (Some(since), Some(until)) => format!("会员身份 {since} 至 {until} 有效"),
+            };
+            plain("", "membership", format!("{occasion}核验会员登记册：{found}"))
+        }
         Fact::Saga { fact, .. } => saga_line(fact),
         Fact::Filed(application) => {
             plain("", "filed", format!("收到申请 {}，金额 {} 元", application.id, application.wish.amount_fen.fen()))

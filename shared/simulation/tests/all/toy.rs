@@ -4,8 +4,8 @@ use contracts::{About, Message, Plain, UndoAnswered};
 use domain::{ApplicationId, Fen, Moment, Party};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, Voucher};
 use organisation::{
-    Actor, Answer, Desk, Did, Index, Input, Key, Line, NotLoaded, Organisation, Person, PortAction,
-    PortOrder, Refusal, RefusalKind, Row as AnyRow, Rows, Stop,
+    Actor, Answer, Desk, Did, Index, Input, Key, Line, NotLoaded, Organisation, Person, PortAction, PortOrder, Refusal,
+    RefusalKind, Row as AnyRow, Rows, Stop,
 };
 use serde::{Deserialize, Serialize};
 use simulation::{Act, World};

@@ -73,3 +73,27 @@ fn only_what_was_asked_for_and_may_be_had_is_kept() {
     house.hear(second).unwrap();
     assert_eq!(whole(&house), 1);
 }
+
+#[test]
+fn what_is_recorded_of_papers_is_written_as_pinned() {
+    let mut house = manual().after(&["credit 1"]);
+    give(&mut house, Role::CreditInvestigator).unwrap();
+    let message = part(&house, PaperKind::Licence, LETTERBOX, 1);
+    house.hear(message).unwrap();
+    let written: Vec<String> =
+        house.facts.iter().rev().take(2).map(|fact| serde_json::to_string(fact).unwrap()).collect();
+    let (letterbox, address, on) = (LETTERBOX.repeat(32), "c1".repeat(32), house.at.date());
+    assert_eq!(
+        written,
+        [
+            format!(
+                r#"{{"papers":{{"part_received":{{"id":"{}","paper":{{"address":"{address}","kind":"LICENCE","media_type":"image/png","pages":1,"bytes":9}},"part":1,"of":2,"on":"{on}"}}}}}}"#,
+                id()
+            ),
+            format!(
+                r#"{{"papers":{{"asked":{{"id":"{}","asked":{{"letterbox":"{letterbox}","by":"wu","on":"{on}"}}}}}}}}"#,
+                id()
+            ),
+        ]
+    );
+}

@@ -5,6 +5,7 @@ use domain::Date;
 use organisation::RefusalKind;
 use union_core::{
     Command,
+    application::Occasion,
     command::EligibilityVerdict,
     vocabulary::{IntakeRejection, Withdrawal},
 };
@@ -27,6 +28,29 @@ fn member() -> Option<(Date, Option<Date>)> {
 
 fn decide(verdict: EligibilityVerdict) -> Command {
     Command::DecideEligibility { application_id: id(1), verdict }
+}
+
+#[test]
+fn the_register_is_looked_at_on_filing_on_finding_eligible_and_before_the_payout_and_each_look_is_kept() {
+    let mut office = Office::open(1_000_000_000);
+    office.load("m-1", Date::constant(2019, 1, 1), Some(Date::constant(2020, 6, 2)));
+    office.submit(1, AMOUNT);
+    office.at = moment("2020-06-02T09:00:00+08:00");
+    office.verdict(1, EligibilityVerdict::Approve);
+    office.until(1, AMOUNT, "sign loan contract");
+    office.at = moment("2020-06-03T09:00:00+08:00");
+    office.tell(office.loan_contract(1));
+    let kept = office.application(1).membership.iter();
+    let kept: Vec<_> = kept.map(|look| (look.occasion, look.on.to_string(), look.since.is_some())).collect();
+    assert_eq!(
+        kept,
+        [
+            (Occasion::Filing, "2020-06-01".to_owned(), true),
+            (Occasion::Eligibility, "2020-06-02".to_owned(), true),
+            (Occasion::PayOut, "2020-06-03".to_owned(), false),
+        ]
+    );
+    assert_eq!(office.status(1), "COMPENSATING", "it lapsed the day before");
 }
 
 #[test]

@@ -13,11 +13,11 @@ fn paper(kind: PaperKind, n: usize) -> Paper {
     Paper { address: format!("{n:064x}"), kind, media_type: "application/pdf".into(), pages: 1, bytes: 900 }
 }
 
-fn supply(kind: PaperKind, n: usize) -> Command {
+pub fn supply(kind: PaperKind, n: usize) -> Command {
     Command::SupplyPaper { application_id: id(1), paper: paper(kind, n) }
 }
 
-fn asks(office: &Office, party: Party, letterbox: &str) -> Message {
+pub fn asks(office: &Office, party: Party, letterbox: &str) -> Message {
     let about = contracts::About { application_id: id(1), charter: office.charter, key: format!("papers:{}", id(1)) };
     let ask = PapersAsked { about, letterbox: letterbox.repeat(32) };
     match party {
@@ -36,7 +36,7 @@ fn orders(orders: &[PortOrder]) -> Vec<(Party, &'static str)> {
 }
 
 /// The vault's answer to an order, in so many parts.
-fn sealed(order: &PortOrder, parts: usize) -> Input<Command> {
+pub fn sealed(order: &PortOrder, parts: usize) -> Input<Command> {
     let PortAction::Seal { to, letterbox, paper } = order.action.clone() else { panic!("{order:?}") };
     let parts = (0..parts).map(|part| format!("c{part}")).collect();
     let sealed = Sealed { to, letterbox, paper, parts };
