@@ -69,6 +69,18 @@ pub(crate) async fn incidents(Extract(state): Shared, session: Session) -> Resul
     html(&ListsPage { frame: Frame::new(&state, &session), title: "异常", tabs: Vec::new(), tables })
 }
 
+/// What an applicant's loan costs, and when it is due.
+pub(crate) async fn schedule(
+    Extract(state): Shared,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Html, Trouble> {
+    let id = encoded(&id);
+    let table = table(&state, &session, "还款计划", &format!("applications/{id}/schedule"), "").await?;
+    let tabs = vec![(format!("/applications/{id}"), "返回申请")];
+    html(&ListsPage { frame: Frame::new(&state, &session), title: "还款计划", tabs, tables: vec![table] })
+}
+
 async fn table(state: &State, session: &Session, title: &str, path: &str, cursor: &str) -> Result<Table, Trouble> {
     let cursor = if cursor.is_empty() { String::new() } else { format!("?cursor={}", encoded(cursor)) };
     let body = state.api.get(&session.token, &format!("{path}{cursor}")).await?.body;
@@ -88,10 +100,15 @@ async fn table(state: &State, session: &Session, title: &str, path: &str, cursor
             columns.push(name);
         }
     }
+    // What stands beside the list, such as its totals.
+    let mut beside = body.clone();
+    if let Some(fields) = beside.as_object_mut() {
+        fields.retain(|name, _| name != "items" && name != "next_cursor");
+    }
     let rows = items.iter().map(|item| columns.iter().map(|name| words::written(name, &item[name.as_str()])).collect());
     Ok(Table {
         title: title.to_owned(),
-        facts: Vec::new(),
+        facts: words::facts(&beside),
         rows: rows.collect(),
         columns: columns.iter().map(|name| words::word(name).to_owned()).collect(),
         next: body["next_cursor"].as_str().map(encoded),

@@ -127,6 +127,8 @@ struct CasePage {
     withdrawals: &'static [(&'static str, &'static str)],
     key: String,
     papers: papers::Section,
+    /// Whether there is a repayment schedule to show.
+    has_schedule: bool,
     done: &'static str,
 }
 
@@ -174,6 +176,7 @@ pub(crate) async fn one(
         withdrawals: state.desk.application.filter(|_| may_withdraw).map_or(&[], |application| application.withdrawals),
         key: crate::session::random(),
         papers,
+        has_schedule: state.desk.application.is_some() && case["receipt"].is_object(),
         done: match done.as_str() {
             "" => "",
             "paper" => "材料已收到。",

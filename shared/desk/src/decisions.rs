@@ -8,6 +8,7 @@ use crate::{
     api::{Order, Refusal, encoded},
     form::{self, Choice, Kind, Sent, Shown, TaskForm, Wrong},
     page::{Frame, Html, Trouble, again, html},
+    papers,
     session::{Session, random},
     words::{self, Fact},
 };
@@ -51,6 +52,9 @@ struct DecisionPage {
     title: String,
     due: String,
     facts: Vec<Fact>,
+    /// The papers that are here, and the kinds of which there is none.
+    papers: Vec<papers::Row>,
+    missing: String,
     state: String,
     version: String,
     key: String,
@@ -176,6 +180,7 @@ async fn page(
     trouble: &str,
 ) -> Result<Html, Trouble> {
     let case = state.api.get(&session.token, &format!("applications/{}", task.id)).await?;
+    let papers = papers::Section::of(state, session, &task.id, case.body["ended"] == true).await?;
     let chosen = sent.get("choice").map_or("", String::as_str);
     let none = Wrong::new();
     let choices = task.form.choices.iter().map(|choice| {
@@ -192,6 +197,8 @@ async fn page(
         title: task.title.clone(),
         due: task.due.clone(),
         facts: words::facts(&case.body),
+        missing: papers.missing(state),
+        papers: papers.rows,
         state: words::word(case.body["state"].as_str().unwrap_or_default()).to_owned(),
         version: case.version,
         // A new key: what was refused was no decision, and what comes now is another request.

@@ -103,6 +103,7 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
     if has_applicants {
         pages = pages
             .route("/apply/{step}", get(applicant::step).post(applicant::keep))
+            .route("/applications/{id}/schedule", get(books::schedule))
             .route("/applications/{id}/withdrawal", post(applicant::withdraw))
             .route(
                 "/applications/{id}/papers",

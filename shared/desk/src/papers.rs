@@ -22,6 +22,7 @@ pub(crate) const UPLOAD_LIMIT: usize = 2 * 1024 * 1024 + 64 * 1024;
 /// A line of the list.
 pub(crate) struct Row {
     pub address: String,
+    pub kind: String,
     pub title: String,
     pub pages: String,
     pub size: String,
@@ -63,6 +64,14 @@ impl Section {
         })
     }
 
+    /// The kinds of which there is no paper, where papers are handed in. Which of them are needed is for the officer to know.
+    pub fn missing(&self, state: &State) -> String {
+        let kinds = state.desk.application.map_or(&[][..], |application| application.papers);
+        let missing = kinds.iter().filter(|(code, _)| self.rows.iter().all(|row| row.kind != *code));
+        let names: Vec<&str> = missing.map(|(_, name)| *name).collect();
+        names.join("、")
+    }
+
     /// Whether there is anything to show.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.kinds.is_empty() && !self.may_ask && !self.may_erase
@@ -74,6 +83,7 @@ fn row(paper: &Value) -> Row {
     let bytes = paper["bytes"].as_u64().unwrap_or_default();
     Row {
         address: text("address"),
+        kind: text("kind"),
         title: text("title"),
         pages: paper["pages"].to_string(),
         size: format!("{} KB", bytes.div_ceil(1024)),

@@ -318,6 +318,8 @@ async fn three_desks_take_an_application_from_the_phone_to_the_payout_and_others
     wu.decide(&paid, "prepare-payment", &[]).await;
     zheng.decide(&paid, "check-payment", &[("choice", "release")]).await;
     applicant.until(&format!("/applications/{paid}"), "您的申请已办结：银行放款 50,000.00 元").await;
+    let page = applicant.open(&format!("/applications/{paid}/schedule")).await;
+    assert!(page.says("本期应还") && page.says("50,000.00"), "what is due, and when: {}", page.text);
     let page = zhao.until(&format!("/applications/{paid}"), "已生效").await;
     assert!(page.says("按季报送报表"), "each condition is kept: {}", page.text);
     let page = wu.open("/books/0").await;
@@ -330,6 +332,8 @@ async fn three_desks_take_an_application_from_the_phone_to_the_payout_and_others
     wu.decide(&declined, "investigate", &[("choice", "advise"), ("advise.decline", "RELATED_DEBT")]).await;
     zheng.decide(&declined, "decide-credit", &[("choice", "decline"), ("decline.reason", "RELATED_DEBT")]).await;
     applicant.until(&format!("/applications/{declined}"), "不予贷款").await;
+    let page = applicant.open(&format!("/applications/{declined}/schedule")).await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND, "nothing is due: {}", page.text);
 
     // Withdrawn while the guarantor works at it.
     let withdrawn = apply(&mut applicant, 2).await;
@@ -566,6 +570,8 @@ async fn papers_go_from_the_applicants_page_to_the_desks_that_ask_for_them() {
     let page = applicant.open(&case).await;
     assert_eq!(page.text.matches("<td>营业执照</td>").count(), 1, "{}", page.text);
     assert!(!page.says("调阅"), "an applicant opens nothing: {}", page.text);
+    let page = li.until(&format!("/tasks/{id}/check-eligibility"), "营业执照，2 页").await;
+    assert!(page.says("未提交：身份证正面"), "what is missing stands beside the decision: {}", page.text);
 
     li.decide(&id, "check-eligibility", &[("choice", "approve")]).await;
     zhao.until("/tasks", &id).await;
