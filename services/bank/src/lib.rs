@@ -72,6 +72,7 @@ pub fn edge() -> Edge<Bank> {
         applicants: false,
         summary,
         decide: decisions::decide,
+        hand: Command::HandTask,
         decisions: decisions::schema(),
         personal: Some(Personal { unmasked: READERS, mask: party::person::mask }),
         papers: Some(PaperDesk {

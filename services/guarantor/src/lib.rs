@@ -94,6 +94,7 @@ pub fn edge() -> Edge<Guarantor> {
         applicants: false,
         summary,
         decide: decisions::decide,
+        hand: Command::HandTask,
         decisions: decisions::schema(),
         personal: Some(Personal { unmasked: UNMASKED, mask }),
         papers: Some(PaperDesk {

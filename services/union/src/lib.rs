@@ -76,6 +76,7 @@ pub fn edge() -> Edge<Union> {
         applicants: true,
         summary,
         decide: decisions::decide,
+        hand: Command::HandTask,
         decisions: decisions::schema(),
         personal: Some(Personal { unmasked: UNMASKED, mask: party::person::mask }),
         papers: Some(PaperDesk {

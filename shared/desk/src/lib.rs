@@ -13,6 +13,7 @@ mod books;
 mod cases;
 mod decisions;
 pub mod form;
+mod handover;
 mod page;
 mod papers;
 mod session;
@@ -88,6 +89,7 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/logout", post(session::logout))
         .route("/tasks", get(tasks::list))
         .route("/tasks/{id}/{task}", get(decisions::show).post(decisions::decide))
+        .route("/tasks/{id}/{task}/hands", get(handover::show).post(handover::hand))
         .route("/applications", get(cases::list))
         .route("/applications/{id}", get(cases::one))
         .route("/applications/{id}/personal-data", post(cases::unmask))

@@ -23,6 +23,10 @@ pub(crate) struct Row {
     pub role: String,
     pub opened: String,
     pub due: String,
+    /// Who has it in hand.
+    pub claimed_by: String,
+    /// Whether whoever reads may decide it now: a supervisor only hands it over.
+    pub decides: bool,
     pub urgency: &'static str,
     pub urgency_zh: &'static str,
 }
@@ -132,13 +136,13 @@ pub(crate) async fn open(
     path: &str,
 ) -> Result<(Vec<Row>, Option<String>), Trouble> {
     let body = state.api.get(&session.token, path).await?.body;
-    let rows = body["items"].as_array().into_iter().flatten().map(|task| row(task, now));
+    let rows = body["items"].as_array().into_iter().flatten().map(|task| row(task, now, session));
     Ok((rows.collect(), body["next_cursor"].as_str().map(encoded)))
 }
 
-fn row(task: &Value, now: Moment) -> Row {
+fn row(task: &Value, now: Moment, session: &Session) -> Row {
     let text = |name: &str| task[name].as_str().unwrap_or_default().to_owned();
-    let due = text("due_at");
+    let (due, claimed_by) = (text("due_at"), text("claimed_by"));
     let left = Moment::parse(&due).map_or(i64::MAX, |due| due.millis().saturating_sub(now.millis()));
     let (urgency, urgency_zh) = if left <= 0 || task["escalated"] == true {
         ("overdue", "已超期")
@@ -154,6 +158,8 @@ fn row(task: &Value, now: Moment) -> Row {
         role: words::word(&text("role")).to_owned(),
         opened: words::minute(&text("opened_at")),
         due: words::minute(&due),
+        decides: session.has(&text("role")) && (claimed_by.is_empty() || claimed_by == session.person),
+        claimed_by: words::person(&claimed_by).to_owned(),
         urgency,
         urgency_zh,
     }

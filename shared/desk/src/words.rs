@@ -5,6 +5,11 @@
 use domain::{Fen, Moment};
 use serde_json::Value;
 
+/// A person's identifier as people read it.
+pub(crate) fn person(id: &str) -> &str {
+    id.strip_prefix("person:").unwrap_or(id)
+}
+
 /// The ending of a file's name, by its media type.
 pub(crate) fn ending(media_type: &str) -> &'static str {
     match media_type {
@@ -25,6 +30,7 @@ pub(crate) fn word(code: &str) -> &str {
         "applicant" => "申请人",
         "auditor" => "审计",
         "operator" => "运维",
+        "supervisor" => "主管",
         "intake_officer" => "受理岗",
         "fund_manager" => "担保金管理岗",
         "approver" => "复核岗",

@@ -13,6 +13,7 @@ mod desk;
 mod input;
 pub mod papers;
 pub mod participant;
+pub mod people;
 mod refusal;
 mod rows;
 
@@ -105,6 +106,9 @@ pub struct OpenTask {
     pub due_at: Moment,
     /// Whether its deadline has passed and it was escalated.
     pub escalated: bool,
+    /// Who has it in hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed_by: Option<Person>,
 }
 
 impl OpenTask {
@@ -118,6 +122,7 @@ impl OpenTask {
             opened_at: task.deadline.opened_at,
             due_at: task.due_at(),
             escalated: task.deadline.noticed == Some(saga::Notice::Overdue),
+            claimed_by: task.claimed_by.clone(),
         }
     }
 }

@@ -13,9 +13,10 @@ mod fact;
 mod people;
 mod requests;
 
+pub use crate::people::hand_zh;
 pub use fact::{Fact, FactOf, apply, change};
 pub use people::{
-    application_of, ask_for_papers, decide, incidents, must_say_why, on_case, on_task, open_incidents,
+    application_of, ask_for_papers, decide, hand_task, incidents, must_say_why, on_case, on_task, open_incidents,
     resolve_incident, tasks,
 };
 pub use requests::{Taken, Undo, World, ask, refused, undo, unsaid};

@@ -21,8 +21,8 @@ pub struct CommandWork<C> {
     pub actor: Actor,
     /// What shall be done.
     pub command: C,
-    /// The row and version that the actor has seen (`If-Match`); another version is refused as stale.
-    pub expected: Option<(Key, u64)>,
+    /// What the actor has seen (`If-Match`); another version is refused as stale.
+    pub expected: Option<Seen>,
     /// Under which key the answer is kept.
     pub idempotency: Option<Idempotency>,
     /// Personal data that belong to the command; written only if it is accepted.
@@ -31,6 +31,17 @@ pub struct CommandWork<C> {
     pub arrival: Arrival,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Reply>,
+}
+
+/// What somebody had before them when they decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The row.
+    pub key: Key,
+    /// Its version.
+    pub version: u64,
+    /// SHA-256 of the JSON that showed it, hex: kept in the journal beside the command. None: that version is no more to be had.
+    pub shown: Option<String>,
 }
 
 /// How a request came in: what its span says beside what is decided.

@@ -44,7 +44,10 @@ use axum::{
 };
 use domain::ApplicationId;
 use holders::{Holders, Owners};
-use organisation::{Key, Organisation};
+use organisation::{
+    Key, Organisation,
+    people::{Handover, SUPERVISOR},
+};
 use policy::Policy;
 use serde::Serialize;
 use serde_json::Value;
@@ -69,6 +72,8 @@ pub struct Edge<O: Organisation> {
     /// The command that a decision on a task is: the task's name within its application, and the body. Personal data in
     /// the body are sealed into the vault and go beside the command.
     pub decide: Decide<O>,
+    /// The command by which a task changes hands.
+    pub hand: fn(Handover) -> O::Command,
     /// The bodies that decisions have.
     pub decisions: Described,
     /// What it keeps of persons, if it does.
@@ -205,7 +210,8 @@ impl<O: Organisation> App<O> {
     }
 
     fn is_applicant_only(&self, caller: &Caller) -> bool {
-        let is_staff = |role: &String| role == AUDITOR || self.edge.officers.contains(&role.as_str());
+        let is_staff =
+            |role: &String| role == AUDITOR || role == SUPERVISOR || self.edge.officers.contains(&role.as_str());
         !caller.roles.iter().any(is_staff)
     }
 

@@ -221,7 +221,7 @@ fn in_the_union(world: &World, task: &OpenTask, mood: Mood) -> union_core::Comma
     let application = application(world, &application_id);
     let register = world.shell::<Union>().unwrap();
     let is_member = match register.own(&union_core::rows::member(&application.member)) {
-        Some(union_core::Row::Member(member)) => member.holds_on(world.now().date()),
+        Some(union_core::Row::Member(member)) => member.span_on(world.now().date()).is_some(),
         _ => false,
     };
     let suspended = application.run.open_tasks().any(|(_, task)| task.suspended.is_some());

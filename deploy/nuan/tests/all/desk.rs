@@ -589,3 +589,41 @@ async fn papers_go_from_the_applicants_page_to_the_desks_that_ask_for_them() {
     let timeline = zhao.open(&case).await;
     assert!(timeline.says("收到工会送交的营业执照，2 页"), "{}", timeline.text);
 }
+
+#[tokio::test]
+async fn a_task_is_claimed_given_back_and_handed_over_by_a_supervisor() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let mut li = house.officer(Party::Union, "li", &["intake_officer"]).await;
+    let mut liu = house.officer(Party::Union, "liu", &["intake_officer"]).await;
+    let mut he = house.officer(Party::Union, "he", &["supervisor"]).await;
+    let id = apply(&mut applicant, 0).await;
+    let (task, hands) = (format!("/tasks/{id}/check-eligibility"), format!("/tasks/{id}/check-eligibility/hands"));
+    let page = li.open(&hands).await;
+    assert!(page.says("待领") && !page.says("改派给"), "{}", page.text);
+    let claimed = li.fill(&page, &hands, &[]).await;
+    assert_eq!(claimed.to, task, "{}", claimed.text);
+
+    let page = liu.open("/tasks").await;
+    assert!(page.says(">li<") && !page.says(&format!("href=\"{task}\"")), "another sees who has it: {}", page.text);
+    let page = liu.open(&hands).await;
+    assert!(!page.says("<button>认领") && !page.says("<button>退回"), "{}", page.text);
+    let page = liu.open(&task).await;
+    let confirm = liu.fill(&page, &task, &[("choice", "approve")]).await;
+    let refused = liu.fill(&confirm, &task, &[]).await;
+    assert!(refused.says("已由 li 认领"), "{}", refused.text);
+
+    let page = he.until("/tasks", &id).await;
+    assert!(!page.says(&format!("href=\"{task}\"")), "a supervisor decides nothing: {}", page.text);
+    let page = he.open(&hands).await;
+    let unknown = [("verb", "reassignment"), ("person", "nobody"), ("because", "休假")];
+    let key = page.hidden(&hands);
+    let refused = he.send(&hands, &[&unknown[..], &[("csrf", &key["csrf"]), ("key", "k1")]].concat()).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+    let over = [("verb", "reassignment"), ("person", "liu"), ("because", "休假")];
+    let done = he.send(&hands, &[&over[..], &[("csrf", &key["csrf"]), ("key", "k2")]].concat()).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    liu.decide(&id, "check-eligibility", &[("choice", "approve")]).await;
+    let page = liu.open(&format!("/applications/{id}")).await;
+    assert!(page.says("由 liu 承办"), "who had it in hand is told: {}", page.text);
+}

@@ -2,6 +2,7 @@
 
 use contracts::CreditDecline;
 use domain::{Amount, ApplicationId, Fen, Method, Ppm};
+use organisation::people::Handover;
 use serde::{Deserialize, Serialize};
 
 /// A command to the bank.
@@ -51,6 +52,8 @@ pub enum Command {
         /// The decision.
         verdict: PaymentCheck,
     },
+    /// A task changes hands.
+    HandTask(Handover),
     /// Asks the union for the papers that this organisation may have.
     AskForPapers {
         /// The application.
@@ -79,6 +82,7 @@ impl Command {
             | Command::SignLoanContract { application_id }
             | Command::PreparePayment { application_id }
             | Command::CheckPayment { application_id, .. }
+            | Command::HandTask(Handover { application_id, .. })
             | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
         }

@@ -106,6 +106,7 @@ impl Participant for Bank {
                     }
                 })
             }
+            Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
                 participant::ask_for_papers(self, desk, actor, MAY_ASK_FOR_PAPERS, application_id, letterbox)
             }

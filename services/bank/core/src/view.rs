@@ -204,6 +204,9 @@ fn line_of_owed(fact: &fact::Owed) -> Option<Line> {
         F::TaskOpened { duty, task, .. } => of_duty(duty, "opened", format!("，待{}办理", task.role().zh())),
         F::Noticed { duty, notice: Notice::Overdue, .. } => of_duty(duty, "escalated", "已逾期，上报".into()),
         F::Noticed { duty, notice, .. } => of_duty(duty, "reminded", format!("期限已过 {}%，提醒", notice.percent())),
+        F::TaskClaimed { duty, by, .. } => {
+            line_of(duty.step(), "claimed", participant::hand_zh(duty.zh(), by.as_ref()))
+        }
         F::TaskDone { duty, by, .. } => of_duty(duty, "decided", format!("（{by}）")),
         F::TaskCancelled { duty, .. } => of_duty(duty, "cancelled", "取消".into()),
         F::IncidentResolved { number, resolved, .. } => {

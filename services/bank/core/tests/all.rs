@@ -11,6 +11,8 @@ mod core_banking;
 mod credit;
 #[path = "all/golden.rs"]
 mod golden;
+#[path = "all/hands.rs"]
+mod hands;
 #[path = "all/harness.rs"]
 mod harness;
 #[path = "all/letter_and_contract.rs"]

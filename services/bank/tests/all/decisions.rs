@@ -81,7 +81,7 @@ async fn each_body_is_the_command_that_it_says() {
         answer.is(404, "NOT_FOUND");
         let work = work.unwrap();
         assert_eq!(work.command, expected);
-        assert_eq!(work.expected.unwrap().0.to_string(), "case/NCD-2018-0052");
+        assert_eq!(work.expected.unwrap().key.to_string(), "case/NCD-2018-0052");
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::case::{CounterGuarantee, Demand};
 use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Fen};
+use organisation::people::Handover;
 use serde::{Deserialize, Serialize};
 
 /// A command to the guarantor.
@@ -40,6 +41,8 @@ pub enum Command {
         /// The decision.
         verdict: LetterCheck,
     },
+    /// A task changes hands.
+    HandTask(Handover),
     /// Asks the union for the papers that this organisation may have.
     AskForPapers {
         /// The application.
@@ -67,6 +70,7 @@ impl Command {
             | Command::SignContracts { application_id, .. }
             | Command::PrepareLetter { application_id }
             | Command::CheckLetter { application_id, .. }
+            | Command::HandTask(Handover { application_id, .. })
             | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
         }

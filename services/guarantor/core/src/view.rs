@@ -200,6 +200,7 @@ fn line_of_owed(fact: &fact::Owed) -> Option<Line> {
         F::IncidentResolved { resolved, .. } => {
             say(Step::Activate, "resolved", format!("异常已处理：{}（{}）", resolved.because, resolved.by))
         }
+        F::TaskClaimed { duty, by, .. } => say(duty.step(), "claimed", participant::hand_zh(duty.zh(), by.as_ref())),
         F::TaskDone { .. } => None,
     }
 }

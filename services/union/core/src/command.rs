@@ -6,6 +6,7 @@ use crate::{
 };
 use contracts::{Firm, Paper, Wish};
 use domain::{ApplicationId, Date, Fen};
+use organisation::people::Handover;
 pub use saga::RepairAction;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,8 @@ pub enum Command {
         /// Why.
         reason: Withdrawal,
     },
+    /// A task changes hands.
+    HandTask(Handover),
     /// A paper is handed in; the edge keeps its bytes.
     SupplyPaper {
         /// The application.
@@ -80,6 +83,7 @@ impl Command {
             | Command::DropProposal { .. } => None,
             Command::DecideEligibility { application_id, .. }
             | Command::Withdraw { application_id, .. }
+            | Command::HandTask(Handover { application_id, .. })
             | Command::SupplyPaper { application_id, .. }
             | Command::Repair { application_id, .. } => Some(application_id),
         }

@@ -12,6 +12,7 @@ use crate::{
     vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
 };
 use domain::{ApplicationId, Charter, CharterHash, Date, Moment};
+use organisation::people::{Handover, handed, task_refused};
 use organisation::{Actor, Answer, Desk, Did, Input, Key, Person, PortAnswer, Refusal, RefusalKind, Rows, Stop};
 use saga::{Event, Reaction, Run, Verdict, World};
 use std::collections::BTreeSet;
@@ -271,6 +272,10 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             })?;
             answer(desk, application_id, Did::Changed)
         }
+        Command::HandTask(handover) => {
+            on_application(union, desk, &handover.application_id, |w| hand_task(union, w, actor, handover))?;
+            answer(desk, &handover.application_id, Did::Changed)
+        }
         Command::SupplyPaper { application_id, paper } => {
             actor.must_hold(&["applicant", Role::IntakeOfficer.code()])?;
             on_application(union, desk, application_id, |w| papers::supply(w, actor, paper))?;
@@ -405,6 +410,22 @@ fn decide_eligibility(
     drive(union, w, Event::Decided { step: ELIGIBILITY.into(), by, verdict }).map(drop)
 }
 
+/// A task changes hands; nothing is decided.
+fn hand_task(union: &Union, w: &mut Origination, actor: &Actor, handover: &Handover) -> Result<(), Stop> {
+    let open = w.run()?.open_tasks().find(|(step, _)| view::task_name(step) == handover.task);
+    let Some((step, task)) = open else {
+        let detail = format!("{} 当前没有待办 {}。", w.id, handover.task);
+        return Err(conflict("NO_TASK", "没有此待办", &detail));
+    };
+    let (step, had) = (step.to_owned(), task.claimed_by.clone());
+    let by = handed(task, actor, &handover.to)?;
+    // From one to another it goes by way of nobody.
+    if had.is_some() && by.is_some() && had != by {
+        drive(union, w, Event::Claimed { step: step.clone(), by: None }).map(drop)?;
+    }
+    drive(union, w, Event::Claimed { step, by }).map(drop)
+}
+
 fn answer(desk: &mut Desk<Union>, id: &ApplicationId, did: Did) -> Result<(), Stop> {
     let body = match desk.own(&rows::application(id))? {
         Some(Row::Application(application)) => view::summary(application),
@@ -426,6 +447,9 @@ fn conflict(code: &str, title: &str, detail: &str) -> Stop {
 
 /// What the engine refuses, as whoever asked reads it.
 fn saga_refused(refusal: &saga::Refusal) -> Stop {
+    if let saga::Refusal::Task(refusal) = refusal {
+        return task_refused(refusal).into();
+    }
     let (code, title) = match refusal {
         saga::Refusal::Locked { .. } => ("OPEN_APPLICATION", "该企业已有在办申请"),
         saga::Refusal::Ended => ("ENDED", "申请已结束"),
@@ -433,6 +457,7 @@ fn saga_refused(refusal: &saga::Refusal) -> Stop {
         saga::Refusal::Ending => ("ENDING", "申请正在终止"),
         saga::Refusal::Contradicted => ("CONTRADICTED", "须先查明合作方的矛盾说法"),
         saga::Refusal::AnotherPerson => ("FOUR_EYES", "须由另一人确认"),
+        // Told above, with who it is about.
         saga::Refusal::Task(_) => ("TASK", "不能办理此任务"),
         saga::Refusal::OtherDefinition { .. } | saga::Refusal::Illegal(_) => {
             ("ILLEGAL_TRANSITION", "当前状态不允许此操作")

@@ -38,7 +38,7 @@ pub(crate) fn index(row: &Row) -> Index {
 }
 
 /// A step's task is named after it, its blanks as hyphens.
-fn task_name(step: &str) -> String {
+pub(crate) fn task_name(step: &str) -> String {
     step.replace(' ', "-")
 }
 
@@ -229,6 +229,7 @@ fn saga_line(fact: &saga::Fact<Role, Reason>) -> Option<Line> {
     };
     match fact {
         F::TaskOpened { step, role, .. } => line(step, "opened", &format!("待{}办理", role.zh())),
+        F::TaskClaimed { step, by } => line(step, "claimed", &organisation::people::hand_zh("", by.as_ref())),
         F::Suspended { step, .. } => line(step, "suspended", "已通知补充材料"),
         F::Resumed { step, .. } => line(step, "resumed", "材料已补充"),
         F::Asked { step, party, .. } => line(step, "asked", &format!("已请求{}", party.zh())),

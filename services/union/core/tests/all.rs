@@ -16,6 +16,7 @@ mod all {
     mod fund;
     mod golden;
     mod green;
+    mod hands;
     mod not_posted;
     mod office;
     mod papers;

@@ -18,6 +18,8 @@ pub enum Fact<Step, Duty, Role, Said> {
     TaskOpened { id: ApplicationId, duty: Duty, task: Task<Role> },
     /// A reminder or escalation was given.
     Noticed { id: ApplicationId, duty: Duty, notice: Notice },
+    /// Somebody has it in hand, or nobody any more.
+    TaskClaimed { id: ApplicationId, duty: Duty, by: Option<Person> },
     /// It was decided.
     TaskDone { id: ApplicationId, duty: Duty, by: Person },
     /// It is not owed any more.
@@ -34,6 +36,7 @@ pub fn apply<P: Cases>(rows: &mut Rows<P::Row>, fact: &FactOf<P>) -> Result<(), 
     let (Fact::RequestMoved { id, .. }
     | Fact::TaskOpened { id, .. }
     | Fact::Noticed { id, .. }
+    | Fact::TaskClaimed { id, .. }
     | Fact::TaskDone { id, .. }
     | Fact::TaskCancelled { id, .. }
     | Fact::IncidentResolved { id, .. }) = fact;
@@ -49,6 +52,11 @@ pub fn apply<P: Cases>(rows: &mut Rows<P::Row>, fact: &FactOf<P>) -> Result<(), 
             Fact::Noticed { duty, notice, .. } => {
                 if let Some(task) = owed.tasks.get_mut(duty) {
                     task.deadline.give(*notice);
+                }
+            }
+            Fact::TaskClaimed { duty, by, .. } => {
+                if let Some(task) = owed.tasks.get_mut(duty) {
+                    task.claim(by.clone());
                 }
             }
             Fact::TaskDone { duty, .. } | Fact::TaskCancelled { duty, .. } => {

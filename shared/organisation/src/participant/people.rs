@@ -1,9 +1,12 @@
 //! One input after the other: whose it is, what is owed, by whom; and what is decided by rule.
 
 use super::{Cases, Duty as _, Fact, IncidentRecord, Participant, Step as _, Trouble as _, World, case_key, refused};
-use crate::{Actor, Answer, Desk, Did, Incident, Input, Key, OpenTask, Refusal, RefusalKind, Stop, papers};
+use crate::{
+    Actor, Answer, Desk, Did, Incident, Input, Key, OpenTask, Refusal, RefusalKind, Stop, papers,
+    people::{Handover, handed, task_refused},
+};
 use domain::ApplicationId;
-use saga::{Notice, Person, TaskRefusal};
+use saga::{Notice, Person};
 
 /// Decides one input of an organisation that is asked.
 pub fn decide<P: Participant>(organisation: &P, input: &Input<P::Command>, desk: &mut Desk<P>) -> Result<(), Stop> {
@@ -163,12 +166,24 @@ fn may_decide<P: Cases>(w: &World<'_, P>, duty: P::Duty, person: &Person) -> Res
     let Some(task) = w.case()?.and_then(|case| P::owed(case).tasks.get(&duty)) else {
         return Err(refused("NO_TASK", "没有此待办", format!("{} 当前没有待办的“{}”。", w.id, duty.zh())));
     };
-    task.may_decide(person).map_err(|refusal| {
-        let (kind, code, title) = match &refusal {
-            TaskRefusal::Excluded(_) => (RefusalKind::Forbidden, "FOUR_EYES", "须由另一人办理"),
-            TaskRefusal::Suspended | TaskRefusal::ClaimedBy(_) => (RefusalKind::Conflict, "TASK", "不能办理此任务"),
+    task.may_decide(person).map_err(|refusal| task_refused(&refusal).into())
+}
+
+/// A task changes hands; nothing is decided.
+pub fn hand_task<P: Participant>(
+    organisation: &P,
+    desk: &mut Desk<P>,
+    actor: &Actor,
+    handover: &Handover,
+) -> Result<(), Stop> {
+    let Handover { application_id: id, task: name, to } = handover;
+    on_case(organisation, desk, id, |w| {
+        let open = w.case()?.and_then(|case| P::owed(case).tasks.iter().find(|(duty, _)| duty.code() == name));
+        let Some((duty, task)) = open else {
+            return Err(refused("NO_TASK", "没有此待办", format!("{id} 当前没有待办 {name}。")));
         };
-        Refusal::new(kind, code, title, refusal.to_string()).into()
+        let (duty, by) = (*duty, handed(task, actor, to)?);
+        w.record(P::fact(Fact::TaskClaimed { id: id.clone(), duty, by }))
     })
 }
 

@@ -164,6 +164,9 @@ pub(super) struct Entry {
     event: String,
     /// For a reader, in Chinese.
     text: String,
+    /// Of a decision: SHA-256 of what `GET /api/v1/applications/{id}` had answered to whoever decided, hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown: Option<String>,
 }
 
 /// `GET /api/v1/applications/{id}/timeline`.
@@ -180,7 +183,10 @@ pub(super) async fn timeline<O: Organisation>(
     }
     let mut items = Vec::new();
     for row in rows {
+        let input: Value = serde_json::from_str(&row.input).unwrap_or_default();
+        let shown = input["shown"].as_str();
         let entry = |step: String, event: &str, text: String| Entry {
+            shown: shown.map(str::to_owned),
             position: row.position,
             at: Moment::from_millis(row.at).to_string(),
             party: O::PARTY.as_str(),

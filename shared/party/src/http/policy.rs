@@ -10,7 +10,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use organisation::Organisation;
+use organisation::{Organisation, people::SUPERVISOR};
 use std::{collections::BTreeMap, sync::Arc};
 use web::{
     BearerToken, Problem,
@@ -154,9 +154,10 @@ impl Route {
     }
 }
 
-const BUSINESS: Who = Who::Roles(&[OFFICER, AUDITOR, APPLICANT]);
-const STAFF: Who = Who::Roles(&[OFFICER, AUDITOR, OPERATOR]);
+const BUSINESS: Who = Who::Roles(&[OFFICER, AUDITOR, APPLICANT, SUPERVISOR]);
+const STAFF: Who = Who::Roles(&[OFFICER, AUDITOR, OPERATOR, SUPERVISOR]);
 const OFFICERS: Who = Who::Roles(&[OFFICER]);
+const AT_TASKS: Who = Who::Roles(&[OFFICER, SUPERVISOR]);
 const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
 const TECHNICAL: Who = Who::Roles(&[OPERATOR, AUDITOR]);
 const REPAIR: Who = Who::Roles(&[OPERATOR]);
@@ -201,6 +202,14 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
         ])
         .paged(),
         decision(edge),
+        task("claim", OFFICERS, "认领任务：此后他人不能办理", named("Nothing", ObjectBuilder::new())),
+        task("release", AT_TASKS, "退回任务：由承办人或主管", named("Nothing", ObjectBuilder::new())),
+        task(
+            "reassignment",
+            Who::Roles(&[SUPERVISOR]),
+            "主管改派任务，须说明理由",
+            described::<super::tasks::Reassignment>(),
+        ),
         Route::get(
             "/api/v1/incidents",
             STAFF,
@@ -299,12 +308,25 @@ fn names(roles: &[&'static str], officers: &[&'static str]) -> String {
     names.join("、")
 }
 
+/// What is done with a task but decide it.
+fn task(verb: &'static str, who: Who, summary: &'static str, body: Described) -> Route {
+    let path = match verb {
+        "claim" => "/api/v1/tasks/{task_id}/claim",
+        "release" => "/api/v1/tasks/{task_id}/release",
+        _ => "/api/v1/tasks/{task_id}/reassignment",
+    };
+    let mut route = Route::post(path, who, summary, body)
+        .with([Parameter::path("task_id", "任务编号，例如 NCD-2018-0052/check-eligibility（其中的斜线照写）")])
+        .shows_application(200, "其后的申请");
+    route.operation.problems.push(404);
+    route
+}
+
 fn decision<O: Organisation>(edge: &Edge<O>) -> Route {
-    let mut route = Route::post("/api/v1/tasks/{*task}", OFFICERS, "对任务作出决定", edge.decisions.clone())
+    let mut route = Route::post("/api/v1/tasks/{task_id}/decision", OFFICERS, "对任务作出决定", edge.decisions.clone())
         .with([Parameter::path("task_id", "任务编号，例如 NCD-2018-0052/check-eligibility（其中的斜线照写）")])
         .on_version()
         .shows_application(200, "决定后的申请");
-    route.operation.path = "/api/v1/tasks/{task_id}/decision";
     route.operation.problems.push(404);
     route
 }
@@ -360,7 +382,10 @@ pub(super) struct Policy {
 
 impl Policy {
     pub fn new(routes: &[Route], officers: &[&'static str]) -> Self {
-        let routes = routes.iter().map(|route| ((route.operation.method, route.path), route.who)).collect();
+        let mut routes: BTreeMap<_, _> =
+            routes.iter().map(|route| ((route.operation.method, route.path), route.who)).collect();
+        // One route takes all that is done with tasks, and holds it against its own line once it knows what that is.
+        routes.insert(("post", "/api/v1/tasks/{*task}"), AT_TASKS);
         Policy { routes, officers: officers.to_vec() }
     }
 
@@ -381,6 +406,18 @@ impl Policy {
                 roles.iter().any(holds)
             }
         }
+    }
+
+    /// Lets through whoever may do this with a task: `decision`, `claim` …
+    ///
+    /// # Errors
+    /// 403. 404: there is no such thing to do.
+    pub fn at_task(&self, verb: &str, caller: &super::Caller) -> Result<(), Problem> {
+        let path = format!("/api/v1/tasks/{{task_id}}/{verb}");
+        let Some(who) = self.routes.iter().find(|((_, known), _)| *known == path).map(|(_, who)| *who) else {
+            return Err(Problem::not_found("没有此操作；任务可以 decision、claim、release、reassignment。"));
+        };
+        if self.permits(who, caller) { Ok(()) } else { Err(self.refusal(who)) }
     }
 
     fn refusal(&self, who: Who) -> Problem {

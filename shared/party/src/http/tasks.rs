@@ -1,17 +1,22 @@
 //! What waits for a person, and what the person decides.
 
 use super::{AUDITOR, App, Caller, OPERATOR, Page, Writing, application_id, page_limit, unreadable};
+use crate::handle::Seen;
 use axum::{
     extract::{Path, State},
     http::Uri,
     response::Response,
 };
-use domain::Moment;
-use organisation::Organisation;
+use domain::{ApplicationId, Moment};
+use organisation::{
+    Organisation, Person,
+    people::{Handover, SUPERVISOR, To},
+};
 use serde::Deserialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use web::{IfMatch, Problem, Query};
+use web::{IfMatch, Problem, Query, utoipa};
 
 /// Which tasks.
 #[derive(Debug, Deserialize)]
@@ -53,7 +58,7 @@ pub(super) async fn list<O: Organisation>(
 
 /// The roles whose tasks are wanted, `None` for every role: an officer's own, or any for whoever oversees them.
 fn roles(caller: &Caller, wanted: Option<String>) -> Result<Vec<Option<String>>, Problem> {
-    let oversees = caller.has(OPERATOR) || caller.has(AUDITOR);
+    let oversees = [OPERATOR, AUDITOR, SUPERVISOR].iter().any(|role| caller.has(role));
     match wanted {
         Some(role) if oversees || caller.has(&role) => Ok(vec![Some(role)]),
         Some(role) => Err(Problem::forbidden(format!("只能查看本人角色的任务，您没有角色 {role}。"))),
@@ -101,21 +106,82 @@ fn for_people(mut view: Value) -> Value {
     view
 }
 
-/// `POST /api/v1/tasks/{task_id}/decision`.
+/// `POST /api/v1/tasks/{task_id}/decision`, and what else is done with a task.
 ///
 /// Whether the task is open is the core's to say, not the task list's: a decision that is sent again under its key finds
 /// its task closed by itself.
 pub(super) async fn decide<O: Organisation>(
     State(app): State<Arc<App<O>>>,
     Path(path): Path<String>,
-    IfMatch(version): IfMatch,
-    writing: Writing,
+    caller: Caller,
+    seen: Result<IfMatch, Problem>,
+    writing: Result<Writing, Problem>,
 ) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("没有此任务，任务编号见 GET /api/v1/tasks。");
-    let task_id = path.strip_suffix("/decision").ok_or_else(unknown)?;
+    let (task_id, verb) = path.rsplit_once('/').ok_or_else(unknown)?;
     let (id, task) = task_id.split_once('/').ok_or_else(unknown)?;
     let id = application_id(id)?;
+    app.policy.at_task(verb, &caller)?;
+    if verb != "decision" {
+        return hand(&app, id, task, verb, writing?).await;
+    }
+    let IfMatch(version) = seen?;
+    let writing = writing?;
     let decision = (app.edge.decide)(&app.vault, task, id.clone(), writing.json_bytes()?)?;
-    let expected = Some((app.key(&id), version));
+    let expected = Some(Seen { key: app.key(&id), version, shown: shown(&app, &id, version).await? });
     app.command(writing, decision.command, expected, decision.sealed).await
+}
+
+/// The hash of what `GET /api/v1/applications/{id}` answers for this version, if that is still the version: whoever decides on it
+/// was shown exactly these bytes.
+async fn shown<O: Organisation>(app: &App<O>, id: &ApplicationId, version: u64) -> Result<Option<String>, Problem> {
+    let row = app.handle.readers.state(&app.key(id).to_string()).await.map_err(|error| unreadable(&error))?;
+    let Some(row) = row.filter(|row| row.version == version) else { return Ok(None) };
+    let view = serde_json::to_vec(&app.view(&row)?).map_err(|error| Problem::internal(&error))?;
+    Ok(Some(hex::encode(Sha256::digest(&view))))
+}
+
+/// To whom a supervisor hands a task, and why.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reassignment {
+    /// 承办人
+    person: String,
+    /// 理由，2 至 500 字
+    because: String,
+}
+
+/// `POST /api/v1/tasks/{task_id}/claim`, `…/release`, `…/reassignment`: who has it in hand. The version does not matter: nothing
+/// is decided.
+async fn hand<O: Organisation>(
+    app: &App<O>,
+    application_id: ApplicationId,
+    task: &str,
+    verb: &str,
+    writing: Writing,
+) -> Result<Response, Problem> {
+    let to = match verb {
+        "claim" => To::Me,
+        "release" => To::Nobody,
+        "reassignment" => {
+            let Reassignment { person, because } = writing.json()?;
+            let task_id = organisation::task_id(&application_id, task);
+            let open = app.handle.readers.task(&task_id).await.map_err(|error| unreadable(&error))?;
+            let role = open.and_then(|body| serde_json::from_str::<Value>(&body).ok());
+            let role = role.as_ref().and_then(|task| task["role"].as_str());
+            let holds = match role {
+                Some(role) => app.handle.readers.holds(&person, role).await.map_err(|error| unreadable(&error))?,
+                // Whether there is such a task is the core's to say.
+                None => true,
+            };
+            if !holds {
+                let detail = format!("{person} 不具有办理此任务的角色，请改派给具有该角色的人。");
+                return Err(Problem::conflict("NO_SUCH_OFFICER", detail).title("不能改派"));
+            }
+            To::Other { person: Person::new(person), because }
+        }
+        _ => return Err(Problem::not_found("没有此操作；任务可以 decision、claim、release、reassignment。")),
+    };
+    let handover = Handover { application_id, task: task.to_owned(), to };
+    app.command(writing, (app.edge.hand)(handover), None, None).await
 }

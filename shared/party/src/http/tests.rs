@@ -99,6 +99,7 @@ fn task(id: &ApplicationId, name: &str, role: &str, due_at: i64) -> OpenTask {
         opened_at: Moment::from_millis(0),
         due_at: Moment::from_millis(due_at),
         escalated: false,
+        claimed_by: None,
     }
 }
 
@@ -124,6 +125,11 @@ fn edge() -> Edge<Toy> {
             assert_ne!(task, "defective");
             let Yes { yes } = web::from_slice(body)?;
             Ok(Decision { command: Command::Decide { application_id, task: task.to_owned(), yes }, sealed: None })
+        },
+        hand: |handover| Command::Decide {
+            application_id: handover.application_id,
+            task: handover.task,
+            yes: handover.to == organisation::people::To::Me,
         },
         decisions: named("Yes", ObjectBuilder::new()),
         personal: Some(super::Personal {
@@ -183,6 +189,7 @@ impl Service {
             ("operator", OPERATOR),
             ("operator2", OPERATOR),
             ("auditor", AUDITOR),
+            ("supervisor", organisation::people::SUPERVISOR),
             ("nobody", ""),
         ] {
             service.account(account, roles).await;

@@ -2,7 +2,7 @@
 
 use super::{App, Caller, requests};
 use crate::{
-    handle::{Arrival, CommandWork, Idempotency, Maintenance, MaintenanceWork, Reply, Said, Told, Wish},
+    handle::{Arrival, CommandWork, Idempotency, Maintenance, MaintenanceWork, Reply, Said, Seen, Told, Wish},
     vault::Sealed,
 };
 use axum::{
@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::ApplicationId;
-use organisation::{Key, Organisation, Refusal, RefusalKind};
+use organisation::{Organisation, Refusal, RefusalKind};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
@@ -79,7 +79,7 @@ impl Writing {
 }
 
 impl<O: Organisation> App<O> {
-    /// Hands a command to the writer and answers once it is committed. `expected`: the row and the version seen.
+    /// Hands a command to the writer and answers once it is committed. `expected`: what was seen.
     ///
     /// # Errors
     /// The refusal as a problem; 503 if the queue is full, or nobody knows what became of the command.
@@ -87,7 +87,7 @@ impl<O: Organisation> App<O> {
         &self,
         writing: Writing,
         command: O::Command,
-        expected: Option<(Key, u64)>,
+        expected: Option<Seen>,
         sealed: Option<Sealed>,
     ) -> Result<Response, Problem> {
         let (reply, answer) = oneshot::channel();

@@ -67,6 +67,8 @@ pub struct JournalRow {
     pub recorded: String,
     /// The refusal, as JSON, if it was refused.
     pub refusal: Option<String>,
+    /// The input, as JSON.
+    pub input: String,
 }
 
 /// A journal row with what its spans are built from.
@@ -268,7 +270,8 @@ impl Readers {
     /// # Errors
     /// The database cannot be read.
     pub async fn journal(&self, application_id: &str) -> Result<Vec<JournalRow>, StoreError> {
-        let sql = "SELECT position, at, kind, source, recorded, refusal FROM journal WHERE application_id = $1 ORDER BY position";
+        let sql = "SELECT position, at, kind, source, recorded, refusal, input FROM journal \
+                   WHERE application_id = $1 ORDER BY position";
         let rows = self.ask("read the journal", sql, [application_id.into()]).await?;
         Ok(rows
             .iter()
@@ -279,6 +282,7 @@ impl Readers {
                 source: row.get(3),
                 recorded: row.get(4),
                 refusal: row.get(5),
+                input: row.get(6),
             })
             .collect())
     }
@@ -502,6 +506,15 @@ impl Readers {
             link: row.get(10),
         };
         Ok(rows.iter().map(read).collect())
+    }
+
+    /// Whether somebody has an account with this role.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn holds(&self, person: &str, role: &str) -> Result<bool, StoreError> {
+        let rows = self.ask("look for a role", "SELECT roles FROM token WHERE person = $1", [person.into()]).await?;
+        Ok(rows.iter().any(|row| row.get::<String>(0).split(' ').any(|held| held == role)))
     }
 
     /// Whether there is an account of this name.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     clock::unix_ns,
-    handle::{Arrival, CommandWork, CommittedRow, Idempotency, Reply, StoredAnswer},
+    handle::{Arrival, CommandWork, CommittedRow, Idempotency, Reply, Seen, StoredAnswer},
     journal::Entry,
     papers::part_token,
     spans::{self, Spanned},
@@ -50,11 +50,13 @@ struct Cause<'a> {
     parent: Option<String>,
     /// How a command came.
     arrival: Option<&'a Arrival>,
+    /// The hash of what its giver was shown.
+    shown: Option<&'a str>,
 }
 
 impl Cause<'_> {
     fn span(context: String) -> Self {
-        Cause { parent: Some(context), arrival: None }
+        Cause { parent: Some(context), arrival: None, shown: None }
     }
 }
 
@@ -265,10 +267,11 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         };
         let decided_on = decided.as_ref().ok().and_then(|outcome| outcome.application_id.as_ref());
         let own = decided_on.map(ToString::to_string).or_else(|| item.application_id());
-        let cause = Cause {
-            parent: spans::parent_of(item),
-            arrival: if let Item::Command(work) = item { Some(&work.arrival) } else { None },
+        let (arrival, shown) = match item {
+            Item::Command(work) => (Some(&work.arrival), work.expected.as_ref().and_then(|seen| seen.shown.as_deref())),
+            _ => (None, None),
         };
+        let cause = Cause { parent: spans::parent_of(item), arrival, shown };
         match decided {
             Ok(outcome) => {
                 let context = self.record(input, &outcome, None, cause, started_ns);
@@ -373,7 +376,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         input: &Input<O::Command>,
         outcome: &Outcome<O::Fact>,
         refusal: Option<&Refusal>,
-        Cause { parent, arrival }: Cause<'_>,
+        Cause { parent, arrival, shown }: Cause<'_>,
         started_ns: u64,
     ) -> String {
         self.position += 1;
@@ -382,7 +385,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
                 self.working.booked(voucher, self.position);
             }
         }
-        let (kind, source, content) = describe(input);
+        let (kind, source, content) = describe(input, shown);
         let application_id = outcome.application_id.as_ref().map(ToString::to_string);
         let saga_id = outcome.application_id.as_ref().map(organisation::saga_id).unwrap_or_default();
         let before = self.last_trace();
@@ -449,7 +452,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
     }
 
     async fn stale(&mut self, at: usize, work: &CommandWork<O::Command>) -> Result<Option<Refusal>, Failed> {
-        let Some((key, version)) = &work.expected else { return Ok(None) };
+        let Some(Seen { key, version, .. }) = &work.expected else { return Ok(None) };
         match self.working.load(self.store, &BTreeSet::from([key.clone()]), &BTreeSet::new()).await {
             Ok(_) => {}
             Err(LoadError::Store(error)) => return Err(error.into()),

@@ -152,12 +152,15 @@ pub(super) fn application_of(key: &Key) -> Option<String> {
     }
 }
 
-/// Kind, source and content of an input as its journal row keeps them. A message is named; its bytes stand in `frame_in`.
-pub(super) fn describe<C: Serialize>(input: &Input<C>) -> (&'static str, String, String) {
+/// Kind, source and content of an input as its journal row keeps them. A message is named; its bytes stand in
+/// `frame_in`. `shown`: the hash of what whoever gave a command had before them.
+pub(super) fn describe<C: Serialize>(input: &Input<C>, shown: Option<&str>) -> (&'static str, String, String) {
     #[derive(Serialize)]
     struct Command<'a, C> {
         actor: &'a Actor,
         command: &'a C,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        shown: Option<&'a str>,
     }
     match input {
         // Every input writes one; written out it costs a tenth of what it costs as a tree of values.
@@ -166,7 +169,9 @@ pub(super) fn describe<C: Serialize>(input: &Input<C>) -> (&'static str, String,
             received.from.to_string(),
             format!(r#"{{"seq":{},"type":"{}"}}"#, received.seq, received.message.kind().name()),
         ),
-        Input::Command { actor, command } => ("command", actor.person.to_string(), text(&Command { actor, command })),
+        Input::Command { actor, command } => {
+            ("command", actor.person.to_string(), text(&Command { actor, command, shown }))
+        }
         Input::Due(key) => ("due", "clock".into(), json!({ "key": key.to_string() }).to_string()),
         Input::Follow(key) => ("follow", "self".into(), json!({ "key": key.to_string() }).to_string()),
         Input::Port { answer, .. } => ("port", "port".into(), json!({ "answer": answer }).to_string()),

@@ -34,7 +34,7 @@ async fn a_replica_that_stands_by_looks_up_itself_and_hands_decisions_to_the_wri
     assert_eq!((answer.header("etag"), answer.header("idempotency-replayed")), (Some("\"4\""), Some("true")));
     let work = seen.await.unwrap().pop().unwrap();
     assert_eq!((work.actor.person.0.as_str(), work.idempotency.unwrap().key.as_str()), ("person:looker", "key-1"));
-    assert_eq!(work.expected.unwrap().1, 3);
+    assert_eq!(work.expected.unwrap().version, 3);
 }
 
 #[tokio::test]

@@ -21,14 +21,25 @@ async fn without_a_known_token_nothing_under_api_is_answered() {
 #[tokio::test]
 async fn every_route_lets_in_exactly_the_roles_of_its_line() {
     let service = Service::start().await;
-    const ACCOUNTS: [&str; 6] = ["applicant", "looker", "other", "operator", "auditor", "nobody"];
+    const ACCOUNTS: [&str; 7] = ["applicant", "looker", "other", "operator", "auditor", "supervisor", "nobody"];
     let rows: &[(&str, &str, &[&str])] = &[
-        ("get", "/api/v1/applications?uscc=91350100M000100Y43", &["applicant", "looker", "other", "auditor"]),
-        ("get", "/api/v1/applications/NCD-2020-0001", &["applicant", "looker", "other", "auditor"]),
-        ("get", "/api/v1/applications/NCD-2020-0001/timeline", &["looker", "other", "operator", "auditor"]),
-        ("get", "/api/v1/tasks", &["looker", "other", "operator", "auditor"]),
+        (
+            "get",
+            "/api/v1/applications?uscc=91350100M000100Y43",
+            &["applicant", "looker", "other", "auditor", "supervisor"],
+        ),
+        ("get", "/api/v1/applications/NCD-2020-0001", &["applicant", "looker", "other", "auditor", "supervisor"]),
+        (
+            "get",
+            "/api/v1/applications/NCD-2020-0001/timeline",
+            &["looker", "other", "operator", "auditor", "supervisor"],
+        ),
+        ("get", "/api/v1/tasks", &["looker", "other", "operator", "auditor", "supervisor"]),
         ("post", "/api/v1/tasks/NCD-2020-0001/look/decision", &["looker", "other"]),
-        ("get", "/api/v1/incidents", &["looker", "other", "operator", "auditor"]),
+        ("post", "/api/v1/tasks/NCD-2020-0001/look/claim", &["looker", "other"]),
+        ("post", "/api/v1/tasks/NCD-2020-0001/look/release", &["looker", "other", "supervisor"]),
+        ("post", "/api/v1/tasks/NCD-2020-0001/look/reassignment", &["supervisor"]),
+        ("get", "/api/v1/incidents", &["looker", "other", "operator", "auditor", "supervisor"]),
         ("get", "/api/v1/parked", &["operator", "auditor"]),
         ("post", "/api/v1/parked/7/retry", &["operator"]),
         ("post", "/api/v1/parked/7/drop", &["operator"]),

@@ -1,7 +1,7 @@
 //! What people want changed: on its way to the writer, and the answers back.
 
 use super::*;
-use crate::handle::{Maintenance, MaintenanceWork, Said, Told};
+use crate::handle::{Maintenance, MaintenanceWork, Said, Seen, Told};
 use organisation::{Refusal, RefusalKind};
 use sha2::{Digest, Sha256};
 
@@ -25,7 +25,7 @@ async fn a_decision_reaches_the_writer_with_all_that_it_needs() {
     assert_eq!(work.command, Command::Decide { application_id: id.clone(), task: "look".into(), yes: true });
     assert_eq!(work.actor.person.0, "person:looker");
     assert!(work.actor.has("looker"));
-    assert_eq!(work.expected, Some((Key::row("case", id), 3)));
+    assert_eq!(work.expected, Some(Seen { key: Key::row("case", id), version: 3, shown: None }));
     let idempotency = work.idempotency.unwrap();
     assert_eq!(idempotency.scope, format!("person:looker POST {DECISION}"));
     assert_eq!(idempotency.key, "key-1");
@@ -369,4 +369,16 @@ async fn the_clock_is_shown_and_driven_by_the_writer() {
 
     let service = Service::with(BusinessClock::system(), 1).await;
     assert_eq!(service.get("nobody", "/api/v1/clock").await.body["driven"], false);
+}
+
+#[tokio::test]
+async fn a_decision_carries_the_hash_of_what_its_giver_was_shown() {
+    let mut service = Service::start().await;
+    let id = service.case(1, 3, "x").await;
+    let shown = service.client.get(format!("{}/api/v1/applications/{id}", service.base)).bearer_auth("looker");
+    let shown = shown.send().await.unwrap().bytes().await.unwrap();
+    let writer = service.play(decided(200, Ok(json!({})), false));
+    service.send(service.decision("looker", DECISION, &json!({ "yes": true }))).await.is(200, "");
+    let seen = writer.await.unwrap().pop().unwrap().expected.unwrap();
+    assert_eq!((seen.version, seen.shown), (3, Some(hex::encode(Sha256::digest(&shown)))));
 }
