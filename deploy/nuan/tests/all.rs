@@ -5,6 +5,8 @@
 mod bench;
 #[path = "all/broker.rs"]
 mod broker;
+#[path = "all/browser.rs"]
+mod browser;
 #[path = "all/canaries.rs"]
 mod canaries;
 #[path = "all/desk.rs"]

@@ -16,6 +16,7 @@ pub mod form;
 mod handover;
 mod page;
 mod papers;
+mod password;
 mod session;
 mod tasks;
 mod words;
@@ -28,7 +29,7 @@ use axum::{
     routing::{get, post},
 };
 use form::{Action, Application, TaskForm};
-use session::{Attempts, Sealer};
+use session::Sealer;
 use std::sync::Arc;
 
 /// Bytes that a form may have.
@@ -60,7 +61,6 @@ pub(crate) struct State {
     desk: Desk,
     api: Api,
     sealer: Sealer,
-    attempts: Attempts,
 }
 
 impl State {
@@ -77,16 +77,12 @@ pub(crate) type Shared = axum::extract::State<Arc<State>>;
 /// all replicas of a service.
 pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
     let has_applicants = desk.application.is_some();
-    let state = Arc::new(State {
-        desk,
-        api: Api::new(interface),
-        sealer: Sealer::new(secret, desk.party),
-        attempts: Attempts::default(),
-    });
+    let state = Arc::new(State { desk, api: Api::new(interface), sealer: Sealer::new(secret, desk.party) });
     let mut pages = Router::new()
         .route("/", get(tasks::workbench))
         .route("/login", get(session::login_page).post(session::login))
         .route("/logout", post(session::logout))
+        .route("/password", get(password::show).post(password::set))
         .route("/tasks", get(tasks::list))
         .route("/tasks/{id}/{task}", get(decisions::show).post(decisions::decide))
         .route("/tasks/{id}/{task}/hands", get(handover::show).post(handover::hand))

@@ -1,11 +1,11 @@
-//! Who is signed in: a cookie that holds the person's access token, sealed, and nothing that a server would have to keep.
+//! Who is signed in: a cookie that holds the token of the person's session, sealed.
 //!
-//! All replicas open each other's cookies. Signing out deletes the cookie; a token that is withdrawn ends every session that
-//! holds it. A cookie counts for a working day, and only at the organisation that made it.
+//! All replicas open each other's cookies. Signing out ends the session and deletes the cookie; an account that is closed or given
+//! another password ends all of its sessions. A cookie counts for a working day, and only at the organisation that made it.
 
 use crate::{
     Shared, State,
-    api::Refusal,
+    api::{Order, Refusal},
     page::{Html, Trouble, html},
 };
 use askama::Template;
@@ -23,19 +23,12 @@ use chacha20poly1305::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// How long a session lasts.
 const SESSION: Duration = Duration::from_secs(12 * 3600);
-/// How often an account may be named with a wrong token …
-const ATTEMPTS: u32 = 5;
-/// … within so long; then it has to wait as long.
-const LOCKED: Duration = Duration::from_secs(15 * 60);
-/// Accounts whose failures are remembered.
-const MOST: usize = 4096;
 const NONCE: usize = 12;
 
 /// A person who is signed in.
@@ -180,41 +173,6 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// Wrong attempts to sign in, by account.
-#[derive(Default)]
-pub(crate) struct Attempts {
-    failed: Mutex<BTreeMap<String, (u32, Instant)>>,
-}
-
-impl Attempts {
-    fn is_locked(&self, account: &str, now: Instant) -> bool {
-        let failed = self.lock();
-        failed.get(account).is_some_and(|(times, since)| *times >= ATTEMPTS && now.duration_since(*since) < LOCKED)
-    }
-
-    fn fail(&self, account: &str, now: Instant) {
-        let mut failed = self.lock();
-        failed.retain(|_, (_, since)| now.duration_since(*since) < LOCKED);
-        if failed.len() >= MOST {
-            // Whoever tries thousands of names must not fill the memory; the longest ago goes.
-            let oldest = failed.iter().min_by_key(|(_, (_, since))| *since).map(|(name, _)| name.clone());
-            oldest.map(|name| failed.remove(&name));
-        }
-        let (times, since) = failed.entry(account.to_owned()).or_insert((0, now));
-        *times = times.saturating_add(1);
-        *since = now;
-    }
-
-    fn forget(&self, account: &str) {
-        self.lock().remove(account);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (u32, Instant)>> {
-        // Every change to the map is one call; a panic leaves it whole.
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
@@ -237,7 +195,7 @@ pub(crate) async fn login_page(Extract(state): Shared, Query(Next { next }): Que
 #[derive(Deserialize)]
 pub(crate) struct Login {
     account: String,
-    token: String,
+    secret: String,
     #[serde(default)]
     next: String,
 }
@@ -247,29 +205,21 @@ pub(crate) async fn login(
     headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Result<Response, Trouble> {
-    let Login { account, token, next } = login;
-    let (account, token) = (account.trim(), token.trim());
+    let Login { account, secret, next } = login;
+    let (account, secret) = (account.trim(), secret.trim());
     let again = |status: StatusCode, wrong: &str| {
         let page = html(&LoginPage { title: state.desk.title, next: &next, account, wrong: Some(wrong) })?;
         Ok((status, page).into_response())
     };
-    if state.attempts.is_locked(account, Instant::now()) {
-        return again(StatusCode::TOO_MANY_REQUESTS, "该账户尝试次数过多，请 15 分钟后再试。");
-    }
-    let holder = match state.api.get(token, "account").await {
+    let body = serde_json::json!({ "account": account, "secret": secret });
+    let holder = match state.api.post("", "sessions", &Order { key: "", version: None, body: &body }).await {
         Ok(answer) => answer.body,
-        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => serde_json::Value::Null,
+        Err(refusal) if refusal.status.is_client_error() => return again(refusal.status, &refusal.detail),
         Err(refusal) => return Err(refusal.into()),
     };
-    // The token alone would do; that both have to fit lets wrong attempts be counted by account.
-    if holder["account"].as_str() != Some(account) {
-        state.attempts.fail(account, Instant::now());
-        return again(StatusCode::UNAUTHORIZED, "账户或访问令牌不正确。");
-    }
-    state.attempts.forget(account);
     let roles = holder["roles"].as_array().into_iter().flatten().filter_map(|role| role.as_str().map(str::to_owned));
     let session = Session {
-        token: token.to_owned(),
+        token: holder["token"].as_str().unwrap_or_default().to_owned(),
         account: account.to_owned(),
         person: holder["person"].as_str().unwrap_or_default().to_owned(),
         roles: roles.collect(),
@@ -296,6 +246,10 @@ pub(crate) async fn logout(
     Form(form): Form<Logout>,
 ) -> Result<Response, Trouble> {
     session.check(form.csrf.as_deref())?;
+    // Should it not be heard, the session ends with its cookie here, and for good when its time is over.
+    let nothing = serde_json::json!({});
+    let _ =
+        state.api.post(&session.token, "sessions/end", &Order { key: &random(), version: None, body: &nothing }).await;
     Ok(state.sealer.kept_by(Redirect::to("/login").into_response(), "desk", None, SESSION, &headers))
 }
 
@@ -319,21 +273,6 @@ mod tests {
             changed[at] ^= 1;
         }
         assert_eq!(sealer.open::<String>("desk", ""), None);
-    }
-
-    #[test]
-    fn five_wrong_attempts_lock_an_account_for_a_quarter_of_an_hour() {
-        let attempts = Attempts::default();
-        let start = Instant::now();
-        for _ in 0..4 {
-            attempts.fail("li", start);
-        }
-        assert!(!attempts.is_locked("li", start));
-        attempts.fail("li", start);
-        assert!(attempts.is_locked("li", start));
-        assert!(!attempts.is_locked("wang", start), "another's failures lock nobody else");
-        assert!(attempts.is_locked("li", start + LOCKED.checked_sub(Duration::from_secs(1)).unwrap()));
-        assert!(!attempts.is_locked("li", start + LOCKED));
     }
 
     #[test]

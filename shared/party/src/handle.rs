@@ -216,6 +216,20 @@ pub enum Maintenance {
         /// Who gives it.
         by: String,
     },
+    /// Begins a session, or ends one by an `until_ms` in the past.
+    Session {
+        /// Of which account, and the hash of its token.
+        session: Account,
+        /// Until when, Unix ms of the wall clock.
+        until_ms: i64,
+    },
+    /// Gives an account a password; its sessions end.
+    Password {
+        /// Which account, and by which token.
+        account: Account,
+        /// The password's hash.
+        hash: String,
+    },
     /// Notes that somebody is shown an application's personal data unmasked.
     Disclose {
         /// Of which application.
@@ -251,6 +265,13 @@ pub enum Wish {
     },
     /// Opens an account, or gives it another token.
     Account(Account),
+    /// Closes an account: a person has left.
+    Close {
+        /// Which.
+        account: String,
+        /// The person behind it.
+        person: String,
+    },
     /// Destroys the keys of all personal data and papers of an application.
     Erase {
         /// Which.

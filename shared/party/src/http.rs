@@ -12,6 +12,7 @@ mod papers;
 mod personal;
 pub mod policy;
 mod requests;
+mod sessions;
 pub mod tasks;
 pub mod technical;
 pub mod testing;
@@ -104,6 +105,7 @@ pub struct App<O: Organisation> {
     edge: Edge<O>,
     policy: Policy,
     holders: Holders,
+    sessions: sessions::Sessions,
     owners: Owners,
     waiting: Semaphore,
     forwarder: forwarding::Forwarder,
@@ -125,6 +127,7 @@ pub fn router<O: Organisation>(
         document: document(&edge),
         edge,
         holders: Holders::default(),
+        sessions: sessions::Sessions::default(),
         owners: Owners::default(),
         waiting: Semaphore::new(MAX_WAITING),
         forwarder: forwarding::Forwarder::default(),
@@ -147,6 +150,10 @@ pub fn router<O: Organisation>(
         .route("/api/v1/clock", routing::get(technical::clock::<O>).post(technical::drive_clock::<O>))
         .route("/api/v1/account", routing::get(technical::account))
         .route("/api/v1/tokens", routing::post(technical::new_token::<O>))
+        .route("/api/v1/sessions", routing::post(sessions::sign_in::<O>))
+        .route("/api/v1/sessions/end", routing::post(sessions::sign_out::<O>))
+        .route("/api/v1/account/password", routing::post(sessions::set_password::<O>))
+        .route("/api/v1/accounts/closure", routing::post(sessions::close::<O>))
         .route("/api/v1/openapi.json", routing::get(technical::openapi::<O>))
         // Without an entry in the table they are closed to everybody.
         .route("/api/v1/applications/{id}/personal-data", routing::get(personal::masked::<O>))

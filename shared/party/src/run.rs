@@ -18,7 +18,7 @@ use crate::{
     spans::Exporter,
     store::{
         Batch, Store, StoreError, Tip, server,
-        tables::{TOKEN, Value},
+        tables::{self, TOKEN},
     },
     vault::Vault,
     writer::{Ports, Queues, Signals, Stopped, Writer, WriterError},
@@ -401,7 +401,8 @@ async fn ensure_operators(store: &mut Store, tip: &Tip, config: &Config) -> Resu
         if let Some(token) = operator_token(store, file, account).await? {
             let hash = Sha256::digest(token.expose_secret().as_bytes()).to_vec();
             let person = format!("person:{account}");
-            batch.put(&TOKEN, [Value::Blob(hash), account.into(), person.into(), "operator auditor".into()]);
+            let roles = ["operator".to_owned(), "auditor".to_owned()];
+            batch.put(&TOKEN, tables::token(&hash, account.to_owned(), person, &roles, 0, tip.position));
         }
     }
     Ok(store.put(batch, tip).await?)

@@ -47,7 +47,7 @@ fn officer(token: u8, role: &str) -> Wish {
 }
 
 async fn holder(house: &House, token: u8) -> Option<String> {
-    let held = house.union.handle.readers.account_holder(&[token; 32]).await.unwrap();
+    let held = house.union.handle.readers.account_holder(&[token; 32], 1).await.unwrap();
     held.map(|holder| format!("{} {:?}", holder.person, holder.roles))
 }
 

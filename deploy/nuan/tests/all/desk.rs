@@ -74,7 +74,7 @@ impl Browser {
     }
 
     async fn sign_in(&mut self, account: &str, token: &str) -> Page {
-        self.send("/login", &[("account", account), ("token", token), ("next", "")]).await
+        self.send("/login", &[("account", account), ("secret", token), ("next", "")]).await
     }
 
     async fn open(&mut self, path: &str) -> Page {
@@ -162,15 +162,15 @@ fn encoded(text: &str) -> String {
 }
 
 /// The three services, everybody's browser, and what an applicant types.
-struct House {
+pub struct House {
     _folder: tempfile::TempDir,
     _broker: Broker,
-    services: BTreeMap<Party, Service>,
-    applicant: String,
+    pub services: BTreeMap<Party, Service>,
+    pub applicant: String,
 }
 
 impl House {
-    async fn open() -> House {
+    pub async fn open() -> House {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let broker = Broker::start(&folder.path().join("broker")).unwrap();
@@ -187,15 +187,20 @@ impl House {
         House { _folder: folder, _broker: broker, services, applicant }
     }
 
-    /// Somebody with these roles, whose account two operators open.
-    async fn officer(&self, party: Party, person: &str, roles: &[&str]) -> Browser {
+    /// Somebody with these roles, whose account two operators open: the access token.
+    pub async fn token(&self, party: Party, person: &str, roles: &[&str]) -> String {
         let service = &self.services[&party];
         let account = json!({ "account": person, "person": format!("person:{person}"), "roles": roles });
         let first = Api::new(&service.url, &service.operator_token).unwrap();
         first.post("tokens", &account).await.unwrap();
         let second = first.with_token(&service.second_operator_token);
         let made = second.post("tokens", &account).await.unwrap();
-        Browser::signed_in(&service.url, person, made["token"].as_str().unwrap()).await
+        made["token"].as_str().unwrap().to_owned()
+    }
+
+    async fn officer(&self, party: Party, person: &str, roles: &[&str]) -> Browser {
+        let token = self.token(party, person, roles).await;
+        Browser::signed_in(&self.services[&party].url, person, &token).await
     }
 
     async fn applicant(&self) -> Browser {
@@ -208,7 +213,7 @@ impl House {
 }
 
 /// What the applicant of the `n`-th firm types, step by step.
-fn typed(n: u32) -> [Vec<(String, String)>; 3] {
+pub fn typed(n: u32) -> [Vec<(String, String)>; 3] {
     let form = firms::form(n, 0).unwrap();
     let text = |name: &str| match &form[name] {
         serde_json::Value::String(text) => text.clone(),
@@ -273,19 +278,19 @@ async fn apply(browser: &mut Browser, n: u32) -> String {
     panic!("the last step did not file: {}", page.text)
 }
 
-const AGREE: &[(&str, &str)] = &[
+pub const AGREE: &[(&str, &str)] = &[
     ("choice", "agree"),
     ("agree.amount_fen", "50,000"),
     ("agree.conditions", "按季报送报表\n保险受益人为银行"),
     ("agree.counter_guarantee", "PLEDGE"),
 ];
-const RECOMMEND: &[(&str, &str)] = &[
+pub const RECOMMEND: &[(&str, &str)] = &[
     ("choice", "recommend"),
     ("recommend.amount_fen", "50000"),
     ("recommend.rate_ppm", "4.35"),
     ("recommend.method", "BULLET"),
 ];
-const APPROVE: &[(&str, &str)] = &[
+pub const APPROVE: &[(&str, &str)] = &[
     ("choice", "approve"),
     ("approve.amount_fen", "50000.00"),
     ("approve.rate_ppm", "4.35%"),
@@ -409,7 +414,7 @@ async fn what_is_stale_doubled_forged_or_not_ones_own_is_refused() {
     {
         let mut browser = Browser::at(house.union());
         let page =
-            browser.send("/login", &[("account", "applicants"), ("token", &house.applicant), ("next", next)]).await;
+            browser.send("/login", &[("account", "applicants"), ("secret", &house.applicant), ("next", next)]).await;
         assert_eq!(page.to, to, "{next}");
     }
 
@@ -626,4 +631,70 @@ async fn a_task_is_claimed_given_back_and_handed_over_by_a_supervisor() {
     liu.decide(&id, "check-eligibility", &[("choice", "approve")]).await;
     let page = liu.open(&format!("/applications/{id}")).await;
     assert!(page.says("由 liu 承办"), "who had it in hand is told: {}", page.text);
+}
+
+#[tokio::test]
+async fn a_password_takes_the_place_of_the_token_and_a_leaver_is_out_at_once() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let mut li = house.officer(Party::Union, "li", &["intake_officer"]).await;
+    let mut elsewhere = house.officer(Party::Union, "li", &["intake_officer"]).await;
+    assert_eq!(li.open("/tasks").await.to, "/login", "opened anew, what was opened before counts no more");
+    let word = "correct horse 电池";
+    let page = elsewhere.open("/password").await;
+    let set = async |browser: &mut Browser, current: &str, password: &str, again: &str| {
+        let page = browser.open("/password").await;
+        let fields = [("current", current), ("password", password), ("again", again)];
+        browser.fill(&page, "/password", &fields).await
+    };
+    assert!(page.says("初次设置则留空"), "{}", page.text);
+    for (password, again, why) in [
+        ("short", "short", "10 至 200 个字符"),
+        ("my name is li!", "my name is li!", "不得包含账户名"),
+        ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "同一字符"),
+        (word, "another one", "不一致"),
+    ] {
+        let refused = set(&mut elsewhere, "", password, again).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.says(why), "{why}: {}", refused.text);
+    }
+    assert_eq!(set(&mut elsewhere, "", word, word).await.to, "/login");
+    assert_eq!(
+        elsewhere.open("/tasks").await.to,
+        "/login",
+        "the session ends with the password that it was begun under"
+    );
+
+    let mut li = Browser::signed_in(house.union(), "li", word).await;
+    let mut other = Browser::signed_in(house.union(), "li", word).await;
+    let refused = set(&mut li, "a wrong word", "another word 1", "another word 1").await;
+    assert!(refused.says("现密码不正确"), "{}", refused.text);
+    assert_eq!(set(&mut li, word, "another word 1", "another word 1").await.to, "/login");
+    assert_eq!(other.open("/tasks").await.to, "/login", "all sessions end");
+    let refused = Browser::at(house.union()).sign_in("li", word).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    let mut li = Browser::signed_in(house.union(), "li", "another word 1").await;
+
+    // A leaver, with a task in hand.
+    let id = apply(&mut applicant, 0).await;
+    let hands = format!("/tasks/{id}/check-eligibility/hands");
+    let page = li.open(&hands).await;
+    li.fill(&page, &hands, &[]).await;
+    let service = &house.services[&Party::Union];
+    let first = Api::new(&service.url, &service.operator_token).unwrap();
+    let closure = json!({ "account": "li", "because": "离职" });
+    first.post("accounts/closure", &closure).await.unwrap();
+    assert_eq!(li.open("/tasks").await.status, StatusCode::OK, "one person closes nothing");
+    first.with_token(&service.second_operator_token).post("accounts/closure", &closure).await.unwrap();
+    assert_eq!(li.open("/tasks").await.to, "/login");
+    assert_eq!(Browser::at(house.union()).sign_in("li", "another word 1").await.status, StatusCode::UNAUTHORIZED);
+    let mut liu = house.officer(Party::Union, "liu", &["intake_officer"]).await;
+    let page = liu.open(&hands).await;
+    assert!(page.says("待领"), "what the leaver had in hand is free: {}", page.text);
+    let unknown = json!({ "account": "nobody-knows", "because": "离职" });
+    assert!(first.post("accounts/closure", &unknown).await.unwrap_err().to_string().contains("404"));
+    let own = json!({ "account": "operator", "because": "离职" });
+    first.post("accounts/closure", &own).await.unwrap();
+    let refused = first.with_token(&service.second_operator_token).post("accounts/closure", &own).await;
+    assert!(refused.unwrap_err().to_string().contains("OWN_ACCOUNT"));
 }

@@ -24,6 +24,10 @@ pub struct Caller {
     pub person: String,
     /// Roles it holds.
     pub roles: BTreeSet<String>,
+    /// Hash of the token that it came with.
+    pub token: [u8; 32],
+    /// Whether that is a session's.
+    pub is_session: bool,
 }
 
 impl Caller {
@@ -38,9 +42,10 @@ impl Caller {
     }
 }
 
-impl From<AccountHolder> for Caller {
-    fn from(holder: AccountHolder) -> Self {
-        Caller { account: holder.account, person: holder.person, roles: holder.roles.into_iter().collect() }
+impl Caller {
+    fn with(token: [u8; 32], holder: AccountHolder) -> Self {
+        let AccountHolder { account, person, roles, is_session } = holder;
+        Caller { account, person, roles: roles.into_iter().collect(), token, is_session }
     }
 }
 
@@ -68,9 +73,11 @@ impl Holders {
         {
             return Ok(caller.clone());
         }
-        let holder = readers.account_holder(&token.0).await.map_err(|error| super::unreadable(&error))?;
+        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let wall_ms = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
+        let holder = readers.account_holder(&token.0, wall_ms).await.map_err(|error| super::unreadable(&error))?;
         // A token that nobody holds is not remembered: whoever guesses must not push out whoever works.
-        let caller = Caller::from(holder.ok_or_else(Problem::invalid_token)?);
+        let caller = Caller::with(token.0, holder.ok_or_else(Problem::invalid_token)?);
         let mut known = self.lock();
         if known.len() >= MOST {
             known.retain(|_, (until, _)| *until > now);
@@ -80,6 +87,11 @@ impl Holders {
         }
         known.insert(token.0, (now + REMEMBERED, caller.clone()));
         Ok(caller)
+    }
+
+    /// Asks the database again for everybody: an account was closed, or its sessions ended.
+    pub fn forget(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<[u8; 32], (Instant, Caller)>> {

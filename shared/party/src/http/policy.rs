@@ -283,6 +283,28 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             described::<super::technical::NewAccount>(),
         )
         .answers(201, "令牌", Some(described::<super::technical::NewToken>())),
+        sign_in(),
+        Route::post(
+            "/api/v1/sessions/end",
+            Who::Account,
+            "退出：本会话即刻失效",
+            named("Nothing", ObjectBuilder::new()),
+        )
+        .answers(204, "已退出", None),
+        Route::post(
+            "/api/v1/account/password",
+            Who::Account,
+            "设置或更改本人密码：该账户的其他会话随即失效",
+            described::<super::sessions::NewPassword>(),
+        )
+        .answers(204, "已设置", None),
+        Route::post(
+            "/api/v1/accounts/closure",
+            REPAIR,
+            "人员离任，关闭账户：一人提议（202），另一人确认（204）；令牌、会话与密码即刻失效，承办的任务退回待领",
+            described::<super::sessions::Closure>(),
+        )
+        .answers(204, "已关闭", None),
         Route::get("/api/v1/openapi.json", Who::Account, "本文档", None),
         Route::get("/metrics", Who::Public, "计数器（OpenMetrics 文本）", None),
         Route::get("/livez", Who::Public, "进程是否在运行", None),
@@ -306,6 +328,20 @@ fn names(roles: &[&'static str], officers: &[&'static str]) -> String {
     let names: Vec<&str> =
         roles.iter().flat_map(|role| if *role == OFFICER { officers.to_vec() } else { vec![*role] }).collect();
     names.join("、")
+}
+
+/// Signing in is under no key: whoever does it twice has two sessions.
+fn sign_in() -> Route {
+    let mut route = Route::post(
+        "/api/v1/sessions",
+        Who::Public,
+        "登录：以账户及密码或访问令牌换取十二小时的会话（连错五次，该账户暂停十五分钟）",
+        described::<super::sessions::Credentials>(),
+    )
+    .answers(201, "会话", Some(described::<super::sessions::Session>()));
+    route.operation.parameters.clear();
+    route.operation.problems = vec![400, 401, 413, 415, 422, 429, 503];
+    route
 }
 
 /// What is done with a task but decide it.
@@ -434,6 +470,9 @@ pub(super) async fn authorise<O: Organisation>(
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     let path = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    if app.policy.who(&parts.method, &path) == Who::Public {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
     let token = BearerToken::from_request_parts(&mut parts, &()).await?;
     let caller = app.holders.of(token, &app.handle.readers).await?;
     let who = app.policy.who(&parts.method, &path);

@@ -274,7 +274,7 @@ pub(super) struct OwnAccount {
 
 /// `GET /api/v1/account`.
 pub(super) async fn account(caller: Caller) -> Result<Response, Problem> {
-    let Caller { account, person, roles } = caller;
+    let Caller { account, person, roles, .. } = caller;
     ok(&OwnAccount { account, person, roles: roles.into_iter().collect() })
 }
 

@@ -201,7 +201,7 @@ impl Service {
     async fn account(&mut self, account: &str, roles: &str) {
         let BearerToken(hash) = BearerToken::of(account);
         let person = format!("person:{account}");
-        self.put(&TOKEN, [Cell::Blob(hash.to_vec()), account.into(), person.into(), roles.into()]).await;
+        self.put(&TOKEN, crate::store::tables::token(&hash, account.into(), person, &[roles.to_owned()], 0, 0)).await;
     }
 
     async fn put(&mut self, table: &'static crate::store::tables::Table, row: impl IntoIterator<Item = Cell>) {

@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::ApplicationId;
-use organisation::{Organisation, Refusal, RefusalKind};
+use organisation::{Actor, Organisation, Refusal, RefusalKind};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
@@ -178,14 +178,32 @@ impl<O: Organisation> App<O> {
         self.order(writing.idempotency, Maintenance::Together { wish, person, because }).await
     }
 
-    /// What the writer says to an order, and whether it said so before under this key.
-    pub(super) async fn ordered(&self, idempotency: Idempotency, order: Maintenance) -> Result<(Said, bool), Problem> {
+    /// Has an order carried out that is under no key.
+    pub(super) async fn told(
+        &self,
+        idempotency: Option<Idempotency>,
+        order: Maintenance,
+    ) -> Result<(Said, bool), Problem> {
         let (reply, answer) = oneshot::channel();
-        match self.handle.maintenance.try_send(MaintenanceWork { order, idempotency: Some(idempotency), reply }) {
+        match self.handle.maintenance.try_send(MaintenanceWork { order, idempotency, reply }) {
             Ok(()) => told(answer.await.map_err(|_| outcome_unknown())?),
             Err(TrySendError::Full(_)) => Err(Problem::unavailable("QUEUE_FULL", "排队的请求过多，请稍后重试。", 1)),
             Err(TrySendError::Closed(_)) => Err(stopping()),
         }
+    }
+
+    /// Gives a command as a service identity, and waits until it is decided, whatever comes of it.
+    pub(super) async fn by_service(&self, actor: Actor, command: O::Command) -> Result<(), Problem> {
+        let (reply, answer) = oneshot::channel();
+        let arrival = Arrival::default();
+        let work = CommandWork { actor, command, expected: None, idempotency: None, sealed: None, arrival, reply };
+        self.handle.commands.send(work).await.map_err(|_| stopping())?;
+        answer.await.map(drop).map_err(|_| outcome_unknown())
+    }
+
+    /// What the writer says to an order, and whether it said so before under this key.
+    pub(super) async fn ordered(&self, idempotency: Idempotency, order: Maintenance) -> Result<(Said, bool), Problem> {
+        self.told(Some(idempotency), order).await
     }
 }
 

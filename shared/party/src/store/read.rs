@@ -160,6 +160,23 @@ pub struct AccountHolder {
     pub person: String,
     /// The roles it holds.
     pub roles: Vec<String>,
+    /// Whether the token is that of a session.
+    pub is_session: bool,
+}
+
+/// An account as it was last opened, closed or given a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The person behind it.
+    pub person: String,
+    /// The roles it holds.
+    pub roles: Vec<String>,
+    /// Hash of the password, if it has one.
+    pub password: Option<String>,
+    /// Whether it is closed.
+    pub closed: bool,
+    /// Since which journal position its access tokens count.
+    pub tokens_from: u64,
 }
 
 /// A balance, as an auditor reads it.
@@ -526,19 +543,62 @@ impl Readers {
         Ok(!self.ask("look for an account", sql, [account.into()]).await?.is_empty())
     }
 
-    /// Who holds the token with this hash.
+    /// Who holds the token with this hash, if it counts at this time of the wall clock, Unix ms.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn account_holder(&self, hash: &[u8; 32]) -> Result<Option<AccountHolder>, StoreError> {
-        let sql = "SELECT account, person, roles FROM token WHERE hash = $1";
-        let rows = self.ask("look up a token", sql, [hash.to_vec().into()]).await?;
+    pub async fn account_holder(&self, hash: &[u8; 32], now_ms: i64) -> Result<Option<AccountHolder>, StoreError> {
+        let sql = "SELECT t.account, t.person, t.roles, t.until FROM token t LEFT JOIN login l ON l.account = t.account \
+                   WHERE t.hash = $1 AND (t.until = 0 OR t.until > $2) AND COALESCE(l.closed, 0) = 0 \
+                   AND t.made >= CASE WHEN t.until = 0 THEN COALESCE(l.tokens_from, 0) ELSE COALESCE(l.sessions_from, 0) END";
+        let rows = self.ask("look up a token", sql, [hash.to_vec().into(), now_ms.into()]).await?;
         Ok(rows.first().map(|row| AccountHolder {
             account: row.get(0),
             person: row.get(1),
-            roles: row.get::<String>(2).split(' ').filter(|role| !role.is_empty()).map(str::to_owned).collect(),
+            roles: roles(&row.get::<String>(2)),
+            is_session: row.get::<i64>(3) != 0,
         }))
     }
+
+    /// The account as it was last opened, closed or given a password; none if none of it ever happened in this schema.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn login(&self, account: &str) -> Result<Option<Login>, StoreError> {
+        let sql = "SELECT person, roles, password, closed, tokens_from FROM login WHERE account = $1";
+        let rows = self.ask("look up an account", sql, [account.into()]).await?;
+        Ok(rows.first().map(|row| Login {
+            person: row.get(0),
+            roles: roles(&row.get::<String>(1)),
+            password: row.get(2),
+            closed: row.get::<i64>(3) == 1,
+            tokens_from: row.unsigned(4),
+        }))
+    }
+
+    /// The person behind an account.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn person_of(&self, account: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT person FROM token WHERE account = $1 LIMIT 1";
+        let rows = self.ask("look for an account", sql, [account.into()]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
+    }
+
+    /// What this person has proposed and nobody has confirmed: what each is about.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn proposals_of(&self, person: &str) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT about FROM proposal WHERE person = $1 ORDER BY about";
+        let rows = self.ask("list proposals", sql, [person.into()]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+fn roles(text: &str) -> Vec<String> {
+    text.split(' ').filter(|role| !role.is_empty()).map(str::to_owned).collect()
 }
 
 /// What comes after all keys with this prefix.

@@ -325,8 +325,35 @@ pub static VAULT_ANEW: Table = Table { write: Write::Upsert, ..VAULT_TABLE };
 /// Bearer tokens, hashed.
 pub static TOKEN: Table = Table {
     name: "token",
-    columns: &[blob("hash"), text("account"), text("person"), text("roles")],
+    // `until`, Unix ms of the wall clock: a session ends then; 0: an access token, which does not. `made`: journal position.
+    columns: &[blob("hash"), text("account"), text("person"), text("roles"), int("until"), int("made")],
     key: &["hash"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &[],
+};
+
+/// A token's row: of a session until a time of the wall clock, Unix ms, or for good (0); made at this journal position.
+pub fn token(hash: &[u8], account: String, person: String, roles: &[String], until: i64, made: u64) -> [Value; 6] {
+    let made = i64::try_from(made).unwrap_or(i64::MAX);
+    let hash = Value::Blob(hash.to_vec());
+    [hash, account.into(), person.into(), roles.join(" ").into(), Value::Int(until), Value::Int(made)]
+}
+
+/// Accounts as they were last opened, closed or given a password. Access tokens made before `tokens_from`, and sessions before
+/// `sessions_from`, count no more; nothing of a closed one does.
+pub static LOGIN: Table = Table {
+    name: "login",
+    columns: &[
+        text("account"),
+        text("person"),
+        text("roles"),
+        text("password").null(),
+        int("closed").check("closed IN (0, 1)"),
+        int("tokens_from"),
+        int("sessions_from"),
+    ],
+    key: &["account"],
     write: Write::Upsert,
     indexes: &[],
     checks: &[],
@@ -407,6 +434,7 @@ pub static HISTORY: &[&[Change]] = &[
     &[Change::Table(&PROPOSAL)],
     &[Change::Table(&DISCLOSURE)],
     &[Change::Column(&VAULT, "kind", "'record'")],
+    &[Change::Table(&LOGIN), Change::Column(&TOKEN, "until", "0"), Change::Column(&TOKEN, "made", "0")],
 ];
 
 /// The database that SQL is for.

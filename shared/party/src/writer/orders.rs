@@ -12,8 +12,9 @@ use crate::{
     clock::DriveError,
     handle::{Account, Idempotency, Maintenance, MaintenanceWork, Said, StoredAnswer, Told, Wish},
     store::{
-        From, Proposal,
-        tables::{INCIDENT, PROPOSAL, TOKEN, VAULT_ANEW, Value},
+        From, Proposal, integer,
+        read::Login,
+        tables::{INCIDENT, LOGIN, PROPOSAL, TOKEN, VAULT_ANEW, Value, token},
     },
 };
 use channel::{Resolution, TwoPersons};
@@ -75,7 +76,27 @@ impl<O: Organisation> Writer<'_, O> {
     async fn place(&mut self, round: &mut Round<O>, order: Maintenance) -> Result<Placed, WriterError> {
         match order {
             Maintenance::Together { wish, person, because } => self.together(round, wish, person, because).await,
-            Maintenance::Account { account, by } => Ok(Ok(open_account(round, account, by, None))),
+            Maintenance::Account { account, by } => {
+                let made = self.tip.position + 1;
+                Ok(Ok(open_account(round, account, by, None, made)))
+            }
+            Maintenance::Session { session, until_ms } => {
+                let Account { hash, account, person, roles } = session;
+                let record = json!({ "account": account, "until_ms": until_ms }).to_string();
+                round.items.push(Item::Noted { kind: "session", by: person.clone(), record });
+                round.batch.put(&TOKEN, token(&hash, account, person, &roles, until_ms, self.tip.position + 1));
+                Ok(Ok(Said::NOTHING))
+            }
+            Maintenance::Password { account, hash } => {
+                let Account { account, person, roles, .. } = account;
+                let record = json!({ "account": account }).to_string();
+                round.items.push(Item::Noted { kind: "password", by: person.clone(), record });
+                let before = self.store.readers().login(&account).await?;
+                let login = Login { person, roles, password: Some(hash), closed: false, tokens_from: 0 };
+                let login = Login { tokens_from: before.map_or(0, |before| before.tokens_from), ..login };
+                round.batch.put(&LOGIN, login_row(account, login, self.tip.position + 1));
+                Ok(Ok(Said::NOTHING))
+            }
             Maintenance::Disclose { application_id, by, because } => {
                 round.items.push(Item::Disclosed { application_id, by, because });
                 Ok(Ok(Said { status: 200, body: Json::Null }))
@@ -151,7 +172,7 @@ impl<O: Organisation> Writer<'_, O> {
                 };
                 Some(freeze)
             }
-            Wish::ChangeKey { .. } | Wish::Account(_) | Wish::Erase { .. } => None,
+            Wish::ChangeKey { .. } | Wish::Account(_) | Wish::Erase { .. } | Wish::Close { .. } => None,
         };
         let what = json!({ "wish": shown, "freeze": freeze }).to_string();
         let now = self.now().millis();
@@ -188,7 +209,7 @@ impl<O: Organisation> Writer<'_, O> {
         Ok(match wish {
             Wish::Account(account) => {
                 let by = persons.second().to_owned();
-                Ok(open_account(round, account, by, Some(&persons)))
+                Ok(open_account(round, account, by, Some(&persons), self.tip.position + 1))
             }
             Wish::Unfreeze { partner, resolution } => {
                 let when = (self.elapsed_ms(), self.now().millis(), self.tip.position + 1);
@@ -204,6 +225,21 @@ impl<O: Organisation> Writer<'_, O> {
                     }
                     Err(why) => Err(refused("CHANNEL", format!("通道未解除冻结：{why}。"))),
                 }
+            }
+            Wish::Close { account, person } => {
+                if [persons.first(), persons.second()].contains(&person.as_str()) {
+                    let detail = format!("{person} 不能参与关闭自己的账户，须由另外两人办理。");
+                    return Ok(Err(refused("OWN_ACCOUNT", detail)));
+                }
+                let record = json!({ "account": account, "decided_by": persons, "because": because }).to_string();
+                round.items.push(Item::Noted { kind: "closed", by: persons.second().to_owned(), record });
+                for about in self.store.readers().proposals_of(&person).await? {
+                    round.batch.delete(&PROPOSAL, about);
+                }
+                let now = self.tip.position + 1;
+                let login = Login { person, roles: Vec::new(), password: None, closed: true, tokens_from: now };
+                round.batch.put(&LOGIN, login_row(account, login, now));
+                Ok(Said::NOTHING)
             }
             Wish::Erase { application_id } => {
                 let id = application_id.to_string();
@@ -245,6 +281,7 @@ impl Wish {
             Wish::ChangeKey { .. } => "signing-key".into(),
             Wish::Account(Account { account, .. }) => format!("account/{account}"),
             Wish::Erase { application_id } => format!("erase/{application_id}"),
+            Wish::Close { account, .. } => format!("close/{account}"),
         }
     }
 
@@ -255,6 +292,7 @@ impl Wish {
             Wish::ChangeKey { key } => json!({ "key": key }),
             Wish::Account(account) => account.shown(),
             Wish::Erase { application_id } => json!({ "erase": application_id }),
+            Wish::Close { account, person } => json!({ "close": account, "person": person }),
         }
     }
 }
@@ -270,6 +308,7 @@ fn open_account<O: Organisation>(
     account: Account,
     by: String,
     decided: Option<&TwoPersons>,
+    made: u64,
 ) -> Said {
     let body = account.shown();
     let mut record = body.clone();
@@ -278,9 +317,24 @@ fn open_account<O: Organisation>(
     }
     round.items.push(Item::Noted { kind: "account", by, record: record.to_string() });
     let Account { hash, account, person, roles } = account;
-    let roles = roles.join(" ");
-    round.batch.put(&TOKEN, [Value::Blob(hash.to_vec()), account.into(), person.into(), roles.into()]);
+    round.batch.put(&TOKEN, token(&hash, account.clone(), person.clone(), &roles, 0, made));
+    // Opened anew it begins anew: what was lost or guessed of it before counts no more.
+    let login = Login { person, roles, password: None, closed: false, tokens_from: made };
+    round.batch.put(&LOGIN, login_row(account, login, made));
     Said { status: 201, body }
+}
+
+fn login_row(account: String, login: Login, sessions_from: u64) -> [Value; 7] {
+    let Login { person, roles, password, closed, tokens_from } = login;
+    [
+        account.into(),
+        person.into(),
+        roles.join(" ").into(),
+        password.into(),
+        Value::Int(i64::from(closed)),
+        Value::Int(integer(tokens_from)),
+        Value::Int(integer(sessions_from)),
+    ]
 }
 
 fn refused(code: &str, detail: String) -> Told {

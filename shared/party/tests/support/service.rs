@@ -87,7 +87,8 @@ impl<O: Organisation> Service<O> {
     /// An account whose token is its name.
     pub async fn account(&mut self, token: &str, person: &str, roles: &str) {
         let BearerToken(hash) = BearerToken::of(token);
-        self.put(&TOKEN, [Cell::Blob(hash.to_vec()), token.into(), person.into(), roles.into()]).await;
+        let row = party::store::tables::token(&hash, token.into(), person.into(), &[roles.to_owned()], 0, 0);
+        self.put(&TOKEN, row).await;
     }
 
     pub async fn put(&mut self, table: &'static Table, row: impl IntoIterator<Item = Cell>) {

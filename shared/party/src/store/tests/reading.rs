@@ -94,7 +94,8 @@ async fn journal_ledger_incidents_parked_inputs_and_accounts_read_as_they_were_w
         let (mut store, mut tip) = fresh.open().await;
         let account = |code: &str, fen: i64| (&ACCOUNT, vec![code.into(), 1.into(), fen.into(), "{}".into()]);
         let incident = vec!["bank/1".into(), "".into(), "operator".into(), "{\"what\":\"甲\"}".into()];
-        let token = vec![vec![7; 32].into(), "zhang".into(), "person:zhang".into(), "maker checker".into()];
+        let roles = ["maker".to_owned(), "checker".to_owned()];
+        let token = tables::token(&[7; 32], "zhang".into(), "person:zhang".into(), &roles, 0, 3).to_vec();
         let rows = [
             (&JOURNAL, journal(1, "x")),
             (&JOURNAL, journal(2, "y")),
@@ -132,12 +133,12 @@ async fn journal_ledger_incidents_parked_inputs_and_accounts_read_as_they_were_w
         assert_eq!(readers.parked(waiting[0].position, 10).await.unwrap(), []);
         assert_eq!(waiting.len(), 1);
         assert_eq!((waiting[0].position, waiting[0].application_id.as_deref()), (4, Some("x")));
-        let holder = readers.account_holder(&[7; 32]).await.unwrap().unwrap();
+        let holder = readers.account_holder(&[7; 32], 1).await.unwrap().unwrap();
         assert_eq!(
             (holder.person.as_str(), holder.roles.clone()),
             ("person:zhang", vec!["maker".into(), "checker".into()])
         );
-        assert_eq!(readers.account_holder(&[8; 32]).await.unwrap(), None);
+        assert_eq!(readers.account_holder(&[8; 32], 1).await.unwrap(), None);
         assert!(readers.has_account(&holder.account).await.unwrap());
         assert!(!readers.has_account("nobody").await.unwrap());
     })
