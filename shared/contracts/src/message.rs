@@ -277,6 +277,30 @@ pub struct SignLoanContract {
     pub amount_fen: Amount,
     /// Months to maturity.
     pub term_months: u16,
+    /// Conditions of the guarantor, in words: in the green channel the bank decided before they were known. None in what
+    /// version 1 said.
+    pub conditions: Vec<String>,
+}
+
+/// Version 1 of [`SignLoanContract`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignLoanContractV1 {
+    /// Application, charter and key.
+    pub about: About,
+    /// Number of the letter it rests on.
+    pub letter_no: String,
+    /// Principal, fen.
+    pub amount_fen: Amount,
+    /// Months to maturity.
+    pub term_months: u16,
+}
+
+impl From<SignLoanContractV1> for SignLoanContract {
+    fn from(before: SignLoanContractV1) -> Self {
+        let SignLoanContractV1 { about, letter_no, amount_fen, term_months } = before;
+        SignLoanContract { about, letter_no, amount_fen, term_months, conditions: Vec::new() }
+    }
 }
 
 /// Bank → union: the loan contract is signed.
@@ -558,7 +582,7 @@ messages! {
     NotDisbursedStated(NotDisbursedStated) = "disbursement.not_disbursed_stated" v 1, Bank => Guarantor;
 
     /// Sign the loan contract.
-    SignLoanContract(SignLoanContract) = "loan_contract.sign" v 1, Union => Bank;
+    SignLoanContract(SignLoanContract) = "loan_contract.sign" v 2 after SignLoanContractV1, Union => Bank;
     /// The loan contract is signed.
     LoanContractSigned(LoanContractSigned) = "loan_contract.signed" v 1, Bank => Union;
     /// Terminate the unused loan contract.

@@ -200,6 +200,9 @@ pub struct Signing {
     pub letter_no: String,
     /// Principal, fen.
     pub amount_fen: Amount,
+    /// The guarantor's conditions, that the contract has to hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
 }
 
 /// The loan contract, signed.
@@ -213,6 +216,9 @@ pub struct Contract {
     pub terms: Terms,
     /// Months to maturity.
     pub term_months: u16,
+    /// The guarantor's conditions that it holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
     /// Who recorded the signatures.
     pub by: Person,
     /// On which day.

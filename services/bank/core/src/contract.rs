@@ -27,7 +27,12 @@ fn begin(w: &mut World<'_>, ask: &SignLoanContract) -> Result<Taken, Stop> {
     if !as_approved {
         return Ok(Err(AskRefusal::OutOfOrder));
     }
-    let signing = Signing { key: ask.about.key.clone(), letter_no: ask.letter_no.clone(), amount_fen: ask.amount_fen };
+    let signing = Signing {
+        key: ask.about.key.clone(),
+        letter_no: ask.letter_no.clone(),
+        amount_fen: ask.amount_fen,
+        conditions: ask.conditions.clone(),
+    };
     if let Rests::No = rests_on(w, &signing)? {
         return Ok(Err(AskRefusal::OutOfOrder));
     }
@@ -115,6 +120,7 @@ pub(crate) fn signed(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
         letter_no: signing.letter_no.clone(),
         terms: Terms { amount_fen: signing.amount_fen, ..terms.clone() },
         term_months: file.wish.term_months,
+        conditions: signing.conditions.clone(),
         by: by.clone(),
         on: w.desk.at().date(),
     };

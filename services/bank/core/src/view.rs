@@ -113,7 +113,13 @@ pub fn summary(case: &Case) -> Value {
         "charter": case.file.as_ref().map(|file| file.charter),
         "firm": case.file.as_ref().map(|file| &file.firm),
         "wish": case.file.as_ref().map(|file| &file.wish),
-        "conditions": case.file.as_ref().map(|file| &file.conditions),
+        // In the green channel they come with the ask for the contract.
+        "conditions": case
+            .signing
+            .as_ref()
+            .map(|signing| &signing.conditions)
+            .filter(|conditions| !conditions.is_empty())
+            .or(case.file.as_ref().map(|file| &file.conditions)),
         "report": case.report,
         "decision": case.decision,
         "letter": case.letter,

@@ -3,7 +3,7 @@
 use crate::{Reason, Role, vocabulary::GreenReason};
 use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
-use saga::{Person, Phase, Run};
+use saga::{Person, Phase, Run, State};
 use serde::{Deserialize, Serialize};
 
 /// One application (DOMAIN.md section 4).
@@ -88,10 +88,20 @@ impl Application {
         self.green.as_ref().is_some_and(|green| green.left_on.is_none())
     }
 
-    /// When it leaves the green channel, unless it is paid out by then. What is being undone goes on nowhere.
+    /// When it leaves the green channel: when it is not found eligible in time, or not paid out in time. What is being undone
+    /// goes on nowhere.
     pub fn leaves_green_at(&self) -> Option<Moment> {
         let goes_on = matches!(self.run.phase, Phase::Forward) && !self.run.pivot_passed;
-        self.green.as_ref().filter(|green| goes_on && green.left_on.is_none()).map(|green| green.until)
+        let green = self.green.as_ref().filter(|green| goes_on && green.left_on.is_none())?;
+        Some(self.check_due_at().map_or(green.until, |due_at| due_at.min(green.until)))
+    }
+
+    /// Until when the check of eligibility should be done, while it is to be done and waits for nobody else's papers.
+    pub fn check_due_at(&self) -> Option<Moment> {
+        match self.run.state("check eligibility") {
+            Some(State::Deciding { task }) if task.suspended.is_none() => Some(task.due_at()),
+            _ => None,
+        }
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
         Input::Command { actor, command } => on_command(union, actor, command, desk),
         Input::Due(key) => match application_of(key) {
             Some(id) => on_application(union, desk, &id, |w| {
-                leave_green(w)?;
+                leave_green(union, w)?;
                 drive(union, w, Event::Tick).map(drop)
             }),
             None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
@@ -138,13 +138,21 @@ fn application_of(key: &Key) -> Option<ApplicationId> {
     }
 }
 
-/// What is not paid out in time goes on as STANDARD; nothing else changes.
-fn leave_green(w: &mut Origination) -> Result<(), Stop> {
+/// What cannot keep the green channel's time goes on as STANDARD (S2). Where the check was not done in time, that begins anew as the
+/// first step of that saga, with its time; later nothing else changes.
+fn leave_green(union: &Union, w: &mut Origination) -> Result<(), Stop> {
     let now = w.desk.at();
-    match w.application()?.leaves_green_at() {
-        Some(until) if until <= now => Ok(w.desk.record(Fact::LeftGreen { id: w.id.clone(), on: now.date() })?),
-        _ => Ok(()),
+    let application = w.application()?;
+    if application.leaves_green_at().is_none_or(|until| until > now) {
+        return Ok(());
     }
+    let anew = application.check_due_at().is_some();
+    let uscc = application.firm.uscc.to_string();
+    if anew {
+        w.desk.record(Fact::FirmUnlocked { uscc })?;
+    }
+    w.desk.record(Fact::LeftGreen { id: w.id.clone(), on: now.date(), anew })?;
+    if anew { start(union, w) } else { Ok(()) }
 }
 
 /// When an application in the green channel has to be paid out.

@@ -40,6 +40,9 @@ pub enum Fact {
         id: ApplicationId,
         /// The day.
         on: Date,
+        /// Its check was not done in time, and begins anew there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
     },
     /// The next number of the year is the one behind this one: who knows those before it is not known here.
     NumbersSkipped {
@@ -224,9 +227,12 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             application.green = Some(green.clone());
             application.run = saga::Run::default();
         }),
-        Fact::LeftGreen { id, on } => with(rows, id, |application| {
+        Fact::LeftGreen { id, on, anew } => with(rows, id, |application| {
             if let Some(green) = &mut application.green {
                 green.left_on = Some(*on);
+            }
+            if *anew {
+                application.run = saga::Run::default();
             }
         }),
         Fact::NumbersSkipped { year, last } => {

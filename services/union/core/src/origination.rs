@@ -309,6 +309,7 @@ fn sign_loan_contract(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
         letter_no: w.letter_no()?,
         amount_fen: w.approved_fen()?,
         term_months: w.application()?.wish.term_months,
+        conditions: w.application()?.opinion.as_ref().map(|opinion| opinion.conditions.clone()).unwrap_or_default(),
     };
     w.desk.say(Message::SignLoanContract(message));
     Ok(())

@@ -216,6 +216,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             let by = green.flagged_by.as_ref().map(|by| format!("（{by}）")).unwrap_or_default();
             plain("check eligibility", "noted", format!("转入绿色通道{by}"))
         }
+        Fact::LeftGreen { anew: true, .. } => plain("", "noted", "未能在绿色通道期限内受理，转为普通办理".into()),
         Fact::LeftGreen { .. } => plain("", "noted", "未能在绿色通道期限内放款，转为普通办理".into()),
         Fact::PutOnHold { .. } => plain("confirm membership", "on_hold", "项目暂停，暂缓放款".into()),
         _ => None,

@@ -146,6 +146,7 @@ pub fn sample(kind: Kind) -> Message {
             letter_no: "BH-NCD-2018-0052-1".into(),
             amount_fen: amount(48_000_000),
             term_months: 18,
+            conditions: vec!["按季报送报表".into()],
         }),
         Kind::LoanContractSigned => Message::LoanContractSigned(LoanContractSigned {
             about: about("contract"),

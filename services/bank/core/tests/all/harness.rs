@@ -201,6 +201,7 @@ impl House {
                 letter_no,
                 amount_fen: amount(ASKED),
                 term_months: MONTHS,
+                conditions: Vec::new(),
             }),
             "terminate" => Message::TerminateLoanContract(Plain { about: about("sign-loan-contract") }),
             // Whichever attempt, a payment rests on the first letter.

@@ -191,3 +191,14 @@ fn a_contract_terminated_unused_gives_way_to_another() {
     check(&mut house, &[("olga: sign", "union 3: signed JK-NCD-2018-0052-2")]);
     assert_eq!(house.loan().unwrap().state, LoanState::Pending);
 }
+
+#[test]
+fn the_guarantors_conditions_are_shown_before_signing_and_kept_in_the_contract() {
+    let mut house = manual().after(&["credit 1", "ann: recommend", "bob: approve", "letter 1"]);
+    let Ok(Message::SignLoanContract(mut ask)) = house.input("contract 1") else { panic!() };
+    ask.conditions = vec!["按季报送报表".into()];
+    house.hear(Message::SignLoanContract(ask)).unwrap();
+    assert_eq!(bank_core::summary(house.case())["conditions"], serde_json::json!(["按季报送报表"]));
+    house.run("olga: sign").unwrap();
+    assert_eq!(house.case().contract.as_ref().unwrap().conditions, ["按季报送报表"]);
+}

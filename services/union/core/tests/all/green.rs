@@ -199,3 +199,44 @@ fn what_is_being_undone_does_not_go_on_as_standard() {
     assert_eq!(office.status(1), "COMPENSATING");
     assert_eq!(office.application(1).leaves_green_at(), None);
 }
+
+#[test]
+fn what_is_not_checked_the_same_day_is_checked_as_standard_and_partners_are_asked_one_after_the_other() {
+    let mut office = Office::open(100_000_000);
+    office.act("a", APPLICANT, submit(asks("H62", HIT)));
+    let until = office.application(1).leaves_green_at().unwrap();
+    assert_eq!(until.date(), Date::constant(2020, 6, 1), "the same day");
+    while office.application(1).is_green() {
+        office.pass(1);
+    }
+    let application = office.application(1);
+    assert_eq!(application.run.definition, "origination");
+    let (step, task) = application.run.open_tasks().next().unwrap();
+    assert_eq!((step, task.due_at().date()), ("check eligibility", Date::constant(2020, 6, 4)), "three working days");
+    assert!(office.firm_row(1).open.is_some(), "the firm stays locked");
+    let asked = office.verdict(1, EligibilityVerdict::Approve).messages;
+    let asked: Vec<&str> = asked.iter().map(|message| message.kind().name()).collect();
+    assert_eq!(asked, ["guarantee.assess"]);
+    let flag = Command::DecideEligibility { application_id: id(1), verdict: EligibilityVerdict::FlagGreen };
+    assert_eq!(office.refused("li", INTAKE, flag).code, "NOT_NOW", "it does not come back");
+
+    // Whoever waits for papers has the five days.
+    let mut office = Office::open(100_000_000);
+    office.act("a", APPLICANT, submit(asks("H62", HIT)));
+    office.verdict(1, EligibilityVerdict::AskForPapers);
+    assert_eq!(office.application(1).leaves_green_at().unwrap().date(), Date::constant(2020, 6, 8));
+}
+
+#[test]
+fn the_guarantors_conditions_reach_the_bank_with_the_ask_for_the_contract() {
+    let mut office = eligible();
+    office.tell(office.approved(1, AMOUNT));
+    let about = office.about("assess guarantee", 1);
+    let conditions = vec!["按季报送报表".to_owned()];
+    let opinion = contracts::GuaranteeOpinion::Agreed { amount_fen: amount(AMOUNT), conditions: conditions.clone() };
+    office.tell(contracts::Message::GuaranteeAssessed(contracts::GuaranteeAssessed { about, opinion }));
+    office.tell(office.contracts_signed(1));
+    let said = office.tell(office.issued(1, letter(1, AMOUNT)));
+    let contracts::Message::SignLoanContract(ask) = &said[0] else { panic!("{said:?}") };
+    assert_eq!(ask.conditions, conditions);
+}
