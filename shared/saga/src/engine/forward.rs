@@ -280,7 +280,9 @@ impl<W: World> Definition<W> {
         match self.find(w, name)? {
             Some(Found { step, state: State::Waiting | State::Between { .. } }) if step.is_asked() => {
                 self.next_attempt(w, step)?;
-                let still = matches!(w.run()?.state(step.name), Some(State::Waiting));
+                // A check that holds no more has turned the run back: what was done before is to be undone now.
+                let run = w.run()?;
+                let still = matches!(run.phase, Phase::Forward) && matches!(run.state(step.name), Some(State::Waiting));
                 Ok(if still { Handled::Nothing(Why::StillWaiting) } else { Handled::Moved })
             }
             Some(found) if matches!(found.state, State::Waiting) => self.try_here(w, found.step, false),

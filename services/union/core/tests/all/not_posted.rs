@@ -8,7 +8,7 @@ use contracts::{
 use domain::Date;
 use organisation::{Organisation, RefusalKind};
 use saga::RepairAction;
-use union_core::{Command, Row, Union, command::Repair, vocabulary::Withdrawal};
+use union_core::{Command, Row, Union, command::Repair, programme::Control, vocabulary::Withdrawal};
 
 const FUND_MANAGER: &str = "fund_manager";
 
@@ -191,4 +191,27 @@ fn withdrawal_and_expiry_still_end_what_waits_for_the_next_order() {
         assert!(order_after_a_while(&mut office).is_empty());
         assert_eq!((office.status(1), incidents(&office)), ("COMPENSATING", vec![]));
     }
+}
+
+#[test]
+fn a_membership_that_lapsed_while_lending_was_suspended_turns_the_application_back_at_the_resumption() {
+    let mut office = ordered();
+    refuse(&mut office, 1, NotPosted::RefusedByCore);
+    let control = |control| Command::Control { control, because: "工会决定".into() };
+    let together = |office: &mut Office, wanted: Control| {
+        office.act("w", "fund_manager", control(wanted));
+        office.act("h", "approver", control(wanted));
+    };
+    together(&mut office, Control::Suspend);
+    assert_eq!(order_after_a_while(&mut office), [], "it waits for the resumption");
+    let yesterday = office.at.plus_hours(-24).date();
+    office.load("m-1", Date::constant(2019, 1, 1), Some(yesterday));
+
+    office.act("w", "fund_manager", control(Control::Resume));
+    let mut said = Vec::new();
+    let resumed = office.act("h", "approver", control(Control::Resume));
+    said.extend(resumed.messages);
+    assert_eq!(office.status(1), "COMPENSATING");
+    let asked: Vec<&str> = said.iter().map(|message| message.kind().name()).collect();
+    assert_eq!(asked, ["loan_contract.terminate"], "what was done last is undone first, at once");
 }
