@@ -2,15 +2,15 @@
 
 use bank_core::{
     Bank, Command,
-    command::{CreditVerdict, Finding, PaymentCheck},
+    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck},
 };
 use contracts::CreditDecline;
-use domain::{Amount, ApplicationId, Method, Ppm};
+use domain::{Amount, ApplicationId, CardNumber, Method, Ppm};
 use party::{http::Decision, vault::Vault};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use web::{
-    Problem,
+    Fields, Problem,
     openapi::{Described, described, one_of},
 };
 
@@ -78,6 +78,29 @@ struct Done {}
 enum PaymentDecision {
     /// 放款
     Release {},
+    /// 放款，收款账户已销户，款项挂账（仅限本行自行记账）
+    Suspend {},
+    /// 退回经办
+    Return {
+        /// 理由
+        because: String,
+    },
+}
+
+/// Task `prepare-correction`.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "read field by field; only its schema is used")]
+struct CorrectionBody {
+    /// 更正后的收款账户，16 至 19 位
+    settle_account: String,
+}
+
+/// Task `check-correction`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum CorrectionDecision {
+    /// 转入更正账户
+    Release {},
     /// 退回经办
     Return {
         /// 理由
@@ -94,6 +117,8 @@ pub fn schema() -> Described {
             described::<CreditDecisionBody>(),
             described::<Done>(),
             described::<PaymentDecision>(),
+            described::<CorrectionBody>(),
+            described::<CorrectionDecision>(),
         ],
     )
 }
@@ -102,7 +127,12 @@ pub fn schema() -> Described {
 ///
 /// # Errors
 /// 404: the bank has no such task. 400 or 422: the body is none of its decisions.
-pub fn decide(_: &Vault, task: &str, application_id: ApplicationId, body: &[u8]) -> Result<Decision<Bank>, Problem> {
+pub fn decide(
+    vault: &Vault,
+    task: &str,
+    application_id: ApplicationId,
+    body: &[u8],
+) -> Result<Decision<Bank>, Problem> {
     let command = match task {
         "investigate" => {
             let finding = match web::from_slice(body)? {
@@ -134,9 +164,29 @@ pub fn decide(_: &Vault, task: &str, application_id: ApplicationId, body: &[u8])
         "check-payment" => {
             let verdict = match web::from_slice(body)? {
                 PaymentDecision::Release {} => PaymentCheck::Release,
+                PaymentDecision::Suspend {} => PaymentCheck::Suspend,
                 PaymentDecision::Return { because } => PaymentCheck::Return { because },
             };
             Command::CheckPayment { application_id, verdict }
+        }
+        "prepare-correction" => {
+            let mut fields = Fields::parse(body)?;
+            let number = fields.read("settle_account", "IDENTIFIER", |text| {
+                CardNumber::parse(text).map_err(|_| "应为 16 至 19 位账号；卡号须通过校验。")
+            });
+            let number = fields.finish(number)?;
+            let data = serde_json::to_vec(&serde_json::json!({ "settle_account": number }));
+            let data = data.map_err(|error| Problem::internal(&error))?;
+            let sealed = vault.seal(&data).map_err(|error| Problem::internal(&error))?;
+            let command = Command::PrepareCorrection { application_id, account: sealed.token.clone() };
+            return Ok(Decision { command, sealed: Some(sealed) });
+        }
+        "check-correction" => {
+            let verdict = match web::from_slice(body)? {
+                CorrectionDecision::Release {} => CorrectionCheck::Release,
+                CorrectionDecision::Return { because } => CorrectionCheck::Return { because },
+            };
+            Command::CheckCorrection { application_id, verdict }
         }
         _ => return Err(Problem::not_found("银行没有这种任务，任务编号见 GET /api/v1/tasks。")),
     };

@@ -55,6 +55,31 @@ const CHECK_PAYMENT: TaskForm = TaskForm {
     tag: "verdict",
     choices: &[
         Choice { code: "release", label: "放款", fields: &[] },
+        Choice { code: "suspend", label: "放款，收款账户已销户，款项挂账", fields: &[] },
+        Choice { code: "return", label: "退回经办", fields: &[BECAUSE] },
+    ],
+};
+
+const PREPARE_CORRECTION: TaskForm = TaskForm {
+    inside: "",
+    tag: "",
+    choices: &[Choice {
+        code: "",
+        label: "更正后的收款账户",
+        fields: &[Field {
+            name: "settle_account",
+            label: "收款账户",
+            kind: Kind::Text,
+            hint: "借款企业名下的账号，16 至 19 位。",
+        }],
+    }],
+};
+
+const CHECK_CORRECTION: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "release", label: "转入更正账户", fields: &[] },
         Choice { code: "return", label: "退回经办", fields: &[BECAUSE] },
     ],
 };
@@ -69,6 +94,8 @@ pub const DESK: Desk = Desk {
         ("sign-loan-contract", SIGN_LOAN_CONTRACT),
         ("prepare-payment", PREPARE_PAYMENT),
         ("check-payment", CHECK_PAYMENT),
+        ("prepare-correction", PREPARE_CORRECTION),
+        ("check-correction", CHECK_CORRECTION),
     ],
     books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
     unmasked: &["credit_investigator", "credit_approver", "operations"],

@@ -72,6 +72,11 @@ pub enum PostingAnswer {
         /// Number in the core-banking system's books.
         posting_no: String,
     },
+    /// Money has left the bank, and waits in suspense: the borrower's account is closed (S4).
+    InSuspense {
+        /// Number in the core-banking system's books.
+        posting_no: String,
+    },
     /// It has not moved, and the key may still be used.
     NotPosted {
         /// Why, in the system's words.

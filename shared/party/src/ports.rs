@@ -2,7 +2,8 @@
 //! itself: the core asks again by the same key.
 //!
 //! `POST {url}/postings` `{key, application_id, amount_fen}`, `GET {url}/postings/{key}`, `POST {url}/postings/{key}/close`;
-//! each answers `{"outcome": "posted", "posting_no": …}`, `{"outcome": "not_posted", "why": …}`, `{"outcome": "closed"}` or
+//! each answers `{"outcome": "posted", "posting_no": …}`, `{"outcome": "in_suspense",
+//! "posting_no": …}` (paid out, and the account closed), `{"outcome": "not_posted", "why": …}`, `{"outcome": "closed"}` or
 //! `{"outcome": "unknown"}`. Whatever else comes back, or nothing, is *unknown*.
 
 use crate::about;

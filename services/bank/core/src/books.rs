@@ -6,11 +6,12 @@
 //! | B2012 | the union's deposit (I2: equal to U1001) | credit |
 //! | B1301/*application* | the principal of one loan | debit |
 //! | B2011/*uscc* | the account of one borrower | credit |
+//! | B2241/*application* | money paid out that waits for another account of the borrower's | credit |
 //!
 //! Loans are booked one by one, because I5 and I6 hold loan by loan. Posted in a core-banking system of its own, a pay-out
 //! is booked here too, once that system has said so: these books follow it, by the same key.
 
-use crate::{Bank, requests::World};
+use crate::{Bank, payment::To, requests::World};
 use domain::{Amount, ApplicationId, Fen};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, TransferId, Voucher};
 use organisation::{Desk, Key, Refusal, RefusalKind, Stop};
@@ -21,6 +22,8 @@ pub const CLEARING: AccountCode = AccountCode::constant("B1003");
 pub const UNION_DEPOSIT: AccountCode = AccountCode::constant("B2012");
 /// Loans, below it by application.
 pub const LOANS: AccountCode = AccountCode::constant("B1301");
+/// Suspense, below it by application: paid out, and the borrower's account closed.
+pub const SUSPENSE: AccountCode = AccountCode::constant("B2241");
 /// Borrowers' accounts, below it by unified social credit code.
 pub const BORROWERS: AccountCode = AccountCode::constant("B2011");
 
@@ -29,9 +32,9 @@ pub(crate) fn opening_keys() -> [Key; 2] {
     [Key::Account(CLEARING), Key::Account(UNION_DEPOSIT)]
 }
 
-/// The rows that a pay-out books.
+/// The rows that a pay-out books, or its correction.
 pub(crate) fn loan_keys(id: &ApplicationId, uscc: &str) -> impl Iterator<Item = Key> {
-    [LOANS.sub(id), BORROWERS.sub(uscc)].into_iter().flatten().map(Key::Account)
+    [LOANS.sub(id), BORROWERS.sub(uscc), SUSPENSE.sub(id)].into_iter().flatten().map(Key::Account)
 }
 
 /// Opens the books with the union's deposit, once.
@@ -69,14 +72,38 @@ fn book(desk: &mut Desk<Bank>, voucher: Voucher) -> Result<(), Stop> {
     desk.book(voucher)?.map_err(|refusal| Stop::Illegal(format!("the bank's books refuse: {refusal}")))
 }
 
-/// The loan is paid out to the borrower's account: Dr 1301 Cr 2011, under the payment's key. Whether the books took it.
-pub(crate) fn disburse(w: &mut World<'_>, key: &str, amount: Amount) -> Result<Result<(), ledger::Refusal>, Stop> {
-    let uscc = w.file()?.firm.uscc.to_string();
-    let malformed = |error: ledger::AccountCodeError| Stop::Illegal(error.to_string());
+fn malformed(error: ledger::AccountCodeError) -> Stop {
+    Stop::Illegal(error.to_string())
+}
+
+/// The borrower's account, and the loan's place in suspense; open from now on.
+fn credited(w: &mut World<'_>, to: To) -> Result<AccountCode, Stop> {
+    let code = match to {
+        To::Borrower => BORROWERS.sub(w.file()?.firm.uscc.to_string()),
+        To::Suspense => SUSPENSE.sub(&w.id),
+    };
+    let code = code.map_err(malformed)?;
+    w.desk.open_account(Account::new(code.clone(), Normal::Credit, Limit::NotBelowZero))?;
+    Ok(code)
+}
+
+/// The loan is paid out: Dr 1301 Cr 2011, or Cr 2241, under the payment's key. Whether the books took it.
+pub(crate) fn disburse(
+    w: &mut World<'_>,
+    key: &str,
+    amount: Amount,
+    to: To,
+) -> Result<Result<(), ledger::Refusal>, Stop> {
     let loan = LOANS.sub(&w.id).map_err(malformed)?;
-    let borrower = BORROWERS.sub(uscc).map_err(malformed)?;
     w.desk.open_account(Account::new(loan.clone(), Normal::Debit, Limit::NotBelowZero))?;
-    w.desk.open_account(Account::new(borrower.clone(), Normal::Credit, Limit::NotBelowZero))?;
-    let voucher = Voucher::new("disburse", &w.id).with(Transfer::posted(key, &loan, &borrower, amount));
+    let credited = credited(w, to)?;
+    let voucher = Voucher::new("disburse", &w.id).with(Transfer::posted(key, &loan, &credited, amount));
     Ok(w.desk.book(voucher)?)
+}
+
+/// What waited in suspense is the borrower's: Dr 2241 Cr 2011, once a payment.
+pub(crate) fn correct(w: &mut World<'_>, key: &str, amount: Amount) -> Result<(), Stop> {
+    let (suspense, borrower) = (credited(w, To::Suspense)?, credited(w, To::Borrower)?);
+    let transfer = Transfer::posted(format!("correct:{key}"), &suspense, &borrower, amount);
+    book(w.desk, Voucher::new("correct", &w.id).with(transfer))
 }

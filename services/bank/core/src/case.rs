@@ -289,6 +289,29 @@ pub struct PaidOut {
     pub maker: Person,
     /// Who released it.
     pub checker: Person,
+    /// The borrower's account was closed: the money waits, or waited, in suspense.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_suspense: Option<InSuspense>,
+}
+
+/// Money in suspense, on its way to another account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InSuspense {
+    /// The account that was entered, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<Correction>,
+    /// Who released it and when: the money is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Released>,
+}
+
+/// Another account, entered by a maker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// By whom.
+    pub by: Person,
+    /// Token of the account in the vault.
+    pub account: String,
 }
 
 /// A statement that the guarantor asked for.

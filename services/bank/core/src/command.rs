@@ -52,6 +52,20 @@ pub enum Command {
         /// The decision.
         verdict: PaymentCheck,
     },
+    /// Enters the account to which money in suspense goes instead; by a payment maker.
+    PrepareCorrection {
+        /// The application.
+        application_id: ApplicationId,
+        /// Token of the account in the vault.
+        account: String,
+    },
+    /// Releases the correction, or sends it back; by a payment checker who did not prepare it.
+    CheckCorrection {
+        /// The application.
+        application_id: ApplicationId,
+        /// The decision.
+        verdict: CorrectionCheck,
+    },
     /// A task changes hands.
     HandTask(Handover),
     /// Asks the union for the papers that this organisation may have.
@@ -82,6 +96,8 @@ impl Command {
             | Command::SignLoanContract { application_id }
             | Command::PreparePayment { application_id }
             | Command::CheckPayment { application_id, .. }
+            | Command::PrepareCorrection { application_id, .. }
+            | Command::CheckCorrection { application_id, .. }
             | Command::HandTask(Handover { application_id, .. })
             | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
@@ -140,7 +156,23 @@ pub enum CreditVerdict {
 pub enum PaymentCheck {
     /// The money may leave, if every precondition holds.
     Release,
+    /// It may leave, but the borrower's account is closed: it waits in suspense. Only where the bank posts in its own books; a
+    /// core-banking system says so itself.
+    Suspend,
     /// Back to the maker, to be prepared anew.
+    Return {
+        /// What is wrong with it.
+        because: String,
+    },
+}
+
+/// What the payment checker decides about a correction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum CorrectionCheck {
+    /// The money goes to that account.
+    Release,
+    /// Back to the maker.
     Return {
         /// What is wrong with it.
         because: String,

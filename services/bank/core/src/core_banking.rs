@@ -8,7 +8,7 @@
 use crate::{
     Fact, IncidentKind, Step,
     case::{AtCore, Said},
-    payment,
+    payment::{self, To},
     requests::World,
 };
 use contracts::{DisbursementReport, NotPosted};
@@ -89,12 +89,16 @@ pub(crate) fn answered(w: &mut World<'_>, key: &str, answer: &PostingAnswer) -> 
     use PostingAnswer as A;
     use Request as R;
     match (w.request(key, Step::Disburse)?, answer) {
-        (R::InDoubt { .. }, A::Posted { posting_no }) => payment::posted(w, posting_no.clone()),
+        (R::InDoubt { .. }, A::Posted { posting_no }) => payment::posted(w, posting_no.clone(), To::Borrower),
+        (R::InDoubt { .. }, A::InSuspense { posting_no }) => payment::posted(w, posting_no.clone(), To::Suspense),
         (R::InDoubt { .. }, A::Closed) => payment::fail(w, NotPosted::RefusedByCore),
         // While it is being closed this is an old answer, or no answer to what was ordered: the clock repeats the order.
         (R::InDoubt { .. }, A::NotPosted { .. }) => close(w),
         (R::InDoubt { .. }, A::Unknown) => unknown(w),
-        (R::Done(Said::Reported(DisbursementReport::Posted { receipt })), A::Posted { posting_no }) => {
+        (
+            R::Done(Said::Reported(DisbursementReport::Posted { receipt })),
+            A::Posted { posting_no } | A::InSuspense { posting_no },
+        ) => {
             if receipt.posting_no == *posting_no {
                 return Ok(());
             }
@@ -102,11 +106,12 @@ pub(crate) fn answered(w: &mut World<'_>, key: &str, answer: &PostingAnswer) -> 
             w.raise(IncidentKind::PostedTwice, detail)
         }
         (R::Done(_), A::Closed) => w.raise(IncidentKind::CoreContradicts, format!("编号 {key} 已入账，又称已关闭。")),
-        (R::Open | R::Unheard | R::Refused(_) | R::Closed | R::Undone | R::Undoing(_), A::Posted { posting_no }) => {
-            w.raise(IncidentKind::PostedUnasked, format!("编号 {key} 入账 {posting_no}，但未下达或已关闭。"))
-        }
+        (
+            R::Open | R::Unheard | R::Refused(_) | R::Closed | R::Undone | R::Undoing(_),
+            A::Posted { posting_no } | A::InSuspense { posting_no },
+        ) => w.raise(IncidentKind::PostedUnasked, format!("编号 {key} 入账 {posting_no}，但未下达或已关闭。")),
         // Old answers: the outcome is settled, or was never asked for.
-        (R::Done(_), A::Posted { .. } | A::NotPosted { .. } | A::Unknown)
+        (R::Done(_), A::Posted { .. } | A::InSuspense { .. } | A::NotPosted { .. } | A::Unknown)
         | (
             R::Open | R::Unheard | R::Refused(_) | R::Closed | R::Undone | R::Undoing(_),
             A::NotPosted { .. } | A::Closed | A::Unknown,

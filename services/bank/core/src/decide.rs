@@ -3,10 +3,11 @@
 use crate::{
     Bank, Command, Duty, Role, Row, books,
     case::Case,
-    command::{CreditVerdict, PaymentCheck},
-    contract, core_banking, credit, letter, payment,
+    command::{CorrectionCheck, CreditVerdict, PaymentCheck},
+    contract, core_banking, credit, letter,
+    payment::{self, To},
     requests::World,
-    rows,
+    rows, suspense,
 };
 use contracts::Message;
 use domain::Amount;
@@ -30,7 +31,8 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     if let Ok(Some(Row::Case(case))) = rows.own(&key)
         && let Some(file) = &case.file
     {
-        if orders_payment || case.payment.is_some() {
+        let corrects = case.paid_out.as_ref().is_some_and(|paid_out| paid_out.in_suspense.is_some());
+        if orders_payment || corrects || case.payment.is_some() {
             wanted.extend(books::loan_keys(&id, file.firm.uscc.as_str()));
         }
         // The loan changes with its contract.
@@ -99,10 +101,25 @@ impl Participant for Bank {
             }
             Command::CheckPayment { application_id, verdict } => {
                 on_task(self, desk, actor, application_id, Duty::CheckPayment, |w| match verdict {
-                    PaymentCheck::Release => payment::release(w, by),
+                    PaymentCheck::Release => payment::release(w, by, To::Borrower),
+                    PaymentCheck::Suspend => payment::release(w, by, To::Suspense),
                     PaymentCheck::Return { because } => {
                         must_say_why(because)?;
                         payment::send_back(w, by, because)
+                    }
+                })
+            }
+            Command::PrepareCorrection { application_id, account } => {
+                on_task(self, desk, actor, application_id, Duty::PrepareCorrection, |w| {
+                    suspense::prepare(w, by, account)
+                })
+            }
+            Command::CheckCorrection { application_id, verdict } => {
+                on_task(self, desk, actor, application_id, Duty::CheckCorrection, |w| match verdict {
+                    CorrectionCheck::Release => suspense::release(w, by),
+                    CorrectionCheck::Return { because } => {
+                        must_say_why(because)?;
+                        suspense::send_back(w, by, because)
                     }
                 })
             }
@@ -126,6 +143,8 @@ impl Participant for Bank {
             Duty::Investigate | Duty::DecideCredit => case.file.as_ref().map(|file| file.wish.amount_fen),
             Duty::SignLoanContract => case.signing.as_ref().map(|signing| signing.amount_fen),
             Duty::PreparePayment | Duty::CheckPayment => case.payment.as_ref().map(|payment| payment.amount_fen),
+            // Which account it is no rule knows.
+            Duty::PrepareCorrection | Duty::CheckCorrection => None,
         }
     }
 
@@ -135,7 +154,10 @@ impl Participant for Bank {
             Duty::DecideCredit => credit::decide_automatically(w, by),
             Duty::SignLoanContract => contract::signed(w, by),
             Duty::PreparePayment => payment::prepare(w, by),
-            Duty::CheckPayment => payment::release(w, by),
+            Duty::CheckPayment => payment::release(w, by, To::Borrower),
+            Duty::PrepareCorrection | Duty::CheckCorrection => {
+                Err(Stop::Illegal("no rule knows another account of the borrower's".to_owned()))
+            }
         }
     }
 

@@ -2,7 +2,10 @@
 
 use crate::{
     Bank, IncidentKind, Row,
-    case::{AtCore, Case, Contract, Decision, File, PaidOut, Payment, Released, Report, Signing, StatementAsked},
+    case::{
+        AtCore, Case, Contract, Correction, Decision, File, InSuspense, PaidOut, Payment, Released, Report, Signing,
+        StatementAsked,
+    },
     rows::{self, Loan, LoanState},
 };
 use contracts::{Letter, NotPosted};
@@ -162,6 +165,31 @@ pub enum Fact {
         /// What.
         paid_out: PaidOut,
     },
+    /// Another account was entered for money in suspense.
+    CorrectionPrepared {
+        /// The application.
+        id: ApplicationId,
+        /// By whom.
+        by: Person,
+        /// Token of the account in the vault.
+        account: String,
+    },
+    /// The checker has sent it back.
+    CorrectionReturned {
+        /// The application.
+        id: ApplicationId,
+        /// Who.
+        by: Person,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The money has left suspense for the account that was entered.
+    Corrected {
+        /// The application.
+        id: ApplicationId,
+        /// Who released it and when.
+        released: Released,
+    },
     /// A person has to look at something.
     IncidentRaised {
         /// The application.
@@ -264,6 +292,13 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 loan.receipt = Some(paid_out.receipt.clone());
             })
         }
+        Fact::CorrectionPrepared { id, by, account } => in_suspense(rows, id, |suspense| {
+            suspense.prepared = Some(Correction { by: by.clone(), account: account.clone() });
+        }),
+        Fact::CorrectionReturned { id, .. } => in_suspense(rows, id, |suspense| suspense.prepared = None),
+        Fact::Corrected { id, released } => {
+            in_suspense(rows, id, |suspense| suspense.released = Some(released.clone()))
+        }
         Fact::IncidentRaised { id, kind, detail, at } => with(rows, id, |case| {
             case.incidents.push(IncidentRecord { kind: *kind, detail: detail.clone(), at: *at, resolved: None });
             // The person is called: that timer is spent.
@@ -300,4 +335,16 @@ fn with_loan(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut 
         change(loan);
     }
     Ok(())
+}
+
+fn in_suspense(
+    rows: &mut Rows<Row>,
+    id: &ApplicationId,
+    change: impl FnOnce(&mut InSuspense),
+) -> Result<(), NotLoaded> {
+    with(rows, id, |case| {
+        if let Some(suspense) = case.paid_out.as_mut().and_then(|paid_out| paid_out.in_suspense.as_mut()) {
+            change(suspense);
+        }
+    })
 }

@@ -19,6 +19,7 @@ mod letter;
 mod payment;
 mod requests;
 pub mod rows;
+mod suspense;
 mod view;
 pub mod vocabulary;
 

@@ -6,9 +6,10 @@
 
 use crate::{
     CoreBanking, Duty, Fact, IncidentKind, Step, books,
-    case::{PaidOut, Payment, Said},
+    case::{InSuspense, PaidOut, Payment, Said},
     contract, core_banking, letter,
     requests::World,
+    suspense,
 };
 use contracts::{
     About, AskRefusal, CloseDisbursement, Disburse, DisbursementReceipt, DisbursementReport, LoanDisbursed, Message,
@@ -16,7 +17,7 @@ use contracts::{
 };
 use domain::{Moment, schedule};
 use organisation::{
-    Person, Stop,
+    Person, Refusal, RefusalKind, Stop,
     participant::{self, Taken},
 };
 use saga::participant::{Input, Reply, Response, Work};
@@ -113,8 +114,21 @@ pub(crate) fn send_back(w: &mut World<'_>, by: &Person, because: &str) -> Result
     open(w, Duty::PreparePayment, BTreeSet::new())
 }
 
+/// Where released money goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    /// The borrower's account.
+    Borrower,
+    /// Suspense: that account is closed (S4).
+    Suspense,
+}
+
 /// The checker releases: the preconditions, then the posting, in one decision.
-pub(crate) fn release(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
+pub(crate) fn release(w: &mut World<'_>, by: &Person, to: To) -> Result<(), Stop> {
+    if to == To::Suspense && w.organisation.core_banking == CoreBanking::Port {
+        let detail = "账户是否已销户由核心系统告知；请照常放款，或退回经办。";
+        return Err(Refusal::new(RefusalKind::Conflict, "CORE_SAYS", "不能挂账", detail).into());
+    }
     w.task_done(Duty::CheckPayment, by)?;
     if let Err(why) = precondition(w)? {
         return fail(w, why);
@@ -124,14 +138,14 @@ pub(crate) fn release(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
     match w.organisation.core_banking {
         CoreBanking::OwnLedger => {
             let posting_no = format!("FK-{}-{}", w.id, w.open_case()?.payments_ordered);
-            posted(w, posting_no)
+            posted(w, posting_no, to)
         }
         CoreBanking::Port => core_banking::post(w),
     }
 }
 
 /// Money has left: booked, reported to the union, told to the guarantor.
-pub(crate) fn posted(w: &mut World<'_>, posting_no: String) -> Result<(), Stop> {
+pub(crate) fn posted(w: &mut World<'_>, posting_no: String, to: To) -> Result<(), Stop> {
     let case = w.open_case()?;
     let (Some(payment), Some(contract)) = (&case.payment, &case.contract) else {
         return Err(Stop::Illegal(format!("{} paid out without payment or contract", w.id)));
@@ -150,17 +164,27 @@ pub(crate) fn posted(w: &mut World<'_>, posting_no: String) -> Result<(), Stop> 
     };
     let (key, letter_no) = (payment.key.clone(), contract.letter_no.clone());
     let about = w.about(&key)?;
-    if let Err(refusal) = books::disburse(w, &key, receipt.amount_fen)? {
+    if let Err(refusal) = books::disburse(w, &key, receipt.amount_fen, to)? {
         return match w.organisation.core_banking {
             CoreBanking::OwnLedger => fail(w, NotPosted::RefusedByCore),
             CoreBanking::Port => Err(Stop::Illegal(format!("{key} is posted, and the bank's books refuse: {refusal}"))),
         };
     }
-    let paid_out = PaidOut { key, letter_no: letter_no.clone(), receipt: receipt.clone(), maker, checker: released.by };
+    let paid_out = PaidOut {
+        key,
+        letter_no: letter_no.clone(),
+        receipt: receipt.clone(),
+        maker,
+        checker: released.by,
+        in_suspense: (to == To::Suspense).then(InSuspense::default),
+    };
     w.record(Fact::PaidOut { id: w.id.clone(), paid_out })?;
     let report = DisbursementReport::Posted { receipt: receipt.clone() };
     w.settle(&about, Step::Disburse, &Input::Finished(Said::Reported(report)))?;
     w.desk.say(Message::LoanDisbursed(LoanDisbursed { about, letter_no, receipt }));
+    if to == To::Suspense {
+        suspense::open(w)?;
+    }
     outcome_is_known(w)
 }
 

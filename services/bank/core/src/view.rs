@@ -174,6 +174,17 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         Fact::CoreOrdered { .. } => None,
         Fact::PaymentFailed { why: Some(why), .. } => line_of(S::Disburse, "noted", format!("未放款：{}", why.zh())),
         Fact::PaymentFailed { why: None, .. } => None,
+        Fact::CorrectionPrepared { .. } => line_of(S::Disburse, "noted", "已录入更正账户，待复核".into()),
+        Fact::CorrectionReturned { because, .. } => {
+            line_of(S::Disburse, "returned", format!("更正账户退回：{because}"))
+        }
+        Fact::Corrected { .. } => line_of(S::Disburse, "noted", "挂账款项已转入更正账户".into()),
+        Fact::PaidOut { paid_out, .. } if paid_out.in_suspense.is_some() => {
+            let receipt = &paid_out.receipt;
+            let text =
+                format!("已放款 {} 元，凭证 {}；收款账户已销户，款项挂账", receipt.amount_fen, receipt.posting_no);
+            line_of(S::Disburse, "noted", text)
+        }
         Fact::PaidOut { paid_out, .. } => {
             let receipt = &paid_out.receipt;
             line_of(

@@ -111,6 +111,10 @@ pub enum Duty {
     PreparePayment,
     /// The payment's release.
     CheckPayment,
+    /// Another account for money in suspense.
+    PrepareCorrection,
+    /// Its release.
+    CheckCorrection,
 }
 
 impl participant::Duty for Duty {
@@ -122,8 +126,8 @@ impl participant::Duty for Duty {
             Duty::Investigate => Role::CreditInvestigator,
             Duty::DecideCredit => Role::CreditApprover,
             Duty::SignLoanContract => Role::Operations,
-            Duty::PreparePayment => Role::PaymentMaker,
-            Duty::CheckPayment => Role::PaymentChecker,
+            Duty::PreparePayment | Duty::PrepareCorrection => Role::PaymentMaker,
+            Duty::CheckPayment | Duty::CheckCorrection => Role::PaymentChecker,
         }
     }
 
@@ -131,7 +135,9 @@ impl participant::Duty for Duty {
         match self {
             Duty::Investigate | Duty::DecideCredit => Step::Credit,
             Duty::SignLoanContract => Step::Contract,
-            Duty::PreparePayment | Duty::CheckPayment => Step::Disburse,
+            Duty::PreparePayment | Duty::CheckPayment | Duty::PrepareCorrection | Duty::CheckCorrection => {
+                Step::Disburse
+            }
         }
     }
 
@@ -142,6 +148,8 @@ impl participant::Duty for Duty {
             Duty::SignLoanContract => "sign-loan-contract",
             Duty::PreparePayment => "prepare-payment",
             Duty::CheckPayment => "check-payment",
+            Duty::PrepareCorrection => "prepare-correction",
+            Duty::CheckCorrection => "check-correction",
         }
     }
 
@@ -152,6 +160,8 @@ impl participant::Duty for Duty {
             Duty::SignLoanContract => "签订借款合同",
             Duty::PreparePayment => "放款经办",
             Duty::CheckPayment => "放款复核",
+            Duty::PrepareCorrection => "挂账更正经办",
+            Duty::CheckCorrection => "挂账更正复核",
         }
     }
 }

@@ -25,5 +25,7 @@ mod papers;
 mod payment;
 #[path = "all/random.rs"]
 mod random;
+#[path = "all/suspense.rs"]
+mod suspense;
 #[path = "all/timers.rs"]
 mod timers;

@@ -33,6 +33,8 @@ fn each_command_belongs_to_its_role_and_to_no_other() {
         (command("sign"), &[Role::Operations]),
         (command("prepare"), &[Role::PaymentMaker]),
         (command("release"), &[Role::PaymentChecker]),
+        (command("enter"), &[Role::PaymentMaker]),
+        (command("move"), &[Role::PaymentChecker]),
         (resolve, &[Role::Operations, Role::Operator]),
     ];
     for (command, roles) in commands {

@@ -8,7 +8,7 @@
 
 use bank_core::{
     Bank, Command, CoreBanking, Fact, Role, Row,
-    command::{CreditVerdict, Finding, PaymentCheck},
+    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck},
     rows,
 };
 use contracts::{
@@ -266,6 +266,7 @@ pub fn posting(what: &str) -> PostingAnswer {
         "posted" => PostingAnswer::Posted { posting_no: "CB-1".into() },
         "posted-again" => PostingAnswer::Posted { posting_no: "CB-2".into() },
         "not-posted" => PostingAnswer::NotPosted { why: "unknown key".into() },
+        "in-suspense" => PostingAnswer::InSuspense { posting_no: "CB-1".into() },
         "closed" => PostingAnswer::Closed,
         "unknown" => PostingAnswer::Unknown,
         other => panic!("what is `{other}`?"),
@@ -297,6 +298,13 @@ pub fn command(what: &str) -> Command {
         "sign" => Command::SignLoanContract { application_id },
         "prepare" => Command::PreparePayment { application_id },
         "release" => Command::CheckPayment { application_id, verdict: PaymentCheck::Release },
+        "suspend" => Command::CheckPayment { application_id, verdict: PaymentCheck::Suspend },
+        "enter" => Command::PrepareCorrection { application_id, account: "tok-2".into() },
+        "move" => Command::CheckCorrection { application_id, verdict: CorrectionCheck::Release },
+        "return-account" => {
+            let because = "户名不符".into();
+            Command::CheckCorrection { application_id, verdict: CorrectionCheck::Return { because } }
+        }
         "return-payment" => {
             let because = "账号有误".into();
             Command::CheckPayment { application_id, verdict: PaymentCheck::Return { because } }

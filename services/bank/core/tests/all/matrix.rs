@@ -6,8 +6,14 @@ use std::fmt::Write as _;
 const MESSAGES: [&str; 9] =
     ["credit 1", "cancel 1", "letter 1", "stated? 1", "contract 1", "terminate 1", "disburse 1", "query 1", "close 1"];
 
-const CORE: [&str; 5] =
-    ["core posted 1", "core posted-again 1", "core not-posted 1", "core closed 1", "core unknown 1"];
+const CORE: [&str; 6] = [
+    "core posted 1",
+    "core posted-again 1",
+    "core in-suspense 1",
+    "core not-posted 1",
+    "core closed 1",
+    "core unknown 1",
+];
 
 /// Every state of a case, by a way that leads there.
 const STATES: [(&str, &[&str]); 21] = [
