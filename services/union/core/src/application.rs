@@ -38,6 +38,9 @@ pub struct Application {
     /// Evidence of eligibility; none before it is found eligible, or once voided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<Recommendation>,
+    /// Whether what keeps it from its reservation is that lending is suspended (S13).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits_for_programme: bool,
     /// The reservation, whatever became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<Reservation>,

@@ -94,6 +94,13 @@ pub enum Fact {
         /// The application.
         id: ApplicationId,
     },
+    /// Who waits for its reservation waits because lending is suspended, or no longer because of that.
+    WaitsForProgramme {
+        /// The application.
+        id: ApplicationId,
+        /// Whether lending is suspended.
+        suspended: bool,
+    },
     /// It does not wait any more.
     LeftQueue {
         /// The application.
@@ -256,7 +263,13 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             with(rows, id, |application| application.membership.push(*evidence))
         }
         Fact::Queued { id } => fund(rows, |fund| fund.queue.push(id.clone())),
-        Fact::LeftQueue { id } => fund(rows, |fund| fund.queue.retain(|waiting| waiting != id)),
+        Fact::WaitsForProgramme { id, suspended } => {
+            with(rows, id, |application| application.waits_for_programme = *suspended)
+        }
+        Fact::LeftQueue { id } => {
+            with(rows, id, |application| application.waits_for_programme = false)?;
+            fund(rows, |fund| fund.queue.retain(|waiting| waiting != id))
+        }
         Fact::Reserved { id, reservation } => {
             with(rows, id, |application| application.reservation = Some(reservation.clone()))?;
             fund(rows, |fund| fund.add(reservation.exposure_fen.fen()))

@@ -12,6 +12,7 @@ mod all {
     mod contradictions;
     mod definition;
     mod eligibility;
+    mod expiries;
     mod filing;
     mod fund;
     mod golden;
