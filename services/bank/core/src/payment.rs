@@ -9,6 +9,7 @@ use crate::{
     case::{PaidOut, Payment, Said},
     contract, core_banking, letter,
     requests::World,
+    rows::LoanInput,
 };
 use contracts::{
     About, AskRefusal, CloseDisbursement, Disburse, DisbursementReceipt, DisbursementReport, LoanDisbursed, Message,
@@ -156,6 +157,7 @@ pub(crate) fn posted(w: &mut World<'_>, posting_no: String) -> Result<(), Stop> 
             CoreBanking::Port => Err(Stop::Illegal(format!("{key} is posted, and the bank's books refuse: {refusal}"))),
         };
     }
+    contract::loan_may(w, LoanInput::PaidOut)?;
     let paid_out = PaidOut { key, letter_no: letter_no.clone(), receipt: receipt.clone(), maker, checker: released.by };
     w.record(Fact::PaidOut { id: w.id.clone(), paid_out })?;
     let report = DisbursementReport::Posted { receipt: receipt.clone() };

@@ -3,7 +3,7 @@
 use crate::{Reason, Role, vocabulary::GreenReason};
 use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
-use saga::{Person, Phase, Run, State};
+use saga::{IllegalTransition, Person, Phase, Run, State};
 use serde::{Deserialize, Serialize};
 
 /// One application (DOMAIN.md section 4).
@@ -207,6 +207,38 @@ pub enum ReservationState {
     Committed,
     /// Given back.
     Released,
+}
+
+/// What happens to a reservation until the pay-out; what a living loan does with it comes after origination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservationInput {
+    /// The loan is paid out and the letter effective.
+    Commit,
+    /// It is given back.
+    Release,
+}
+
+impl ReservationInput {
+    /// Every input.
+    pub const ALL: [ReservationInput; 2] = [ReservationInput::Commit, ReservationInput::Release];
+}
+
+impl ReservationState {
+    /// Every state.
+    pub const ALL: [ReservationState; 3] =
+        [ReservationState::Held, ReservationState::Committed, ReservationState::Released];
+
+    /// The state after this input; the only place that knows.
+    ///
+    /// # Errors
+    /// The input does not fit the state; the error names both.
+    pub fn on(self, input: ReservationInput) -> Result<ReservationState, IllegalTransition> {
+        match (self, input) {
+            (ReservationState::Held, ReservationInput::Commit) => Ok(ReservationState::Committed),
+            (ReservationState::Held, ReservationInput::Release) => Ok(ReservationState::Released),
+            (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
+        }
+    }
 }
 
 /// What the guarantor agreed to.

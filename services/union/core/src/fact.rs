@@ -4,7 +4,7 @@ use crate::{
     Reason, Role, Row, Union,
     application::{
         Application, Approval, Archived, Disputed, DisputedAnswer, Evidence, Green, Opinion, Recommendation,
-        Reservation, ReservationState,
+        Reservation, ReservationInput,
     },
     programme::{Decided, ProgrammeRow, Proposal},
     rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
@@ -293,14 +293,14 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             with(rows, id, |application| {
                 if let Some(reservation) = &mut application.reservation {
                     before = reservation.exposure_fen.fen();
-                    reservation.state = ReservationState::Released;
+                    reservation.state = reservation.state.on(ReservationInput::Release).unwrap_or(reservation.state);
                 }
             })?;
             fund(rows, |fund| fund.subtract(before))
         }
         Fact::ReservationCommitted { id } => with(rows, id, |application| {
             if let Some(reservation) = &mut application.reservation {
-                reservation.state = ReservationState::Committed;
+                reservation.state = reservation.state.on(ReservationInput::Commit).unwrap_or(reservation.state);
             }
         }),
         Fact::Archived { id, archived } => with(rows, id, |application| application.archived = Some(archived.clone())),

@@ -5,7 +5,7 @@
 
 use crate::{
     Fact, Reason, Row, Union,
-    application::{Reservation, ReservationState},
+    application::{Reservation, ReservationInput, ReservationState},
     origination::Origination,
     programme,
     rows::{self, FundRow},
@@ -172,6 +172,7 @@ pub(crate) fn commit(w: &mut Origination) -> Result<Must, Stop> {
     let Some(reservation) = w.application()?.reservation.clone() else {
         return Err(Stop::Illegal(format!("{} has no reservation to commit", w.id)));
     };
+    reservation.state.on(ReservationInput::Commit).map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))?;
     let amount = Amount::new(reservation.reserved_fen).map_err(|_| overflow())?;
     let voucher =
         Voucher::new("commit", &w.id).with(Transfer::posted(format!("commit:{}", w.id), &COMMITTED, &HELD, amount));

@@ -23,4 +23,5 @@ mod all {
     mod papers;
     mod programme;
     mod repairs;
+    mod reservation;
 }
