@@ -2,9 +2,10 @@
 //! letter (from the guarantor) and the ask (from the union) comes first waits for the other.
 
 use crate::{
-    Bank, Duty, Fact, Step,
+    Bank, Duty, Fact, Row, Step,
     case::{Contract, Said, Signing, Terms},
     requests::World,
+    rows::{self, LoanInput},
 };
 use contracts::{About, AskRefusal, SignLoanContract};
 use organisation::{
@@ -144,6 +145,7 @@ fn terminate(w: &mut World<'_>) -> Result<Undo, Stop> {
     if case.in_flight().is_some() {
         return Ok(Undo::Later);
     }
+    loan_may(w, LoanInput::Terminated)?;
     w.record(Fact::ContractTerminated { id: w.id.clone() })?;
     Ok(Undo::Finished)
 }
@@ -161,4 +163,12 @@ pub(crate) fn terminate_deferred(w: &mut World<'_>) -> Result<(), Stop> {
         Some(input) => w.settle(&about, Step::Contract, &input),
         None => Ok(()),
     }
+}
+
+/// Stops what does not fit the loan's state: a defect, never a refusal of business.
+pub(crate) fn loan_may(w: &World<'_>, input: LoanInput) -> Result<(), Stop> {
+    let Some(Row::Loan(loan)) = w.desk.own(&rows::loan(&w.id))? else {
+        return Err(Stop::Illegal(format!("{} has no loan", w.id)));
+    };
+    loan.state.on(input).map(drop).map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))
 }

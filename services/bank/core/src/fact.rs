@@ -6,7 +6,7 @@ use crate::{
         AtCore, Case, Contract, Correction, Decision, File, InSuspense, PaidOut, Payment, Released, Report, Signing,
         StatementAsked,
     },
-    rows::{self, Loan, LoanState},
+    rows::{self, Loan, LoanInput, LoanState},
 };
 use contracts::{Letter, NotPosted};
 use domain::{ApplicationId, Date, Moment};
@@ -264,7 +264,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         }
         Fact::ContractTerminated { id } => {
             with(rows, id, |case| case.contract = None)?;
-            with_loan(rows, id, |loan| loan.state = LoanState::Terminated)
+            loan_goes(rows, id, LoanInput::Terminated)
         }
         Fact::PaymentOrdered { id, payment } => with(rows, id, |case| {
             case.payment = Some(payment.clone());
@@ -287,10 +287,8 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 case.payment = None;
                 case.paid_out = Some(paid_out.clone());
             })?;
-            with_loan(rows, id, |loan| {
-                loan.state = LoanState::Active;
-                loan.receipt = Some(paid_out.receipt.clone());
-            })
+            with_loan(rows, id, |loan| loan.receipt = Some(paid_out.receipt.clone()))?;
+            loan_goes(rows, id, LoanInput::PaidOut)
         }
         Fact::CorrectionPrepared { id, by, account } => in_suspense(rows, id, |suspense| {
             suspense.prepared = Some(Correction { by: by.clone(), account: account.clone() });
@@ -328,6 +326,11 @@ fn payment(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Pa
             change(payment);
         }
     })
+}
+
+/// What does not fit was refused before it was recorded.
+fn loan_goes(rows: &mut Rows<Row>, id: &ApplicationId, input: LoanInput) -> Result<(), NotLoaded> {
+    with_loan(rows, id, |loan| loan.state = loan.state.on(input).unwrap_or(loan.state))
 }
 
 fn with_loan(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Loan)) -> Result<(), NotLoaded> {

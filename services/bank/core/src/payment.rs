@@ -9,6 +9,7 @@ use crate::{
     case::{InSuspense, PaidOut, Payment, Said},
     contract, core_banking, letter,
     requests::World,
+    rows::LoanInput,
     suspense,
 };
 use contracts::{
@@ -170,6 +171,7 @@ pub(crate) fn posted(w: &mut World<'_>, posting_no: String, to: To) -> Result<()
             CoreBanking::Port => Err(Stop::Illegal(format!("{key} is posted, and the bank's books refuse: {refusal}"))),
         };
     }
+    contract::loan_may(w, LoanInput::PaidOut)?;
     let paid_out = PaidOut {
         key,
         letter_no: letter_no.clone(),

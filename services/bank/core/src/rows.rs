@@ -5,6 +5,7 @@ use contracts::DisbursementReceipt;
 use domain::{Amount, ApplicationId, Method, Ppm};
 pub use organisation::participant::case_key as case;
 use organisation::{Key, papers::Papers};
+use saga::IllegalTransition;
 use serde::{Deserialize, Serialize};
 
 /// One row of the bank's state.
@@ -64,6 +65,37 @@ impl LoanState {
             LoanState::Pending => "PENDING",
             LoanState::Active => "ACTIVE",
             LoanState::Terminated => "TERMINATED",
+        }
+    }
+}
+
+/// What happens to a loan until it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoanInput {
+    /// The money has left.
+    PaidOut,
+    /// Its contract is terminated unused.
+    Terminated,
+}
+
+impl LoanInput {
+    /// Every input.
+    pub const ALL: [LoanInput; 2] = [LoanInput::PaidOut, LoanInput::Terminated];
+}
+
+impl LoanState {
+    /// Every state.
+    pub const ALL: [LoanState; 3] = [LoanState::Pending, LoanState::Active, LoanState::Terminated];
+
+    /// The state after this input; the only place that knows.
+    ///
+    /// # Errors
+    /// The input does not fit the state; the error names both.
+    pub fn on(self, input: LoanInput) -> Result<LoanState, IllegalTransition> {
+        match (self, input) {
+            (LoanState::Pending, LoanInput::PaidOut) => Ok(LoanState::Active),
+            (LoanState::Pending, LoanInput::Terminated) => Ok(LoanState::Terminated),
+            (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
         }
     }
 }

@@ -17,6 +17,8 @@ mod hands;
 mod harness;
 #[path = "all/letter_and_contract.rs"]
 mod letter_and_contract;
+#[path = "all/loan.rs"]
+mod loan;
 #[path = "all/matrix.rs"]
 mod matrix;
 #[path = "all/papers.rs"]

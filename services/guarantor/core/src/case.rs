@@ -7,7 +7,7 @@ use organisation::{
     Person,
     participant::{Asked, IncidentRecord, Trouble},
 };
-use saga::Task;
+use saga::{IllegalTransition, Task};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -288,6 +288,41 @@ pub enum LetterState {
     Revoked,
     /// Taken back after its last day was over; the bank stated that nothing was paid out.
     Expired,
+}
+
+/// What happens to a letter until its loan lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LetterInput {
+    /// A loan was paid out under it, and the union asked for it to be made effective.
+    PaidOut,
+    /// It is taken back, the bank having paid nothing out.
+    Revoke,
+    /// The same, after its last day was over.
+    Expire,
+}
+
+impl LetterInput {
+    /// Every input.
+    pub const ALL: [LetterInput; 3] = [LetterInput::PaidOut, LetterInput::Revoke, LetterInput::Expire];
+}
+
+impl LetterState {
+    /// Every state.
+    pub const ALL: [LetterState; 4] =
+        [LetterState::Issued, LetterState::Effective, LetterState::Revoked, LetterState::Expired];
+
+    /// The state after this input; the only place that knows.
+    ///
+    /// # Errors
+    /// The input does not fit the state; the error names both.
+    pub fn on(self, input: LetterInput) -> Result<LetterState, IllegalTransition> {
+        match (self, input) {
+            (LetterState::Issued, LetterInput::PaidOut) => Ok(LetterState::Effective),
+            (LetterState::Issued, LetterInput::Revoke) => Ok(LetterState::Revoked),
+            (LetterState::Issued, LetterInput::Expire) => Ok(LetterState::Expired),
+            (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
+        }
+    }
 }
 
 /// A letter binds until its holder has said that it paid nothing out.

@@ -5,8 +5,8 @@
 use crate::{
     Guarantor, Row,
     case::{
-        Activation, Case, Contracts, Draft, Drafting, File, IncidentKind, LetterRecord, LetterState, Opinion,
-        Revocation, Signing,
+        Activation, Case, Contracts, Draft, Drafting, File, IncidentKind, LetterInput, LetterRecord, LetterState,
+        Opinion, Revocation, Signing,
     },
     rows::{self, ExposureRow},
 };
@@ -217,7 +217,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::LoanNoted { id, receipt } => with(rows, id, |case| case.loan = Some(receipt.clone())),
         Fact::LetterEffective { id } => {
             with(rows, id, |case| case.activation = None)?;
-            letter(rows, id, |letter| letter.state = LetterState::Effective)
+            letter(rows, id, |letter| letter.state = letter.state.on(LetterInput::PaidOut).unwrap_or(letter.state))
         }
         Fact::IncidentRaised { id, incident } => with(rows, id, |case| case.incidents.push(incident.clone())),
     }

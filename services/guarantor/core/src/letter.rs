@@ -3,7 +3,7 @@
 
 use crate::{
     Duty, Fact, Step,
-    case::{Draft, Drafting, IncidentKind, LetterRecord, LetterState, Revocation, Said},
+    case::{Draft, Drafting, IncidentKind, LetterInput, LetterRecord, LetterState, Revocation, Said},
     requests::World,
 };
 use contracts::{About, AskNotDisbursed, AskRefusal, IssueLetter, Letter, Message, NotDisbursedStated, PresentLetter};
@@ -148,8 +148,8 @@ pub(crate) fn stated(w: &mut World<'_>, statement: &NotDisbursedStated) -> Resul
     let record = w.case()?.and_then(|case| case.letter.as_ref());
     let asked =
         record.filter(|record| record.letter.letter_no == statement.letter_no && record.key == statement.about.key);
-    let Some((revocation, valid_until)) =
-        asked.and_then(|record| record.revocation.map(|revocation| (revocation, record.letter.valid_until)))
+    let Some((revocation, valid_until, state)) =
+        asked.and_then(|record| Some((record.revocation?, record.letter.valid_until, record.state)))
     else {
         let detail = format!("{}: the bank was not asked about `{}` under this key", w.id, statement.letter_no);
         return Err(refused("NOT_ASKED", "未曾询问银行", detail));
@@ -161,7 +161,8 @@ pub(crate) fn stated(w: &mut World<'_>, statement: &NotDisbursedStated) -> Resul
             if not_disbursed {
                 // S10: a letter that its last day ended has expired, whoever asked for it back.
                 let is_over = w.desk.at() >= Moment::end_of(valid_until);
-                let state = if is_over { LetterState::Expired } else { LetterState::Revoked };
+                let input = if is_over { LetterInput::Expire } else { LetterInput::Revoke };
+                let state = state.on(input).map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))?;
                 w.record(Fact::LetterTakenBack { id: w.id.clone(), state })?;
                 w.settle(&about, Step::Issue, &Input::UndoFinished)
             } else {

@@ -12,6 +12,7 @@ mod all {
     mod commands;
     mod golden;
     mod journey;
+    mod letter_states;
     mod letters;
     mod limits;
     mod loans;

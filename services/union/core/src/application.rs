@@ -3,7 +3,7 @@
 use crate::{Reason, Role, vocabulary::GreenReason};
 use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
-use saga::{Person, Phase, Run, State};
+use saga::{IllegalTransition, Person, Phase, Run, State};
 use serde::{Deserialize, Serialize};
 
 /// One application (DOMAIN.md section 4).
@@ -38,6 +38,9 @@ pub struct Application {
     /// Evidence of eligibility; none before it is found eligible, or once voided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<Recommendation>,
+    /// Whether what keeps it from its reservation is that lending is suspended (S13).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits_for_programme: bool,
     /// The reservation, whatever became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<Reservation>,
@@ -204,6 +207,38 @@ pub enum ReservationState {
     Committed,
     /// Given back.
     Released,
+}
+
+/// What happens to a reservation until the pay-out; what a living loan does with it comes after origination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservationInput {
+    /// The loan is paid out and the letter effective.
+    Commit,
+    /// It is given back.
+    Release,
+}
+
+impl ReservationInput {
+    /// Every input.
+    pub const ALL: [ReservationInput; 2] = [ReservationInput::Commit, ReservationInput::Release];
+}
+
+impl ReservationState {
+    /// Every state.
+    pub const ALL: [ReservationState; 3] =
+        [ReservationState::Held, ReservationState::Committed, ReservationState::Released];
+
+    /// The state after this input; the only place that knows.
+    ///
+    /// # Errors
+    /// The input does not fit the state; the error names both.
+    pub fn on(self, input: ReservationInput) -> Result<ReservationState, IllegalTransition> {
+        match (self, input) {
+            (ReservationState::Held, ReservationInput::Commit) => Ok(ReservationState::Committed),
+            (ReservationState::Held, ReservationInput::Release) => Ok(ReservationState::Released),
+            (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
+        }
+    }
 }
 
 /// What the guarantor agreed to.

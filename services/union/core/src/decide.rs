@@ -375,6 +375,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         vault_token: form.vault_token.clone(),
         credit_query_consent: form.credit_query_consent.clone(),
         green: None,
+        waits_for_programme: false,
         run: Run::default(),
         recommendation: None,
         reservation: None,

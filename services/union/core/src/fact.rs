@@ -4,7 +4,7 @@ use crate::{
     Reason, Role, Row, Union,
     application::{
         Application, Approval, Archived, Disputed, DisputedAnswer, Evidence, Green, Opinion, Recommendation,
-        Reservation, ReservationState,
+        Reservation, ReservationInput,
     },
     programme::{Decided, ProgrammeRow, Proposal},
     rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
@@ -93,6 +93,13 @@ pub enum Fact {
     Queued {
         /// The application.
         id: ApplicationId,
+    },
+    /// Who waits for its reservation waits because lending is suspended, or no longer because of that.
+    WaitsForProgramme {
+        /// The application.
+        id: ApplicationId,
+        /// Whether lending is suspended.
+        suspended: bool,
     },
     /// It does not wait any more.
     LeftQueue {
@@ -256,7 +263,13 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             with(rows, id, |application| application.membership.push(*evidence))
         }
         Fact::Queued { id } => fund(rows, |fund| fund.queue.push(id.clone())),
-        Fact::LeftQueue { id } => fund(rows, |fund| fund.queue.retain(|waiting| waiting != id)),
+        Fact::WaitsForProgramme { id, suspended } => {
+            with(rows, id, |application| application.waits_for_programme = *suspended)
+        }
+        Fact::LeftQueue { id } => {
+            with(rows, id, |application| application.waits_for_programme = false)?;
+            fund(rows, |fund| fund.queue.retain(|waiting| waiting != id))
+        }
         Fact::Reserved { id, reservation } => {
             with(rows, id, |application| application.reservation = Some(reservation.clone()))?;
             fund(rows, |fund| fund.add(reservation.exposure_fen.fen()))
@@ -280,14 +293,14 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             with(rows, id, |application| {
                 if let Some(reservation) = &mut application.reservation {
                     before = reservation.exposure_fen.fen();
-                    reservation.state = ReservationState::Released;
+                    reservation.state = reservation.state.on(ReservationInput::Release).unwrap_or(reservation.state);
                 }
             })?;
             fund(rows, |fund| fund.subtract(before))
         }
         Fact::ReservationCommitted { id } => with(rows, id, |application| {
             if let Some(reservation) = &mut application.reservation {
-                reservation.state = ReservationState::Committed;
+                reservation.state = reservation.state.on(ReservationInput::Commit).unwrap_or(reservation.state);
             }
         }),
         Fact::Archived { id, archived } => with(rows, id, |application| application.archived = Some(archived.clone())),

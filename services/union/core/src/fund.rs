@@ -5,7 +5,7 @@
 
 use crate::{
     Fact, Reason, Row, Union,
-    application::{Reservation, ReservationState},
+    application::{Reservation, ReservationInput, ReservationState},
     origination::Origination,
     programme,
     rows::{self, FundRow},
@@ -92,8 +92,11 @@ pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     let in_line = fund.queue.iter().position(|id| *id == w.id);
     // First in, first out: whoever waits goes before whoever comes.
     let is_next = in_line.map_or(fund.queue.is_empty(), |place| place == 0);
-    let is_open = !programme::is_suspended(&w.desk)?;
-    if !is_next || !is_open || !admits(&w.desk, &fund, exposure, share, multiple)? {
+    let is_suspended = programme::is_suspended(&w.desk)?;
+    if w.application()?.waits_for_programme != is_suspended {
+        w.desk.record(Fact::WaitsForProgramme { id: w.id.clone(), suspended: is_suspended })?;
+    }
+    if !is_next || is_suspended || !admits(&w.desk, &fund, exposure, share, multiple)? {
         if in_line.is_none() {
             w.desk.record(Fact::Queued { id: w.id.clone() })?;
         }
@@ -169,6 +172,7 @@ pub(crate) fn commit(w: &mut Origination) -> Result<Must, Stop> {
     let Some(reservation) = w.application()?.reservation.clone() else {
         return Err(Stop::Illegal(format!("{} has no reservation to commit", w.id)));
     };
+    reservation.state.on(ReservationInput::Commit).map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))?;
     let amount = Amount::new(reservation.reserved_fen).map_err(|_| overflow())?;
     let voucher =
         Voucher::new("commit", &w.id).with(Transfer::posted(format!("commit:{}", w.id), &COMMITTED, &HELD, amount));
@@ -197,6 +201,14 @@ pub(crate) fn must_be_open(desk: &Desk<Union>) -> Result<(), Stop> {
 /// Something became free, or the place at the head of the queue did: whoever is next looks again.
 fn next_in_line(w: &mut Origination) -> Result<(), Stop> {
     head_looks_again(&mut w.desk, Some(&w.id))
+}
+
+/// Lending was suspended or resumed: all that wait look again, first in, first out, and say what they wait for.
+pub(crate) fn all_look_again(desk: &mut Desk<Union>) -> Result<(), Stop> {
+    for waiting in fund(desk)?.queue {
+        desk.follow(rows::application(&waiting));
+    }
+    Ok(())
 }
 
 /// The first in the queue, but for this one, looks whether it can go on.

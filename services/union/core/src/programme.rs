@@ -158,13 +158,13 @@ pub(crate) fn control(actor: &Actor, control: Control, because: &str, desk: &mut
             desk.record(Fact::ControlDecided(Decided { proposal, by, because, at }))?;
             match control {
                 Control::TopUp { amount_fen } => fund::top_up(desk, number, amount_fen)?,
-                Control::Suspend => {}
+                Control::Suspend => fund::all_look_again(desk)?,
                 Control::Resume => {
                     // Those that are further on first.
                     for id in &waiting {
                         desk.follow(rows::application(id));
                     }
-                    fund::head_looks_again(desk, None)?;
+                    fund::all_look_again(desk)?;
                 }
             }
             answer(desk, Did::Changed)

@@ -64,6 +64,7 @@ pub fn summary(application: &Application) -> Value {
                 Who::Decider(role) | Who::Repairer(role) => role.to_string(),
                 Who::Applicant => "applicant".into(),
                 Who::Party(party) => party.to_string(),
+                Who::Queue if waiting.step == "reserve fund" && application.waits_for_programme => "programme".into(),
                 Who::Queue if waiting.step == "reserve fund" => "queue".into(),
                 // The others of ours wait only while a contradiction is not settled, or lending is suspended.
                 Who::Queue if application.run.is_contradicted() => "contradiction".into(),
@@ -212,6 +213,10 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             plain(step, "disputed", format!("就编号 {key} 的答复{said}，存疑，未予采信"))
         }
         Fact::Queued { .. } => plain("reserve fund", "queued", "等待担保金，进入排队".into()),
+        Fact::WaitsForProgramme { suspended: true, .. } => {
+            plain("reserve fund", "on_hold", "项目暂停，暂缓预留担保金".into())
+        }
+        Fact::WaitsForProgramme { .. } => plain("reserve fund", "noted", "项目已恢复，按先后次序预留担保金".into()),
         Fact::PutIntoGreen { green, .. } => {
             let by = green.flagged_by.as_ref().map(|by| format!("（{by}）")).unwrap_or_default();
             plain("check eligibility", "noted", format!("转入绿色通道{by}"))

@@ -12,6 +12,7 @@ mod all {
     mod contradictions;
     mod definition;
     mod eligibility;
+    mod expiries;
     mod filing;
     mod fund;
     mod golden;
@@ -22,4 +23,5 @@ mod all {
     mod papers;
     mod programme;
     mod repairs;
+    mod reservation;
 }

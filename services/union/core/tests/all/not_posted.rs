@@ -100,20 +100,7 @@ fn membership_that_lapsed_meanwhile_is_the_unions_own_refusal_and_all_is_undone(
     refuse(&mut office, 1, NotPosted::MembershipStale);
     assert!(order_after_a_while(&mut office).is_empty(), "nothing is ordered any more");
     assert_eq!(office.status(1), "COMPENSATING");
-    for undone in [
-        Message::LoanContractTerminated,
-        Message::LetterRevoked,
-        Message::ContractsTerminated,
-        Message::ApprovalCancelled,
-        Message::OpinionWithdrawn,
-    ]
-    .into_iter()
-    .zip(["sign loan contract", "issue letter", "sign contracts", "approve credit", "assess guarantee"])
-    {
-        let (message, step) = undone;
-        let about = office.about(step, 1);
-        office.tell(message(contracts::UndoAnswered { about, refused: None }));
-    }
+    office.undo_all(1);
     assert_eq!(office.status(1), "INTAKE_REJECTED");
     let summary = union_core::summary(office.application(1));
     assert_eq!(summary["ending"]["reason_code"], "MEMBERSHIP");

@@ -380,6 +380,27 @@ impl Office {
         Message::OpinionWithdrawn(UndoAnswered { about, refused: None })
     }
 
+    /// The holders undo what has been done, last first, each when asked; what was asked of them, in order.
+    pub fn undo_all(&mut self, number: u32) -> Vec<&'static str> {
+        type Undone = (&'static str, fn(UndoAnswered) -> Message);
+        const UNDONE: [Undone; 5] = [
+            ("sign loan contract", Message::LoanContractTerminated),
+            ("issue letter", Message::LetterRevoked),
+            ("sign contracts", Message::ContractsTerminated),
+            ("approve credit", Message::ApprovalCancelled),
+            ("assess guarantee", Message::OpinionWithdrawn),
+        ];
+        let mut asked = Vec::new();
+        for (step, answer) in UNDONE {
+            if matches!(self.application(number).run.state(step), Some(saga::State::Undoing { .. })) {
+                asked.push(step);
+                let about = self.about(step, number);
+                self.tell(answer(UndoAnswered { about, refused: None }));
+            }
+        }
+        asked
+    }
+
     pub fn activated(&self, number: u32) -> Message {
         Message::LetterActivated(Confirmed { about: self.about("make letter effective", number), at: self.at })
     }

@@ -1,7 +1,7 @@
 //! The programme as a whole (S13): two persons top up, suspend and resume; what waits meanwhile, and goes on in order.
 
 use super::office::*;
-use domain::{Amount, Fen};
+use domain::{Amount, Date, Fen};
 use organisation::Did;
 use union_core::{Command, programme::Control};
 
@@ -128,6 +128,48 @@ fn while_suspended_nothing_is_reserved_and_the_queue_keeps_its_order() {
         })
         .collect();
     assert_eq!(reserved, [id(1), id(2), id(4)].map(|id| id.to_string()), "first in, first out");
+}
+
+#[test]
+fn who_waits_for_a_reservation_is_told_whether_for_the_fund_or_for_the_programme() {
+    let mut office = Office::open(NARROW);
+    let waits = |office: &Office, number: u32, who: &str| {
+        let shown = union_core::summary(office.application(number));
+        assert_eq!(shown["waiting_for"][0]["step"], "reserve fund", "{number}");
+        assert_eq!(shown["waiting_for"][0]["who"], who, "{number}");
+    };
+    office.eligible(1, AMOUNT);
+    office.eligible(2, AMOUNT);
+    waits(&office, 2, "queue");
+    together(&mut office, Control::Suspend);
+    office.eligible(3, AMOUNT);
+    waits(&office, 2, "programme");
+    waits(&office, 3, "programme");
+    // What becomes free meanwhile is no reason to say otherwise.
+    office.withdraw(1);
+    office.tell(office.opinion_withdrawn(1));
+    waits(&office, 2, "programme");
+    together(&mut office, Control::Resume);
+    assert_eq!((office.status(2), office.queue()), ("GUARANTEE_REVIEW", vec![3]));
+    waits(&office, 3, "queue");
+}
+
+#[test]
+fn a_membership_that_lapsed_by_the_resumption_is_refused_then_and_all_is_undone() {
+    let mut office = Office::open(10 * NARROW);
+    office.eligible(1, AMOUNT);
+    office.until(1, AMOUNT, "sign loan contract");
+    together(&mut office, Control::Suspend);
+    office.tell(office.loan_contract(1));
+    assert_eq!(office.status(1), "READY");
+    office.load("m-1", Date::constant(2019, 1, 1), Some(Date::constant(2020, 6, 8)));
+    office.at = moment("2020-06-09T10:00:00+08:00");
+    assert_eq!(office.status(1), "READY", "on hold nothing is decided");
+    together(&mut office, Control::Resume);
+    assert_eq!((office.status(1), office.said(ORDER)), ("COMPENSATING", 0));
+    office.undo_all(1);
+    assert_eq!((office.status(1), office.balance("U9001")), ("INTAKE_REJECTED", 0));
+    assert_eq!(union_core::summary(office.application(1))["ending"]["reason_code"], "MEMBERSHIP");
 }
 
 #[test]

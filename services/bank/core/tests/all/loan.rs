@@ -1,0 +1,23 @@
+//! Every pair of state and input: named here, or refused with both names.
+
+use bank_core::rows::{LoanInput, LoanState};
+
+#[test]
+fn each_pair_of_state_and_input_is_named_or_illegal() {
+    let named = [
+        (LoanState::Pending, LoanInput::PaidOut, LoanState::Active),
+        (LoanState::Pending, LoanInput::Terminated, LoanState::Terminated),
+    ];
+    for state in LoanState::ALL {
+        for input in LoanInput::ALL {
+            let next = named.iter().find(|(from, by, _)| (*from, *by) == (state, input)).map(|(_, _, to)| *to);
+            match (state.on(input), next) {
+                (Ok(to), Some(next)) => assert_eq!(to, next, "{state:?} on {input:?}"),
+                (Err(illegal), None) => {
+                    assert_eq!((illegal.state, illegal.input), (format!("{state:?}"), format!("{input:?}")));
+                }
+                (got, named) => panic!("{state:?} on {input:?}: {got:?}, named {named:?}"),
+            }
+        }
+    }
+}
