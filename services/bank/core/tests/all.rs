@@ -25,5 +25,9 @@ mod papers;
 mod payment;
 #[path = "all/random.rs"]
 mod random;
+#[path = "all/rights.rs"]
+mod rights;
+#[path = "../../../../shared/organisation/tests/tables/rights.rs"]
+mod tables;
 #[path = "all/timers.rs"]
 mod timers;

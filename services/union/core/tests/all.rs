@@ -22,4 +22,8 @@ mod all {
     mod papers;
     mod programme;
     mod repairs;
+    mod rights;
 }
+
+#[path = "../../../../shared/organisation/tests/tables/rights.rs"]
+mod tables;
