@@ -6,7 +6,7 @@ use crate::{
     command::{CreditVerdict, PaymentCheck},
     contract, core_banking, credit, letter, payment,
     requests::World,
-    rows,
+    rights, rows,
 };
 use contracts::Message;
 use domain::Amount;
@@ -49,9 +49,6 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     wanted.insert(key);
 }
 
-/// Who has to see an application's papers to decide on it.
-const MAY_ASK_FOR_PAPERS: &[Role] = &[Role::CreditInvestigator, Role::CreditApprover, Role::Operations];
-
 impl Participant for Bank {
     fn heard(w: &mut World<'_>, message: &Message) -> Result<(), Stop> {
         match message {
@@ -69,17 +66,15 @@ impl Participant for Bank {
         }
     }
 
+    fn roles_for(command: &Command) -> &'static [&'static str] {
+        rights::of(command)
+    }
+
     fn told(&self, desk: &mut Desk<Self>, actor: &Actor, command: &Command) -> Result<(), Stop> {
         let by = &actor.person;
         match command {
-            Command::OpenBooks { deposit_fen } => {
-                actor.must_hold(&[Role::Operator])?;
-                books::open_books(desk, *deposit_fen)
-            }
-            Command::ReceiveDeposit { reference, amount_fen } => {
-                actor.must_hold(&[Role::Operations])?;
-                books::receive_deposit(desk, reference, *amount_fen)
-            }
+            Command::OpenBooks { deposit_fen } => books::open_books(desk, *deposit_fen),
+            Command::ReceiveDeposit { reference, amount_fen } => books::receive_deposit(desk, reference, *amount_fen),
             Command::Investigate { application_id, finding } => {
                 on_task(self, desk, actor, application_id, Duty::Investigate, |w| credit::report(w, by, finding))
             }
@@ -108,11 +103,10 @@ impl Participant for Bank {
             }
             Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
-                participant::ask_for_papers(self, desk, actor, MAY_ASK_FOR_PAPERS, application_id, letterbox)
+                participant::ask_for_papers(self, desk, actor, application_id, letterbox)
             }
             Command::ResolveIncident { application_id, number, because } => {
-                let roles = [Role::Operations, Role::Operator];
-                participant::resolve_incident(self, desk, actor, &roles, application_id, *number, because)
+                participant::resolve_incident(self, desk, actor, application_id, *number, because)
             }
         }
     }
