@@ -10,7 +10,7 @@ use organisation::{
 };
 
 /// Every state in which somebody owes a decision, and its neighbours: a way that leads there, and who went its last step.
-const STATES: [(&str, &[&str], &str); 9] = [
+const STATES: [(&str, &[&str], &str); 11] = [
     ("nothing heard", &[], "ann"),
     ("under investigation", &["credit 1"], "ann"),
     ("under investigation again", &["credit 1", "ann: recommend", "bob: return"], "bob"),
@@ -36,8 +36,24 @@ const STATES: [(&str, &[&str], &str); 9] = [
         ],
         "max",
     ),
-    ("paid out", &RELEASED, "cleo"),
+    ("payment at the core system", &RELEASED, "cleo"),
+    ("paid out", &PAID, "cleo"),
+    ("an incident is open", &POSTED_TWICE, "cleo"),
 ];
+
+const PAID: [&str; 10] = with(RELEASED, "core posted 1");
+const POSTED_TWICE: [&str; 11] = with(PAID, "core posted-again 1");
+
+/// A way with one step more.
+const fn with<const N: usize, const M: usize>(way: [&'static str; N], step: &'static str) -> [&'static str; M] {
+    let mut longer = [step; M];
+    let mut at = 0;
+    while at < N {
+        longer[at] = way[at];
+        at += 1;
+    }
+    longer
+}
 
 const COMMANDS: [&str; 17] = [
     "open-books",
@@ -91,7 +107,7 @@ fn to_do(state: &str, what: &str, person: &str) -> Command {
 fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
     let (_, way, own) = STATES.into_iter().find(|(name, ..)| *name == state).unwrap();
     let person = if person == "own" { own } else { "new" };
-    let mut house = manual().after(way);
+    let mut house = with_port().after(way);
     let before = house.facts.len();
     let actor = Actor { person: Person::new(person), roles: [role.to_owned()].into() };
     match house.take(&Input::Command { actor, command: to_do(state, what, person) }) {

@@ -9,7 +9,7 @@ use organisation::{
 };
 
 /// Every state by its stage, and who went the last step to it.
-const STATES: [(&str, Stage, &str); 8] = [
+const STATES: [(&str, Stage, &str); 9] = [
     ("nothing heard", Stage::Fresh, "r"),
     ("opinion owed", Stage::Asked, "r"),
     ("agreed", Stage::Agreed, "r"),
@@ -18,7 +18,11 @@ const STATES: [(&str, Stage, &str); 8] = [
     ("letter to be prepared", Stage::Drafting, "c"),
     ("letter to be checked", Stage::Prepared, "m"),
     ("letter issued", Stage::Issued, "k"),
+    (INCIDENT, Stage::Fresh, "r"),
 ];
+
+/// A loan is announced of which the guarantor knows nothing.
+const INCIDENT: &str = "an incident is open";
 
 const COMMANDS: [&str; 13] = [
     "open-books",
@@ -72,6 +76,9 @@ fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
     let person = if person == "own" { own } else { "new" };
     let mut office = Office::manual();
     office.reach(stage);
+    if state == INCIDENT {
+        office.tell(office.disbursed(LETTER, AMOUNT));
+    }
     match office.command(person, role, to_do(stage, what, person)) {
         Ok(_) => "yes".into(),
         Err(Stop::Refused(refusal)) => refusal.code,

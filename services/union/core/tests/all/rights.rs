@@ -1,8 +1,8 @@
 //! Who may do what in which state: every cell of the union's table, asked of its core.
 
-use super::{office::*, papers::supply};
+use super::{not_posted::refuse, office::*, papers::supply};
 use crate::tables::table;
-use contracts::PaperKind;
+use contracts::{NotPosted, PaperKind};
 use domain::Fen;
 use organisation::{
     Person, Stop,
@@ -21,7 +21,7 @@ const APPROVER: &str = "approver";
 type Way = fn(&mut Office);
 
 /// Every state in which the union's people differ, a way that leads there, and who went its last step.
-const STATES: [(&str, Way, &str); 10] = [
+const STATES: [(&str, Way, &str); 11] = [
     ("nothing filed", |_| (), "a"),
     ("under check", filed, "a"),
     ("under check, claimed", claimed, "i"),
@@ -53,6 +53,15 @@ const STATES: [(&str, Way, &str); 10] = [
         |office| {
             office.eligible(1, AMOUNT);
             office.until(1, AMOUNT, "disburse");
+        },
+        "i",
+    ),
+    (
+        "pay-out refused, an incident open",
+        |office| {
+            office.eligible(1, AMOUNT);
+            office.until(1, AMOUNT, "disburse");
+            refuse(office, 1, NotPosted::RateAboveCap);
         },
         "i",
     ),
@@ -102,7 +111,7 @@ fn suspend() -> Command {
     Command::Control { control: Control::Suspend, because: "工会决定".into() }
 }
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "open-books",
     "load-members",
     "submit",
@@ -120,13 +129,16 @@ const COMMANDS: [&str; 18] = [
     "resume",
     "top-up",
     "drop-proposal",
-    "repair",
+    "repair-opinion",
+    "repair-pay-out",
 ];
 
 fn to_do(what: &str) -> Command {
     let application_id = id(1);
     let decide = |verdict| Command::DecideEligibility { application_id: id(1), verdict };
     let control = |control| Command::Control { control, because: "工会决定".into() };
+    let repair =
+        |step: &str| Command::Repair { application_id: id(1), step: step.into(), action: retry_ask("对方已恢复") };
     match what {
         "open-books" => Command::OpenBooks { deposit_fen: Fen::new(900_000_000) },
         "load-members" => {
@@ -148,9 +160,8 @@ fn to_do(what: &str) -> Command {
         "resume" => control(Control::Resume),
         "top-up" => control(Control::TopUp { amount_fen: amount(1) }),
         "drop-proposal" => Command::DropProposal { because: "工会决定".into() },
-        "repair" => {
-            Command::Repair { application_id, step: "assess guarantee".into(), action: retry_ask("对方已恢复") }
-        }
+        "repair-opinion" => repair("assess guarantee"),
+        "repair-pay-out" => repair("disburse"),
         other => panic!("what is `{other}`?"),
     }
 }
