@@ -80,7 +80,7 @@ pub fn edge() -> Edge<Bank> {
             readers: READERS,
             supply: None,
             ask: Some(Gives {
-                roles: READERS,
+                roles: bank_core::rights::PAPERS,
                 command: |application_id, letterbox| Command::AskForPapers { application_id, letterbox },
             }),
             is_retained: |row| matches!(row, Row::Case(case) if case.paid_out.is_some()),

@@ -7,12 +7,12 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use bank_core::{Bank, Command, Role, Row};
+use bank_core::{Bank, Command, Row, rights};
 use domain::{Amount, Fen, Uscc};
 use party::{
     http::{
-        AUDITOR, App, Because, OFFICER, OPERATOR, Page, Route, Who, Writing, application_id, because, page_limit,
-        policy, unreadable,
+        AUDITOR, App, Because, OFFICER, Page, Route, Who, Writing, application_id, because, page_limit, policy,
+        unreadable,
     },
     store::read::Filter,
 };
@@ -37,10 +37,10 @@ pub(crate) fn router() -> Router<Arc<App<Bank>>> {
 }
 
 pub(crate) fn table() -> Vec<Route> {
-    const REPAIR: Who = Who::Roles(&[OPERATOR]);
-    const OWNERS: Who = Who::Roles(&[OFFICER, OPERATOR]);
+    const REPAIR: Who = Who::Roles(rights::BOOKS);
+    const OWNERS: Who = Who::Roles(rights::INCIDENTS);
     const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
-    const OPERATIONS: Who = Who::Roles(&[Role::Operations.code()]);
+    const OPERATIONS: Who = Who::Roles(rights::DEPOSIT);
     vec![
         Route::post("/api/v1/books", REPAIR, "启用账簿", described::<Books>()).answers(204, "已启用", None),
         Route::post(

@@ -102,7 +102,7 @@ pub fn edge() -> Edge<Guarantor> {
             readers: READERS,
             supply: None,
             ask: Some(Gives {
-                roles: READERS,
+                roles: guarantor_core::rights::PAPERS,
                 command: |application_id, letterbox| Command::AskForPapers { application_id, letterbox },
             }),
             is_retained: |row| matches!(row, Row::Case(case) if case.loan.is_some()),

@@ -9,11 +9,9 @@ use axum::{
     routing::{get, post},
 };
 use domain::{Fen, Uscc};
-use guarantor_core::{Command, Guarantor, Row, rows};
+use guarantor_core::{Command, Guarantor, Row, rights, rows};
 use organisation::Key;
-use party::http::{
-    AUDITOR, App, Because, OFFICER, OPERATOR, Route, Who, Writing, application_id, because, json, unreadable,
-};
+use party::http::{AUDITOR, App, Because, OFFICER, Route, Who, Writing, application_id, because, json, unreadable};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -32,8 +30,8 @@ pub(crate) fn router() -> Router<Arc<App<Guarantor>>> {
 }
 
 pub(crate) fn table() -> Vec<Route> {
-    const REPAIR: Who = Who::Roles(&[OPERATOR]);
-    const OWNERS: Who = Who::Roles(&[OFFICER, OPERATOR]);
+    const REPAIR: Who = Who::Roles(rights::BOOKS);
+    const OWNERS: Who = Who::Roles(rights::INCIDENTS);
     const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
     vec![
         Route::post("/api/v1/books", REPAIR, "启用账簿", described::<Books>()).answers(204, "已启用", None),

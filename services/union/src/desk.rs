@@ -143,7 +143,7 @@ pub const APPLICATION: Application = Application {
     withdrawals: &[("OTHER_FUNDS", "已有其他资金来源"), ("NO_NEED", "不再需要资金"), ("TERMS", "不接受贷款条件")],
 };
 
-const CONTROLLERS: &[&str] = &["fund_manager", "approver"];
+const CONTROLLERS: &[&str] = union_core::rights::CONTROL;
 
 const ACTIONS: &[Action] = &[
     Action {

@@ -83,7 +83,7 @@ pub fn edge() -> Edge<Union> {
             of: Union::papers,
             readers: UNMASKED,
             supply: Some(Gives {
-                roles: routes::FILING,
+                roles: union_core::rights::FILING,
                 command: |application_id, paper| Command::SupplyPaper { application_id, paper },
             }),
             ask: None,

@@ -13,17 +13,17 @@ use domain::{
 };
 use organisation::Key;
 use party::http::{
-    APPLICANT, AUDITOR, App, Because, Caller, Nothing, OFFICER, OPERATOR, Route, Who, Writing, application_id, because,
-    json, unreadable,
+    APPLICANT, AUDITOR, App, Because, Caller, Nothing, OFFICER, Route, Who, Writing, application_id, because, json,
+    unreadable,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use union_core::{
-    Command, Role, Row, Union,
+    Command, Row, Union,
     command::{Repair, RepairAction},
     fund::{COMMITTED, DEPOSIT, HELD},
     programme::{self, Control, ProgrammeRow},
-    rows,
+    rights, rows,
     vocabulary::Withdrawal,
 };
 use utoipa::ToSchema;
@@ -54,15 +54,12 @@ pub(crate) fn router() -> Router<Arc<App<Union>>> {
         .route("/api/v1/programme/proposal/withdrawal", post(drop_proposal))
 }
 
-/// Who files an application, and what belongs to it.
-pub(crate) const FILING: &[&str] = &[APPLICANT, Role::IntakeOfficer.code()];
-
 pub(crate) fn table() -> Vec<Route> {
-    const FILING: Who = Who::Roles(self::FILING);
-    const REPAIR: Who = Who::Roles(&[OPERATOR, Role::FundManager.code()]);
-    const TECHNICAL: Who = Who::Roles(&[OPERATOR]);
+    const FILING: Who = Who::Roles(rights::FILING);
+    const REPAIR: Who = Who::Roles(rights::REPAIR);
+    const TECHNICAL: Who = Who::Roles(rights::BOOKS);
     const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
-    const CONTROL: Who = Who::Roles(&[Role::FundManager.code(), Role::Approver.code()]);
+    const CONTROL: Who = Who::Roles(rights::CONTROL);
     vec![
         Route::post("/api/v1/applications", FILING, "提交申请", described::<submission::Submission>())
             .shows_application(201, "已受理，Location 为其地址"),

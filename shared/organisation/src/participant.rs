@@ -124,7 +124,9 @@ pub trait Cases: KeepsPapers + Debug + Sized {
 pub trait Participant: Cases {
     /// A partner has said something about the case.
     fn heard(w: &mut World<'_, Self>, message: &Message) -> Result<(), Stop>;
-    /// Somebody has given a command.
+    /// The roles of which an account needs one to give this command: the first thing that is asked of it.
+    fn roles_for(command: &Self::Command) -> &'static [&'static str];
+    /// Somebody who holds one of its roles has given a command.
     fn told(&self, desk: &mut Desk<Self>, actor: &Actor, command: &Self::Command) -> Result<(), Stop>;
     /// Whether a role decides by rule, under a service identity of its own.
     fn decides_by_rule(&self, role: Self::Role) -> bool;

@@ -7,7 +7,7 @@ use crate::{
     contract, core_banking, credit, letter,
     payment::{self, To},
     requests::World,
-    rows, suspense,
+    rights, rows, suspense,
 };
 use contracts::Message;
 use domain::Amount;
@@ -51,9 +51,6 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     wanted.insert(key);
 }
 
-/// Who has to see an application's papers to decide on it.
-const MAY_ASK_FOR_PAPERS: &[Role] = &[Role::CreditInvestigator, Role::CreditApprover, Role::Operations];
-
 impl Participant for Bank {
     fn heard(w: &mut World<'_>, message: &Message) -> Result<(), Stop> {
         match message {
@@ -71,17 +68,15 @@ impl Participant for Bank {
         }
     }
 
+    fn roles_for(command: &Command) -> &'static [&'static str] {
+        rights::of(command)
+    }
+
     fn told(&self, desk: &mut Desk<Self>, actor: &Actor, command: &Command) -> Result<(), Stop> {
         let by = &actor.person;
         match command {
-            Command::OpenBooks { deposit_fen } => {
-                actor.must_hold(&[Role::Operator])?;
-                books::open_books(desk, *deposit_fen)
-            }
-            Command::ReceiveDeposit { reference, amount_fen } => {
-                actor.must_hold(&[Role::Operations])?;
-                books::receive_deposit(desk, reference, *amount_fen)
-            }
+            Command::OpenBooks { deposit_fen } => books::open_books(desk, *deposit_fen),
+            Command::ReceiveDeposit { reference, amount_fen } => books::receive_deposit(desk, reference, *amount_fen),
             Command::Investigate { application_id, finding } => {
                 on_task(self, desk, actor, application_id, Duty::Investigate, |w| credit::report(w, by, finding))
             }
@@ -125,11 +120,10 @@ impl Participant for Bank {
             }
             Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
-                participant::ask_for_papers(self, desk, actor, MAY_ASK_FOR_PAPERS, application_id, letterbox)
+                participant::ask_for_papers(self, desk, actor, application_id, letterbox)
             }
             Command::ResolveIncident { application_id, number, because } => {
-                let roles = [Role::Operations, Role::Operator];
-                participant::resolve_incident(self, desk, actor, &roles, application_id, *number, because)
+                participant::resolve_incident(self, desk, actor, application_id, *number, because)
             }
         }
     }

@@ -18,6 +18,7 @@ mod fact;
 mod letter;
 mod payment;
 mod requests;
+pub mod rights;
 pub mod rows;
 mod suspense;
 mod view;

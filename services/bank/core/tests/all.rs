@@ -27,7 +27,11 @@ mod papers;
 mod payment;
 #[path = "all/random.rs"]
 mod random;
+#[path = "all/rights.rs"]
+mod rights;
 #[path = "all/suspense.rs"]
 mod suspense;
+#[path = "../../../../shared/organisation/tests/tables/rights.rs"]
+mod tables;
 #[path = "all/timers.rs"]
 mod timers;

@@ -2,7 +2,7 @@
 
 use crate::{
     Command, Duty, Guarantor, Role, Row, books, case::Case, command::LetterCheck, letter, loan, opinion,
-    requests::World, rows, signing,
+    requests::World, rights, rows, signing,
 };
 use contracts::Message;
 use domain::Amount;
@@ -43,9 +43,6 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     wanted.insert(rows::limits());
 }
 
-/// Who has to see an application's papers to decide on it.
-const MAY_ASK_FOR_PAPERS: &[Role] = &[Role::RiskManager, Role::ContractOfficer];
-
 impl Participant for Guarantor {
     fn heard(w: &mut World<'_>, message: &Message) -> Result<(), Stop> {
         match message {
@@ -63,13 +60,14 @@ impl Participant for Guarantor {
         }
     }
 
+    fn roles_for(command: &Command) -> &'static [&'static str] {
+        rights::of(command)
+    }
+
     fn told(&self, desk: &mut Desk<Self>, actor: &Actor, command: &Command) -> Result<(), Stop> {
         let by = &actor.person;
         match command {
-            Command::OpenBooks { capital_fen } => {
-                actor.must_hold(&[Role::Operator])?;
-                books::open_books(desk, *capital_fen)
-            }
+            Command::OpenBooks { capital_fen } => books::open_books(desk, *capital_fen),
             Command::Assess { application_id, verdict } => {
                 on_task(self, desk, actor, application_id, Duty::DueDiligence, |w| opinion::give(w, by, verdict))
             }
@@ -92,11 +90,10 @@ impl Participant for Guarantor {
             }
             Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
-                participant::ask_for_papers(self, desk, actor, MAY_ASK_FOR_PAPERS, application_id, letterbox)
+                participant::ask_for_papers(self, desk, actor, application_id, letterbox)
             }
             Command::ResolveIncident { application_id, number, because } => {
-                let roles = [Role::RiskManager, Role::Operator];
-                participant::resolve_incident(self, desk, actor, &roles, application_id, *number, because)
+                participant::resolve_incident(self, desk, actor, application_id, *number, because)
             }
         }
     }

@@ -16,6 +16,7 @@ pub mod limits;
 mod loan;
 mod opinion;
 mod requests;
+pub mod rights;
 pub mod rows;
 mod signing;
 mod view;

@@ -18,5 +18,9 @@ mod all {
     mod loans;
     mod office;
     mod random;
+    mod rights;
     mod timers;
 }
+
+#[path = "../../../../shared/organisation/tests/tables/rights.rs"]
+mod tables;

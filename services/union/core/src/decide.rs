@@ -6,7 +6,7 @@ use crate::{
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
     filing, fund,
     origination::{self, Origination},
-    papers, programme,
+    papers, programme, rights,
     rows::{self, FirmRow, NumbersRow},
     view,
     vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
@@ -258,23 +258,16 @@ fn automatically(
 }
 
 fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<Union>) -> Result<(), Stop> {
+    actor.must_hold(rights::of(command))?;
     match command {
-        Command::OpenBooks { deposit_fen } => {
-            actor.must_hold(&[Role::Operator])?;
-            fund::open_books(desk, *deposit_fen)
-        }
-        Command::LoadMembers { members } => {
-            actor.must_hold(&[Role::Operator])?;
-            load_members(desk, members)
-        }
+        Command::OpenBooks { deposit_fen } => fund::open_books(desk, *deposit_fen),
+        Command::LoadMembers { members } => load_members(desk, members),
         Command::Submit(form) => submit(union, actor, form, desk),
         Command::DecideEligibility { application_id, verdict } => {
-            actor.must_hold(&[Role::IntakeOfficer])?;
             on_application(union, desk, application_id, |w| decide_eligibility(union, w, actor, verdict))?;
             answer(desk, application_id, Did::Changed)
         }
         Command::Withdraw { application_id, reason } => {
-            actor.must_hold(&["applicant", Role::IntakeOfficer.code()])?;
             on_application(union, desk, application_id, |w| {
                 drive(union, w, Event::Cancel { reason: Reason::Applicant(*reason) }).map(drop)
             })?;
@@ -285,14 +278,12 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             answer(desk, &handover.application_id, Did::Changed)
         }
         Command::SupplyPaper { application_id, paper } => {
-            actor.must_hold(&["applicant", Role::IntakeOfficer.code()])?;
             on_application(union, desk, application_id, |w| papers::supply(w, actor, paper))?;
             answer(desk, application_id, Did::Changed)
         }
         Command::Control { control, because } => programme::control(actor, *control, because, desk),
         Command::DropProposal { because } => programme::drop_proposal(actor, because, desk),
         Command::Repair { application_id, step, action } => {
-            actor.must_hold(&[Role::Operator, Role::FundManager])?;
             let Repair { action, because } = action.clone();
             on_application(union, desk, application_id, |w| {
                 may_repair(w, actor, step)?;
@@ -318,10 +309,6 @@ fn load_members(desk: &mut Desk<Union>, members: &[MemberEntry]) -> Result<(), S
 }
 
 fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> Result<(), Stop> {
-    actor.must_hold(&["applicant", Role::IntakeOfficer.code()])?;
-    if form.green == Some(GreenReason::OfficerFlag) {
-        actor.must_hold(&[Role::IntakeOfficer])?;
-    }
     let today = desk.at().date();
     let in_force = union.charters.hash_in_force_on(today);
     let Some((hash, charter)) = in_force.and_then(|hash| Some((hash, union.charters.get(&hash)?))) else {

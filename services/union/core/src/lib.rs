@@ -13,6 +13,7 @@ pub mod fund;
 pub mod origination;
 mod papers;
 pub mod programme;
+pub mod rights;
 pub mod rows;
 mod view;
 pub mod vocabulary;

@@ -4,7 +4,7 @@
 //! While it is suspended no reservation is made and no pay-out ordered; applications wait where they are, keep their
 //! expiries and may be withdrawn. What the bank has been ordered to pay is not called back.
 
-use crate::{Fact, Row, Union, fund, origination::Origination, rows, vocabulary::Role};
+use crate::{Fact, Row, Union, fund, origination::Origination, rows};
 use domain::{Amount, ApplicationId, Moment};
 use organisation::{Actor, Answer, Desk, Did, Person, Refusal, RefusalKind, Stop};
 use serde::{Deserialize, Serialize};
@@ -119,7 +119,7 @@ pub(crate) fn put_on_hold(w: &mut Origination) -> Result<(), Stop> {
 
 /// Keeps what the first person wants; does it when a second one wants the same.
 pub(crate) fn control(actor: &Actor, control: Control, because: &str, desk: &mut Desk<Union>) -> Result<(), Stop> {
-    may(actor, because)?;
+    organisation::participant::must_say_why(because)?;
     fund::must_be_open(desk)?;
     let now = row(desk)?;
     match (control, now.suspended) {
@@ -174,18 +174,13 @@ pub(crate) fn control(actor: &Actor, control: Control, because: &str, desk: &mut
 
 /// Takes back what is proposed. Whoever might confirm it may: its author may have left.
 pub(crate) fn drop_proposal(actor: &Actor, because: &str, desk: &mut Desk<Union>) -> Result<(), Stop> {
-    may(actor, because)?;
+    organisation::participant::must_say_why(because)?;
     let Some(proposal) = row(desk)?.proposal else {
         return Err(conflict("NO_PROPOSAL", "没有待确认的提议", "没有可撤回的提议。"));
     };
     let (by, because) = (actor.person.clone(), because.to_owned());
     desk.record(Fact::ProposalDropped { number: proposal.number, by, because })?;
     answer(desk, Did::Changed)
-}
-
-fn may(actor: &Actor, because: &str) -> Result<(), Stop> {
-    actor.must_hold(&[Role::FundManager, Role::Approver])?;
-    Ok(organisation::participant::must_say_why(because)?)
 }
 
 fn answer(desk: &mut Desk<Union>, did: Did) -> Result<(), Stop> {

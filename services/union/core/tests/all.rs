@@ -24,4 +24,8 @@ mod all {
     mod programme;
     mod repairs;
     mod reservation;
+    mod rights;
 }
+
+#[path = "../../../../shared/organisation/tests/tables/rights.rs"]
+mod tables;

@@ -11,7 +11,10 @@ use saga::{Notice, Person};
 /// Decides one input of an organisation that is asked.
 pub fn decide<P: Participant>(organisation: &P, input: &Input<P::Command>, desk: &mut Desk<P>) -> Result<(), Stop> {
     let id = match input {
-        Input::Command { actor, command } => return organisation.told(desk, actor, command),
+        Input::Command { actor, command } => {
+            actor.must_hold(P::roles_for(command))?;
+            return organisation.told(desk, actor, command);
+        }
         // It gives no numbers but those of the application; what it has lost its partners ask for again.
         Input::SetBack => return Ok(()),
         Input::Message(received) => received.message.about().application_id.clone(),
@@ -106,7 +109,7 @@ pub fn on_case<P: Participant>(
     Ok(())
 }
 
-/// A decision that is owed. Refused in this order: the role, the application, the task, the person, the decision itself.
+/// A decision that is owed. Refused in this order: the application, the task, the person, the decision itself.
 pub fn on_task<P: Participant>(
     organisation: &P,
     desk: &mut Desk<P>,
@@ -115,24 +118,21 @@ pub fn on_task<P: Participant>(
     duty: P::Duty,
     decide: impl FnOnce(&mut World<'_, P>) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
-    actor.must_hold(&[duty.role()])?;
     on_case(organisation, desk, id, |w| {
         may_decide(w, duty, &actor.person)?;
         decide(w)
     })
 }
 
-/// One of these roles closes an incident with a reason; nothing else changes.
+/// Somebody closes an incident with a reason; nothing else changes.
 pub fn resolve_incident<P: Participant>(
     organisation: &P,
     desk: &mut Desk<P>,
     actor: &Actor,
-    roles: &[P::Role],
     id: &ApplicationId,
     number: u32,
     because: &str,
 ) -> Result<(), Stop> {
-    actor.must_hold(roles)?;
     on_case(organisation, desk, id, |w| {
         may_resolve(w, number)?;
         must_say_why(because)?;
@@ -140,16 +140,14 @@ pub fn resolve_incident<P: Participant>(
     })
 }
 
-/// One of these roles asks the union for the papers of a case that was taken up; `letterbox` was made for them.
+/// Somebody asks the union for the papers of a case that was taken up; `letterbox` was made for them.
 pub fn ask_for_papers<P: Participant>(
     organisation: &P,
     desk: &mut Desk<P>,
     actor: &Actor,
-    roles: &[P::Role],
     id: &ApplicationId,
     letterbox: &str,
 ) -> Result<(), Stop> {
-    actor.must_hold(roles)?;
     on_case(organisation, desk, id, |w| {
         if w.case()?.and_then(P::file).is_none() {
             return Err(refused("NOT_TAKEN_UP", "尚未受理", format!("{id} 尚未受理，不能调取材料。")));

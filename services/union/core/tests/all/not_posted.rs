@@ -29,7 +29,7 @@ fn ordered() -> Office {
 }
 
 /// The bank does not pay under this attempt's key, and closes it.
-fn refuse(office: &mut Office, attempt: u32, why: NotPosted) {
+pub fn refuse(office: &mut Office, attempt: u32, why: NotPosted) {
     let message = report(office, attempt, DisbursementReport::NotPosted { why });
     let said = office.tell(message);
     assert!(matches!(&said[..], [Message::CloseDisbursement(close)] if close.about == about(office, attempt)));

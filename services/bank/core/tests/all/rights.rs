@@ -1,0 +1,129 @@
+//! Who may do what in which state: every cell of the bank's table, asked of its core.
+
+use crate::harness::*;
+use crate::tables::table;
+use bank_core::{Command, Role};
+use domain::Fen;
+use organisation::{
+    Actor, Input, Person, Stop,
+    people::{Handover, SUPERVISOR, To},
+};
+
+/// Every state in which somebody owes a decision, and its neighbours: a way that leads there, and who went its last step.
+const STATES: [(&str, &[&str], &str); 11] = [
+    ("nothing heard", &[], "ann"),
+    ("under investigation", &["credit 1"], "ann"),
+    ("under investigation again", &["credit 1", "ann: recommend", "bob: return"], "bob"),
+    ("under decision", &["credit 1", "ann: recommend"], "ann"),
+    ("declined", &["credit 1", "ann: recommend", "bob: decline"], "bob"),
+    ("contract to be signed", &["credit 1", "ann: recommend", "bob: approve", "letter 1", "contract 1"], "bob"),
+    (
+        "payment to be prepared",
+        &["credit 1", "ann: recommend", "bob: approve", "letter 1", "contract 1", "olga: sign", "disburse 1"],
+        "olga",
+    ),
+    (
+        "payment to be checked",
+        &[
+            "credit 1",
+            "ann: recommend",
+            "bob: approve",
+            "letter 1",
+            "contract 1",
+            "olga: sign",
+            "disburse 1",
+            "max: prepare",
+        ],
+        "max",
+    ),
+    ("payment at the core system", &RELEASED, "cleo"),
+    ("paid out", &PAID, "cleo"),
+    ("an incident is open", &POSTED_TWICE, "cleo"),
+];
+
+const PAID: [&str; 10] = with(RELEASED, "core posted 1");
+const POSTED_TWICE: [&str; 11] = with(PAID, "core posted-again 1");
+
+/// A way with one step more.
+const fn with<const N: usize, const M: usize>(way: [&'static str; N], step: &'static str) -> [&'static str; M] {
+    let mut longer = [step; M];
+    let mut at = 0;
+    while at < N {
+        longer[at] = way[at];
+        at += 1;
+    }
+    longer
+}
+
+const COMMANDS: [&str; 17] = [
+    "open-books",
+    "deposit",
+    "recommend",
+    "advise",
+    "approve",
+    "decline",
+    "return",
+    "sign",
+    "prepare",
+    "release",
+    "return-payment",
+    "claim",
+    "give-back",
+    "reassign",
+    "reassign-to-self",
+    "ask-for-papers",
+    "resolve-incident",
+];
+
+/// The task that is open in a state; where there is none, one that might be.
+fn open_task(state: &str) -> &'static str {
+    match state {
+        "under decision" => "decide-credit",
+        "contract to be signed" => "sign-loan-contract",
+        "payment to be prepared" => "prepare-payment",
+        "payment to be checked" => "check-payment",
+        _ => "investigate",
+    }
+}
+
+fn to_do(state: &str, what: &str, person: &str) -> Command {
+    let hand = |to| Command::HandTask(Handover { application_id: id(), task: open_task(state).into(), to });
+    let other = |person: &str| To::Other { person: Person::new(person), because: "休假".into() };
+    match what {
+        "open-books" => Command::OpenBooks { deposit_fen: Fen::new(900_000_000) },
+        "deposit" => Command::ReceiveDeposit { reference: "R-1".into(), amount_fen: amount(1) },
+        "claim" => hand(To::Me),
+        "give-back" => hand(To::Nobody),
+        "reassign" => hand(other("new")),
+        "reassign-to-self" => hand(other(person)),
+        "ask-for-papers" => Command::AskForPapers { application_id: id(), letterbox: "00".repeat(32) },
+        "resolve-incident" => {
+            Command::ResolveIncident { application_id: id(), number: 1, because: "与核心系统核对".into() }
+        }
+        decision => command(decision),
+    }
+}
+
+fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
+    let (_, way, own) = STATES.into_iter().find(|(name, ..)| *name == state).unwrap();
+    let person = if person == "own" { own } else { "new" };
+    let mut house = with_port().after(way);
+    let before = house.facts.len();
+    let actor = Actor { person: Person::new(person), roles: [role.to_owned()].into() };
+    match house.take(&Input::Command { actor, command: to_do(state, what, person) }) {
+        Ok(_) => "yes".into(),
+        Err(Stop::Refused(refusal)) => {
+            assert_eq!(house.facts.len(), before, "{state}: {what}: a refusal changes nothing");
+            refusal.code
+        }
+        Err(other) => panic!("{state}: {what} by {role}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_role_may_do_in_every_state_what_the_table_says() {
+    let mut roles: Vec<&str> = Role::ALL.iter().map(|role| role.code()).collect();
+    roles.extend([SUPERVISOR, "auditor", "applicant"]);
+    let states = STATES.map(|(state, ..)| state);
+    insta::assert_snapshot!(table(&states, &COMMANDS, &roles, cell));
+}

@@ -1,0 +1,39 @@
+//! Who may give the union which command: the first that is asked of it, here and at the edge. What the state, a task in hand or four
+//! eyes say comes after; that an applicant acts on an application of its own is the edge's to see. A command without a line does not
+//! compile.
+
+use crate::{Command, Role, command::Form, vocabulary::GreenReason};
+use organisation::people::SUPERVISOR;
+
+/// Opening the books and writing the register.
+pub const BOOKS: &[&str] = &[Role::Operator.code()];
+/// Filing, handing in papers, withdrawing.
+pub const FILING: &[&str] = &["applicant", Role::IntakeOfficer.code()];
+/// The check of eligibility, and what only an officer may say of an application that is filed.
+pub const INTAKE: &[&str] = &[Role::IntakeOfficer.code()];
+/// A task's change of hands; which of them, its role and [`organisation::people::handed`] say.
+pub const IN_HAND: &[&str] = &[Role::IntakeOfficer.code(), SUPERVISOR];
+/// What concerns the programme as a whole.
+pub const CONTROL: &[&str] = &[Role::FundManager.code(), Role::Approver.code()];
+/// Repairing a step; whoever owns no incident of it has to be an operator.
+pub const REPAIR: &[&str] = &[Role::Operator.code(), Role::FundManager.code()];
+
+/// The roles of which an account needs one to give this command.
+pub fn of(command: &Command) -> &'static [&'static str] {
+    match command {
+        Command::OpenBooks { .. } | Command::LoadMembers { .. } => BOOKS,
+        Command::Submit(form) => of_filing(form),
+        Command::Withdraw { .. } | Command::SupplyPaper { .. } => FILING,
+        Command::DecideEligibility { .. } => INTAKE,
+        Command::HandTask(_) => IN_HAND,
+        Command::Control { .. } | Command::DropProposal { .. } => CONTROL,
+        Command::Repair { .. } => REPAIR,
+    }
+}
+
+const fn of_filing(form: &Form) -> &'static [&'static str] {
+    match form.green {
+        Some(GreenReason::OfficerFlag) => INTAKE,
+        Some(GreenReason::HitIndustry) | None => FILING,
+    }
+}

@@ -1,0 +1,191 @@
+//! Who may do what in which state: every cell of the union's table, asked of its core.
+
+use super::{not_posted::refuse, office::*, papers::supply};
+use crate::tables::table;
+use contracts::{NotPosted, PaperKind};
+use domain::Fen;
+use organisation::{
+    Person, Stop,
+    people::{Handover, SUPERVISOR, To},
+};
+use union_core::{
+    Command, Role,
+    command::{EligibilityVerdict, MemberEntry},
+    programme::Control,
+    vocabulary::{IntakeRejection, Withdrawal},
+};
+
+const MANAGER: &str = "fund_manager";
+const APPROVER: &str = "approver";
+
+type Way = fn(&mut Office);
+
+/// Every state in which the union's people differ, a way that leads there, and who went its last step.
+const STATES: [(&str, Way, &str); 11] = [
+    ("nothing filed", |_| (), "a"),
+    ("under check", filed, "a"),
+    ("under check, claimed", claimed, "i"),
+    (
+        "waiting for papers",
+        |office| {
+            filed(office);
+            office.verdict(1, EligibilityVerdict::AskForPapers);
+        },
+        "i",
+    ),
+    (
+        "rejected",
+        |office| {
+            filed(office);
+            office.verdict(1, REJECT);
+        },
+        "i",
+    ),
+    (
+        "opinion asked for",
+        |office| {
+            office.eligible(1, AMOUNT);
+        },
+        "i",
+    ),
+    (
+        "pay-out ordered",
+        |office| {
+            office.eligible(1, AMOUNT);
+            office.until(1, AMOUNT, "disburse");
+        },
+        "i",
+    ),
+    (
+        "pay-out refused, an incident open",
+        |office| {
+            office.eligible(1, AMOUNT);
+            office.until(1, AMOUNT, "disburse");
+            refuse(office, 1, NotPosted::RateAboveCap);
+        },
+        "i",
+    ),
+    (
+        "withdrawn",
+        |office| {
+            filed(office);
+            office.withdraw(1);
+        },
+        "a",
+    ),
+    (
+        "suspension proposed",
+        |office| {
+            filed(office);
+            office.act("w", MANAGER, suspend());
+        },
+        "w",
+    ),
+    (
+        "suspended",
+        |office| {
+            filed(office);
+            office.act("w", MANAGER, suspend());
+            office.act("h", APPROVER, suspend());
+        },
+        "h",
+    ),
+];
+
+const REJECT: EligibilityVerdict = EligibilityVerdict::Reject { reason: IntakeRejection::NotOperating };
+
+fn filed(office: &mut Office) {
+    office.submit(1, AMOUNT);
+}
+
+fn claimed(office: &mut Office) {
+    filed(office);
+    office.act("i", INTAKE, hand(To::Me));
+}
+
+fn hand(to: To) -> Command {
+    Command::HandTask(Handover { application_id: id(1), task: "check-eligibility".into(), to })
+}
+
+fn suspend() -> Command {
+    Command::Control { control: Control::Suspend, because: "工会决定".into() }
+}
+
+const COMMANDS: [&str; 19] = [
+    "open-books",
+    "load-members",
+    "submit",
+    "approve",
+    "reject",
+    "need-papers",
+    "papers-came",
+    "flag-green",
+    "withdraw",
+    "claim",
+    "give-back",
+    "reassign",
+    "supply-paper",
+    "suspend",
+    "resume",
+    "top-up",
+    "drop-proposal",
+    "repair-opinion",
+    "repair-pay-out",
+];
+
+fn to_do(what: &str) -> Command {
+    let application_id = id(1);
+    let decide = |verdict| Command::DecideEligibility { application_id: id(1), verdict };
+    let control = |control| Command::Control { control, because: "工会决定".into() };
+    let repair =
+        |step: &str| Command::Repair { application_id: id(1), step: step.into(), action: retry_ask("对方已恢复") };
+    match what {
+        "open-books" => Command::OpenBooks { deposit_fen: Fen::new(900_000_000) },
+        "load-members" => {
+            let from = domain::Date::constant(2019, 1, 1);
+            Command::LoadMembers { members: vec![MemberEntry { member: "m-2".into(), from, to: None }] }
+        }
+        "submit" => Command::Submit(Box::new(form(2, AMOUNT))),
+        "approve" => decide(EligibilityVerdict::Approve),
+        "reject" => decide(REJECT),
+        "need-papers" => decide(EligibilityVerdict::AskForPapers),
+        "papers-came" => decide(EligibilityVerdict::PapersSupplied),
+        "flag-green" => decide(EligibilityVerdict::FlagGreen),
+        "withdraw" => Command::Withdraw { application_id, reason: Withdrawal::NoNeed },
+        "claim" => hand(To::Me),
+        "give-back" => hand(To::Nobody),
+        "reassign" => hand(To::Other { person: Person::new("new"), because: "休假".into() }),
+        "supply-paper" => supply(PaperKind::Lease, 1),
+        "suspend" => suspend(),
+        "resume" => control(Control::Resume),
+        "top-up" => control(Control::TopUp { amount_fen: amount(1) }),
+        "drop-proposal" => Command::DropProposal { because: "工会决定".into() },
+        "repair-opinion" => repair("assess guarantee"),
+        "repair-pay-out" => repair("disburse"),
+        other => panic!("what is `{other}`?"),
+    }
+}
+
+fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
+    let (_, way, own) = STATES.into_iter().find(|(name, ..)| *name == state).unwrap();
+    let person = if person == "own" { own } else { "new" };
+    let mut office = Office::open(900_000_000);
+    way(&mut office);
+    let before = office.store.clone();
+    match office.command(person, role, to_do(what)) {
+        Ok(_) => "yes".into(),
+        Err(Stop::Refused(refusal)) => {
+            assert_eq!(office.store, before, "{state}: {what}: a refusal changes nothing");
+            refusal.code
+        }
+        Err(other) => panic!("{state}: {what} by {role}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_role_may_do_in_every_state_what_the_table_says() {
+    let mut roles: Vec<&str> = Role::ALL.iter().map(|role| role.code()).collect();
+    roles.extend([SUPERVISOR, "auditor", APPLICANT]);
+    let states = STATES.map(|(state, ..)| state);
+    insta::assert_snapshot!(table(&states, &COMMANDS, &roles, cell));
+}
