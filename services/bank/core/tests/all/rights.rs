@@ -10,7 +10,7 @@ use organisation::{
 };
 
 /// Every state in which somebody owes a decision, and its neighbours: a way that leads there, and who went its last step.
-const STATES: [(&str, &[&str], &str); 11] = [
+const STATES: [(&str, &[&str], &str); 13] = [
     ("nothing heard", &[], "ann"),
     ("under investigation", &["credit 1"], "ann"),
     ("under investigation again", &["credit 1", "ann: recommend", "bob: return"], "bob"),
@@ -39,9 +39,13 @@ const STATES: [(&str, &[&str], &str); 11] = [
     ("payment at the core system", &RELEASED, "cleo"),
     ("paid out", &PAID, "cleo"),
     ("an incident is open", &POSTED_TWICE, "cleo"),
+    ("money in suspense", &IN_SUSPENSE, "cleo"),
+    ("correction to be checked", &CORRECTED, "max"),
 ];
 
 const PAID: [&str; 10] = with(RELEASED, "core posted 1");
+const IN_SUSPENSE: [&str; 10] = with(RELEASED, "core in-suspense 1");
+const CORRECTED: [&str; 11] = with(IN_SUSPENSE, "max: enter");
 const POSTED_TWICE: [&str; 11] = with(PAID, "core posted-again 1");
 
 /// A way with one step more.
@@ -55,7 +59,7 @@ const fn with<const N: usize, const M: usize>(way: [&'static str; N], step: &'st
     longer
 }
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 21] = [
     "open-books",
     "deposit",
     "recommend",
@@ -67,6 +71,10 @@ const COMMANDS: [&str; 17] = [
     "prepare",
     "release",
     "return-payment",
+    "suspend",
+    "enter",
+    "move",
+    "return-account",
     "claim",
     "give-back",
     "reassign",
@@ -82,6 +90,8 @@ fn open_task(state: &str) -> &'static str {
         "contract to be signed" => "sign-loan-contract",
         "payment to be prepared" => "prepare-payment",
         "payment to be checked" => "check-payment",
+        "money in suspense" => "prepare-correction",
+        "correction to be checked" => "check-correction",
         _ => "investigate",
     }
 }
