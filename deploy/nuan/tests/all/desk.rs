@@ -698,3 +698,54 @@ async fn a_password_takes_the_place_of_the_token_and_a_leaver_is_out_at_once() {
     let refused = first.with_token(&service.second_operator_token).post("accounts/closure", &own).await;
     assert!(refused.unwrap_err().to_string().contains("OWN_ACCOUNT"));
 }
+
+#[tokio::test]
+async fn whoever_asks_for_english_reads_it_on_every_page_and_stays_where_they_were() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let id = apply(&mut applicant, 0).await;
+    let token = house.token(Party::Union, "li", &["intake_officer"]).await;
+    let mut li = Browser::at(house.union());
+    let page = li.open("/login?next=/tasks").await;
+    assert!(page.says("<html lang=\"zh-CN\">") && page.says("登录"), "Chinese comes first: {}", page.text);
+    let link = page.text.split("href=\"").find(|rest| rest.starts_with("/lang/")).unwrap().split('"').next().unwrap();
+    let back = li.open(link).await;
+    assert_eq!(back.to, "/login?next=/tasks", "the address is kept");
+    let page = li.open(&back.to).await;
+    assert!(page.says("<html lang=\"en\">") && page.says("Sign in"), "{}", page.text);
+    li.sign_in("li", &token).await;
+
+    // But for the name of the other language, and what is marked as Chinese, nothing of it is left.
+    let chinese_in = |page: &Page| -> Vec<String> {
+        let marked = page.text.split("lang=\"zh-CN\"");
+        let text: String =
+            marked.enumerate().map(|(at, rest)| if at == 0 { rest } else { rest.split_once('<').unwrap().1 }).collect();
+        text.lines()
+            .filter(|line| line.contains(|c| ('\u{3000}'..='\u{9fff}').contains(&c)))
+            .map(str::to_owned)
+            .collect()
+    };
+    let task = format!("/tasks/{id}/check-eligibility");
+    for path in
+        ["/", "/tasks", "/incidents", "/password", &format!("{task}/hands"), "/books/0", "/books/1", "/nothing-here"]
+    {
+        let page = li.open(path).await;
+        assert_eq!(chinese_in(&page), Vec::<String>::new(), "{path}: {}", page.text);
+    }
+    let page = li.open(&task).await;
+    let confirm = li.fill(&page, &task, &[("choice", "approve")]).await;
+    assert!(confirm.says("Please check") && chinese_in(&confirm).is_empty(), "{}", confirm.text);
+    let none = li.fill(&page, &task, &[]).await;
+    assert!(none.says("Please choose a decision."), "{}", none.text);
+    let refused = li.open("/tasks/NCD-2019-0001/nothing").await;
+    assert!(refused.says("<html lang=\"en\">") && chinese_in(&refused).is_empty(), "{}", refused.text);
+    let done = li.fill(&confirm, &task, &[]).await;
+    let case = li.open(&done.to).await;
+    assert!(case.says("Due diligence: with Guarantor, due 20"), "{}", case.text);
+
+    // Others read Chinese; and no address leads away from here.
+    assert!(applicant.open(&format!("/applications/{id}")).await.says("担保尽调：由担保公司办理"));
+    assert_eq!(li.open("/lang/zh-CN?next=//evil.example/").await.to, "/");
+    assert!(li.open("/tasks").await.says("待办"));
+    assert_eq!(li.open("/lang/fr?next=/").await.status, StatusCode::NOT_FOUND);
+}
