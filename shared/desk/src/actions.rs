@@ -4,6 +4,7 @@ use crate::{
     Shared, State,
     api::{Order, Refusal},
     form::{self, Action, Kind, Sent, Shown, Wrong},
+    lang::filters,
     page::{Frame, Html, Trouble, again, html},
     session::{Session, random},
     words::{self, Fact},

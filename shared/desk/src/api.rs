@@ -44,7 +44,7 @@ impl Refusal {
 
     /// All of it in a line.
     pub fn line(&self) -> String {
-        format!("{}：{}", self.title, self.detail)
+        crate::lang::fill("{}：{}", &[crate::lang::t(&self.title), crate::lang::t(&self.detail)])
     }
 
     fn broken() -> Self {

@@ -7,6 +7,7 @@ use crate::{
     Shared, State,
     api::{Order, Refusal, encoded},
     form::{self, Application, Kind, Sent, Shown, Wrong},
+    lang::filters,
     page::{Frame, Html, Trouble, again, html},
     session::{Session, cookie, random},
 };

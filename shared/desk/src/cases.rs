@@ -3,6 +3,7 @@
 use crate::{
     Shared,
     api::{Order, encoded, filtered},
+    lang::{self, fill, filters},
     page::{FILES, Frame, Html, Trouble, html},
     papers,
     session::Session,
@@ -89,13 +90,13 @@ fn waiting(case: &Value) -> Vec<String> {
     let line = |waiting: &Value| {
         let text = |name: &str| waiting[name].as_str().unwrap_or_default();
         let until =
-            waiting["until"].as_str().map(|until| format!("，期限 {}", words::minute(until))).unwrap_or_default();
+            waiting["until"].as_str().map(|until| fill("，期限 {}", &[&words::minute(until)])).unwrap_or_default();
         let step = words::word(text("step"));
         match text("who") {
-            "queue" => format!("{step}：等待担保金，排队中{until}"),
-            "contradiction" => format!("{step}：说法矛盾，查明后继续{until}"),
-            "programme" => format!("{step}：项目暂停，恢复后继续{until}"),
-            who => format!("{step}：由{}办理{until}", words::word(who)),
+            "queue" => fill("{}：等待担保金，排队中{}", &[step, &until]),
+            "contradiction" => fill("{}：说法矛盾，查明后继续{}", &[step, &until]),
+            "programme" => fill("{}：项目暂停，恢复后继续{}", &[step, &until]),
+            who => fill("{}：由{}办理{}", &[step, words::word(who), &until]),
         }
     };
     case["waiting_for"].as_array().into_iter().flatten().map(line).collect()
@@ -104,6 +105,8 @@ fn waiting(case: &Value) -> Vec<String> {
 /// One line of the timeline: the text in the lane of whoever it is about.
 struct Line {
     at: String,
+    /// In English, what kind of thing happened: the sentence itself is Chinese.
+    kind: String,
     event: String,
     lanes: [String; 3],
 }
@@ -234,5 +237,7 @@ fn line(own: &str, entry: &Value) -> Line {
     if let Some(place) = lanes.get_mut(lane) {
         *place = text("text").replace("person:", "");
     }
-    Line { at: words::minute(text("at")), event: text("event").to_owned(), lanes }
+    let kind =
+        if lang::is_english() { format!("{} {}", words::word(text("step")), text("event")) } else { String::new() };
+    Line { at: words::minute(text("at")), kind, event: text("event").to_owned(), lanes }
 }

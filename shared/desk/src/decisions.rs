@@ -7,6 +7,7 @@ use crate::{
     Shared, State,
     api::{Order, Refusal, encoded},
     form::{self, Choice, Kind, Sent, Shown, TaskForm, Wrong},
+    lang::filters,
     page::{Frame, Html, Trouble, again, html},
     papers,
     session::{Session, random},

@@ -3,6 +3,7 @@
 //! What is right is the interface's to say, field by field; here only amounts and rates are read, because people write
 //! yuan and per cent where the interface has fen and ppm.
 
+use crate::lang::{fill, t};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -184,9 +185,9 @@ impl Shown {
             Kind::One(options) | Kind::OneOrNothing(options) => options
                 .iter()
                 .find(|(code, _)| *code == self.value)
-                .map_or(self.value.clone(), |(_, label)| (*label).to_owned()),
+                .map_or(self.value.clone(), |(_, label)| t(label).to_owned()),
             Kind::Yuan => {
-                scaled(&self.value, 2).map_or(self.value.clone(), |fen| format!("{} 元", crate::words::yuan(fen)))
+                scaled(&self.value, 2).map_or(self.value.clone(), |fen| fill("{} 元", &[&crate::words::yuan(fen)]))
             }
             Kind::Percent => {
                 scaled(self.value.trim_end_matches(['%', '％']), 4).map_or(self.value.clone(), crate::words::percent)

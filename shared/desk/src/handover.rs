@@ -3,6 +3,7 @@
 use crate::{
     Shared,
     api::{Order, Refusal, encoded},
+    lang::filters,
     page::{Frame, Html, Trouble, html},
     session::{Session, random},
     words,

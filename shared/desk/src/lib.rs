@@ -14,6 +14,7 @@ mod cases;
 mod decisions;
 pub mod form;
 mod handover;
+mod lang;
 mod page;
 mod papers;
 mod password;
@@ -97,6 +98,7 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/actions", get(actions::list))
         .route("/actions/{number}", get(actions::show).post(actions::act))
         .route("/incidents", get(books::incidents))
+        .route("/lang/{language}", get(lang::choose))
         .route("/desk.css", get(page::style));
     if has_applicants {
         pages = pages
@@ -108,5 +110,9 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
                 post(papers::supply).layer(DefaultBodyLimit::max(papers::UPLOAD_LIMIT)),
             );
     }
-    pages.layer(DefaultBodyLimit::max(FORM_LIMIT)).layer(from_fn(page::guard)).with_state(state)
+    pages
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
+        .layer(from_fn(page::guard))
+        .layer(from_fn(lang::for_reader))
+        .with_state(state)
 }

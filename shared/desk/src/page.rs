@@ -1,6 +1,12 @@
 //! What every page has: the frame around it, its headers, and how a refusal looks.
 
-use crate::{State, api::Refusal, session::Session, words};
+use crate::{
+    State,
+    api::Refusal,
+    lang::{filters, t},
+    session::Session,
+    words,
+};
 use askama::Template;
 use axum::{
     extract::Request,
@@ -101,7 +107,7 @@ impl Frame {
             organisation: state.desk.title,
             party: state.desk.party,
             account: session.account.clone(),
-            roles: roles.join("、"),
+            roles: roles.join(t("、")),
             csrf: session.csrf.clone(),
             links,
         }

@@ -3,6 +3,7 @@
 use crate::{
     Shared, State,
     api::{Order, Refusal, encoded},
+    lang::{fill, t},
     page::{FILES, Trouble},
     session::{Session, random},
     words,
@@ -31,6 +32,13 @@ pub(crate) struct Row {
     pub whole: bool,
     /// Whether it is a paper, and not the personal data that are shown elsewhere.
     pub opens: bool,
+}
+
+impl Row {
+    /// What it is, in a line.
+    pub fn line(&self) -> String {
+        fill("{}，{} 页，{}", &[&self.title, &self.pages, &self.on])
+    }
 }
 
 /// What of papers a page shows, and what this person may do about them.
@@ -68,8 +76,8 @@ impl Section {
     pub fn missing(&self, state: &State) -> String {
         let kinds = state.desk.application.map_or(&[][..], |application| application.papers);
         let missing = kinds.iter().filter(|(code, _)| self.rows.iter().all(|row| row.kind != *code));
-        let names: Vec<&str> = missing.map(|(_, name)| *name).collect();
-        names.join("、")
+        let names: Vec<&str> = missing.map(|(_, name)| t(name)).collect();
+        if names.is_empty() { String::new() } else { fill("未提交：{}", &[&names.join(t("、"))]) }
     }
 
     /// Whether there is anything to show.
@@ -84,7 +92,7 @@ fn row(paper: &Value) -> Row {
     Row {
         address: text("address"),
         kind: text("kind"),
-        title: text("title"),
+        title: t(&text("title")).to_owned(),
         pages: paper["pages"].to_string(),
         size: format!("{} KB", bytes.div_ceil(1024)),
         on: text("on"),

@@ -3,6 +3,7 @@
 use crate::{
     Shared, State,
     api::Order,
+    lang::filters,
     page::{Frame, Html, Trouble, again, html},
     session::{Session, random},
 };

@@ -6,6 +6,7 @@
 use crate::{
     Shared, State,
     api::{Order, Refusal},
+    lang::filters,
     page::{Html, Trouble, html},
 };
 use askama::Template;
@@ -138,13 +139,22 @@ impl Sealer {
 
     /// The header that has the browser keep it; `None` has it forget.
     fn set(&self, purpose: &str, value: Option<&str>, keep: Duration, headers: &HeaderMap) -> Option<HeaderValue> {
-        let name = self.name(purpose);
-        // Off this machine a cookie goes over TLS only.
-        let secure = if is_loopback(headers) { "" } else { "; Secure" };
-        let (value, seconds) = value.map_or(("", 0), |value| (value, keep.as_secs()));
-        HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"))
-            .ok()
+        let (value, keep) = value.map_or(("", Duration::ZERO), |value| (value, keep));
+        set_cookie(&self.name(purpose), value, keep, headers)
     }
+}
+
+/// The header that has the browser keep this cookie so long.
+pub(crate) fn set_cookie(name: &str, value: &str, keep: Duration, headers: &HeaderMap) -> Option<HeaderValue> {
+    // Off this machine a cookie goes over TLS only.
+    let secure = if is_loopback(headers) { "" } else { "; Secure" };
+    let seconds = keep.as_secs();
+    HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")).ok()
+}
+
+/// Only onward within these pages.
+pub(crate) fn onward(next: &str) -> &str {
+    if next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') { next } else { "/" }
 }
 
 fn is_loopback(headers: &HeaderMap) -> bool {
@@ -227,11 +237,7 @@ pub(crate) async fn login(
         until: now() + SESSION.as_secs(),
     };
     let sealed = state.sealer.seal("desk", &session)?;
-    // Only onward within these pages.
-    let next =
-        if next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') { next.as_str() } else { "/" };
-    let onward = Redirect::to(next).into_response();
-    Ok(state.sealer.kept_by(onward, "desk", Some(&sealed), SESSION, &headers))
+    Ok(state.sealer.kept_by(Redirect::to(onward(&next)).into_response(), "desk", Some(&sealed), SESSION, &headers))
 }
 
 #[derive(Deserialize)]

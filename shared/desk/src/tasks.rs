@@ -3,6 +3,7 @@
 use crate::{
     Shared, State,
     api::{encoded, filtered},
+    lang::filters,
     page::{Frame, Html, Trouble, html},
     session::Session,
     words,

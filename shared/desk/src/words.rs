@@ -1,7 +1,8 @@
-//! Chinese words for the codes and fields of the interface, and how amounts, rates and times are written.
+//! Words for the codes and fields of the interface, and how amounts, rates and times are written.
 //!
 //! A word that is missing shows the code itself: nothing is hidden by a gap in this table.
 
+use crate::lang::{fill, t};
 use domain::{Fen, Moment};
 use serde_json::Value;
 
@@ -20,8 +21,13 @@ pub(crate) fn ending(media_type: &str) -> &'static str {
     }
 }
 
-/// The word for a code or a field.
+/// The word for a code or a field, in the reader's language. A code without one is shown as it is.
 pub(crate) fn word(code: &str) -> &str {
+    let chinese = chinese(code);
+    if chinese == code { code } else { t(chinese) }
+}
+
+fn chinese(code: &str) -> &str {
     match code {
         // Organisations and roles.
         "union" => "工会",
@@ -357,19 +363,21 @@ fn gather(object: &Value, depth: usize, facts: &mut Vec<Fact>) {
 pub(crate) fn written(name: &str, value: &Value) -> String {
     match value {
         Value::Null | Value::Object(_) => String::new(),
-        Value::Bool(yes) => if *yes { "是" } else { "否" }.to_owned(),
+        Value::Bool(yes) => t(if *yes { "是" } else { "否" }).to_owned(),
         Value::Number(number) => match number.as_i64() {
-            Some(fen) if name.ends_with("_fen") => format!("{} 元", yuan(fen)),
+            Some(fen) if name.ends_with("_fen") => fill("{} 元", &[&yuan(fen)]),
             Some(ppm) if name.ends_with("_ppm") => percent(ppm),
             Some(ms) if name.ends_with("_at") => minute(&Moment::from_millis(ms).to_string()),
             _ => number.to_string(),
         },
         Value::String(text) if name.ends_with("_at") || name == "at" => minute(text),
+        // Names that the interface gives, and nobody types.
+        Value::String(text) if ["reason", "title", "what"].contains(&name) => t(word(text)).to_owned(),
         Value::String(text) => text.strip_prefix("person:").map_or_else(|| word(text).to_owned(), str::to_owned),
         Value::Array(items) => {
             let items: Vec<String> =
                 items.iter().map(|item| written("", item)).filter(|item| !item.is_empty()).collect();
-            items.join("、")
+            items.join(t("、"))
         }
     }
 }

@@ -497,7 +497,7 @@ async fn two_persons_suspend_lending_at_the_desk_and_applicants_see_what_they_wa
 
     let id = apply(&mut applicant, 5).await;
     li.decide(&id, "check-eligibility", &[("choice", "approve")]).await;
-    applicant.until(&format!("/applications/{id}"), "等待担保金，排队中").await;
+    applicant.until(&format!("/applications/{id}"), "项目暂停，恢复后继续").await;
     let short = act(&mut wang, "/actions/0", &[("amount_fen", "一百"), ("because", "理事会决定")]).await;
     assert!(short.says("应为金额，单位元"), "{}", short.text);
     for browser in [&mut he, &mut wang] {
@@ -697,4 +697,55 @@ async fn a_password_takes_the_place_of_the_token_and_a_leaver_is_out_at_once() {
     first.post("accounts/closure", &own).await.unwrap();
     let refused = first.with_token(&service.second_operator_token).post("accounts/closure", &own).await;
     assert!(refused.unwrap_err().to_string().contains("OWN_ACCOUNT"));
+}
+
+#[tokio::test]
+async fn whoever_asks_for_english_reads_it_on_every_page_and_stays_where_they_were() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let id = apply(&mut applicant, 0).await;
+    let token = house.token(Party::Union, "li", &["intake_officer"]).await;
+    let mut li = Browser::at(house.union());
+    let page = li.open("/login?next=/tasks").await;
+    assert!(page.says("<html lang=\"zh-CN\">") && page.says("登录"), "Chinese comes first: {}", page.text);
+    let link = page.text.split("href=\"").find(|rest| rest.starts_with("/lang/")).unwrap().split('"').next().unwrap();
+    let back = li.open(link).await;
+    assert_eq!(back.to, "/login?next=/tasks", "the address is kept");
+    let page = li.open(&back.to).await;
+    assert!(page.says("<html lang=\"en\">") && page.says("Sign in"), "{}", page.text);
+    li.sign_in("li", &token).await;
+
+    // But for the name of the other language, and what is marked as Chinese, nothing of it is left.
+    let chinese_in = |page: &Page| -> Vec<String> {
+        let marked = page.text.split("lang=\"zh-CN\"");
+        let text: String = marked
+            .enumerate()
+            .map(|(at, rest)| if at == 0 { rest } else { rest.split_once('<').map_or("", |(_, rest)| rest) })
+            .collect();
+        text.lines()
+            .filter(|line| line.contains(|c| ('\u{3000}'..='\u{9fff}').contains(&c)))
+            .map(str::to_owned)
+            .collect()
+    };
+    let task = format!("/tasks/{id}/check-eligibility");
+    for path in ["/", "/tasks", "/incidents", "/password", &format!("{task}/hands"), "/books/0", "/books/1"] {
+        let page = li.open(path).await;
+        assert_eq!(chinese_in(&page), Vec::<String>::new(), "{path}: {}", page.text);
+    }
+    let page = li.open(&task).await;
+    let confirm = li.fill(&page, &task, &[("choice", "approve")]).await;
+    assert!(confirm.says("Please check") && chinese_in(&confirm).is_empty(), "{}", confirm.text);
+    let none = li.fill(&page, &task, &[]).await;
+    assert!(none.says("Please choose a decision."), "{}", none.text);
+    let refused = li.open("/tasks/NCD-2019-0001/nothing").await;
+    assert!(refused.says("<html lang=\"en\">") && chinese_in(&refused).is_empty(), "{}", refused.text);
+    let done = li.fill(&confirm, &task, &[]).await;
+    let case = li.open(&done.to).await;
+    assert!(case.says("Due diligence: with Guarantor, due 20"), "{}", case.text);
+
+    // Others read Chinese; and no address leads away from here.
+    assert!(applicant.open(&format!("/applications/{id}")).await.says("担保尽调：由担保公司办理"));
+    assert_eq!(li.open("/lang/zh-CN?next=//evil.example/").await.to, "/");
+    assert!(li.open("/tasks").await.says("待办"));
+    assert_eq!(li.open("/lang/fr?next=/").await.status, StatusCode::NOT_FOUND);
 }
