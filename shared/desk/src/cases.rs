@@ -241,3 +241,45 @@ fn line(own: &str, entry: &Value) -> Line {
         if lang::is_english() { format!("{} {}", words::word(text("step")), text("event")) } else { String::new() };
     Line { at: words::minute(text("at")), kind, event: text("event").to_owned(), lanes }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn whoever_is_waited_for_is_named_and_until_when_where_there_is_a_day() {
+        let check = |who: &str, until: Value, said: &str| {
+            let case = json!({ "waiting_for": [{ "step": "reserve fund", "who": who, "until": until }] });
+            assert_eq!(waiting(&case), [said], "{who}");
+        };
+        check("queue", Value::Null, "预留担保金：等待担保金，排队中");
+        check("programme", Value::Null, "预留担保金：项目暂停，恢复后继续");
+        check("contradiction", Value::Null, "预留担保金：说法矛盾，查明后继续");
+        for (who, name) in [
+            ("applicant", "申请人"),
+            ("union", "工会"),
+            ("guarantor", "担保公司"),
+            ("bank", "银行"),
+            ("child", "子流程"),
+            ("intake_officer", "受理岗"),
+            ("risk_manager", "风险经理"),
+            ("contract_officer", "合同岗"),
+            ("letter_maker", "保函经办"),
+            ("letter_checker", "保函复核"),
+            ("credit_investigator", "贷前调查岗"),
+            ("credit_approver", "信贷审批岗"),
+            ("payment_maker", "放款经办"),
+            ("payment_checker", "放款复核"),
+            ("operations", "运营岗"),
+            ("operator", "运维"),
+            ("fund_manager", "担保金管理岗"),
+            ("approver", "复核岗"),
+        ] {
+            check(who, Value::Null, &format!("预留担保金：由{name}办理"));
+            let until = json!("2019-03-01T18:00:00.000+08:00");
+            check(who, until, &format!("预留担保金：由{name}办理，期限 2019-03-01 18:00"));
+        }
+        assert!(waiting(&json!({ "waiting_for": [] })).is_empty());
+    }
+}

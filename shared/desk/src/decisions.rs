@@ -6,8 +6,9 @@
 use crate::{
     Shared, State,
     api::{Order, Refusal, encoded},
+    estimate,
     form::{self, Choice, Kind, Sent, Shown, TaskForm, Wrong},
-    lang::filters,
+    lang::{fill, filters},
     page::{Frame, Html, Trouble, again, html},
     papers,
     session::{Session, random},
@@ -74,6 +75,8 @@ struct ConfirmPage {
     choice: &'static str,
     fields: Vec<(&'static str, String)>,
     hidden: Vec<(String, String)>,
+    /// What the loan would cost on these terms.
+    facts: Vec<Fact>,
 }
 
 pub(crate) async fn show(
@@ -107,7 +110,7 @@ pub(crate) async fn decide(
     }
     if of("confirmed").is_empty() {
         let task = find(&state, &session, id, name).await?;
-        return Ok(confirm(&state, &session, &task, choice, &sent)?.into_response());
+        return Ok(confirm(&state, &session, &task, choice, &sent, &body).await?.into_response());
     }
     // Whether the task is still open is the interface's to say: what is sent twice is answered as the first time.
     let order = Order { key: of("key"), version: Some(of("version")), body: &body };
@@ -184,11 +187,20 @@ async fn page(
     let papers = papers::Section::of(state, session, &task.id, case.body["ended"] == true).await?;
     let chosen = sent.get("choice").map_or("", String::as_str);
     let none = Wrong::new();
+    // No decision is for more than was applied for.
+    let asked = case.body["wish"]["amount_fen"].as_i64();
     let choices = task.form.choices.iter().map(|choice| {
         let is_chosen = choice.code == chosen || task.form.tag.is_empty();
         let prefix = format!("{}.", choice.code);
         let wrong = if is_chosen { wrong } else { &none };
-        let fields = choice.fields.iter().map(|field| Shown::of(field, &prefix, sent, wrong)).collect();
+        let fields = choice.fields.iter().map(|field| {
+            let mut shown = Shown::of(field, &prefix, sent, wrong);
+            if let Some(most) = asked.filter(|_| field.name == "amount_fen") {
+                shown.most = fill("至多 {} 元。", &[&words::yuan(most)]);
+            }
+            shown
+        });
+        let fields = fields.collect();
         ShownChoice { code: choice.code, label: choice.label, is_chosen, fields }
     });
     html(&DecisionPage {
@@ -210,7 +222,16 @@ async fn page(
     })
 }
 
-fn confirm(state: &State, session: &Session, task: &Task, choice: &Choice, sent: &Sent) -> Result<Html, Trouble> {
+async fn confirm(
+    state: &State,
+    session: &Session,
+    task: &Task,
+    choice: &Choice,
+    sent: &Sent,
+    body: &Value,
+) -> Result<Html, Trouble> {
+    let case = state.api.get(&session.token, &format!("applications/{}", task.id)).await?.body;
+    let months = &case["wish"]["term_months"];
     let prefix = format!("{}.", choice.code);
     let none = Wrong::new();
     let fields = choice.fields.iter().map(|field| (field.label, Shown::of(field, &prefix, sent, &none).confirmed()));
@@ -227,5 +248,6 @@ fn confirm(state: &State, session: &Session, task: &Task, choice: &Choice, sent:
             .filter(|(name, _)| is_kept(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
+        facts: estimate::of(body, months, state.now(session).await?.date()),
     })
 }

@@ -163,6 +163,8 @@ pub(crate) struct Shown {
     pub hint: &'static str,
     pub kind: Kind,
     pub value: String,
+    /// How much it may be at most, in words; may be empty.
+    pub most: String,
     pub wrong: String,
 }
 
@@ -175,6 +177,7 @@ impl Shown {
             label: field.label,
             hint: field.hint,
             kind: field.kind,
+            most: String::new(),
             wrong: wrong.get(field.name).cloned().unwrap_or_default(),
         }
     }

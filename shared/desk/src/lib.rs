@@ -12,6 +12,7 @@ mod applicant;
 mod books;
 mod cases;
 mod decisions;
+mod estimate;
 pub mod form;
 mod handover;
 mod lang;

@@ -51,6 +51,7 @@ fn chinese(code: &str) -> &str {
         "payment_checker" => "放款复核",
         "queue" => "担保金排队",
         "programme" => "项目恢复",
+        "child" => "子流程",
         "top_up" => "追加担保金",
         "suspend" => "暂停新增",
         "resume" => "恢复办理",

@@ -314,6 +314,12 @@ async fn three_desks_take_an_application_from_the_phone_to_the_payout_and_others
     assert!(page.says("受理审核：由受理岗办理，期限"), "who acts next, and until when: {}", page.text);
     li.decide(&paid, "check-eligibility", &[("choice", "approve")]).await;
     zhao.decide(&paid, "due-diligence", AGREE).await;
+    let path = format!("/tasks/{paid}/investigate");
+    wu.until("/tasks", &format!("href=\"{path}\"")).await;
+    let page = wu.open(&path).await;
+    assert!(page.says("至多 50,000.00 元"), "the cap is said: {}", page.text);
+    let confirm = wu.fill(&page, &path, RECOMMEND).await;
+    assert!(confirm.says("贴息（合同利息全额）") && confirm.says("末期应还"), "what it costs: {}", confirm.text);
     wu.decide(&paid, "investigate", RECOMMEND).await;
     zheng.decide(&paid, "decide-credit", APPROVE).await;
     qian.decide(&paid, "sign-contracts", &[("choice", "PLEDGE"), ("PLEDGE.pledge", "机器设备一台")]).await;
