@@ -85,6 +85,7 @@ pub fn edge() -> Edge<Bank> {
             }),
             is_retained: |row| matches!(row, Row::Case(case) if case.paid_out.is_some()),
         }),
+        charters: Some(Command::Charter),
         routes: routes::table(),
     }
 }
@@ -93,6 +94,6 @@ pub fn edge() -> Edge<Bank> {
 fn summary(row: &Row) -> Value {
     match row {
         Row::Case(case) => bank_core::summary(case),
-        Row::Loan(_) | Row::Papers(_) => Value::Null,
+        Row::Loan(_) | Row::Papers(_) | Row::Charters(_) => Value::Null,
     }
 }

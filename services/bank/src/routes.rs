@@ -125,7 +125,9 @@ async fn loans(State(app): Shared, uri: Uri, Query(query): Query<LoansQuery>) ->
     let loan = |row: &party::store::read::StateRow| -> Result<Value, Problem> {
         match serde_json::from_str(&row.body) {
             Ok(Row::Loan(loan)) => serde_json::to_value(loan).map_err(|error| Problem::internal(&error)),
-            Ok(Row::Case(_) | Row::Papers(_)) => Err(Problem::internal(&format!("`{}` is no loan", row.key))),
+            Ok(Row::Case(_) | Row::Papers(_) | Row::Charters(_)) => {
+                Err(Problem::internal(&format!("`{}` is no loan", row.key)))
+            }
             Err(error) => Err(Problem::internal(&error)),
         }
     };

@@ -7,7 +7,7 @@ pub mod desk;
 mod routes;
 
 use axum::{Extension, Router};
-use domain::{Charters, Fen, Party};
+use domain::{Fen, Party};
 use guarantor_core::{Command, Guarantor, Role, Row};
 use organisation::papers::KeepsPapers;
 use party::{
@@ -21,14 +21,9 @@ use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
-/// What the guarantor may guarantee by: its charters and its own net assets.
-#[derive(Clone, Debug)]
-pub struct Measures {
-    /// The charters it has accepted.
-    pub charters: Arc<Charters>,
-    /// Its own net assets, fen.
-    pub net_assets_fen: Fen,
-}
+/// The guarantor's own net assets, fen: what it may guarantee by.
+#[derive(Clone, Copy, Debug)]
+pub struct NetAssets(pub Fen);
 
 /// Runs the guarantor's service until `shutdown`.
 ///
@@ -36,8 +31,8 @@ pub struct Measures {
 /// The configuration is wrong, or something fails for good.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     let guarantor = organisation(&config)?;
-    let measures = Measures { charters: Arc::clone(&guarantor.charters), net_assets_fen: guarantor.net_assets_fen };
-    party::run::run(guarantor, &config, move |handle, vault| app(handle, vault, measures), shutdown).await
+    let net_assets = NetAssets(guarantor.net_assets_fen);
+    party::run::run(guarantor, &config, move |handle, vault| app(handle, vault, net_assets), shutdown).await
 }
 
 fn organisation(config: &Config) -> Result<Guarantor, RunError> {
@@ -64,15 +59,15 @@ fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
 }
 
 /// All that the guarantor serves: its HTTP interface, and the pages that are made of it.
-pub fn app(handle: Handle<Guarantor>, vault: Arc<Vault>, measures: Measures) -> Router {
+pub fn app(handle: Handle<Guarantor>, vault: Arc<Vault>, net_assets: NetAssets) -> Router {
     let secret = vault.secret("desk", &[]);
-    let interface = router(handle, vault, measures);
+    let interface = router(handle, vault, net_assets);
     interface.clone().merge(::desk::router(interface, desk::DESK, secret))
 }
 
 /// The guarantor's HTTP interface.
-pub fn router(handle: Handle<Guarantor>, vault: Arc<Vault>, measures: Measures) -> Router {
-    http::router(handle, vault, edge(), routes::router().layer(Extension(measures)))
+pub fn router(handle: Handle<Guarantor>, vault: Arc<Vault>, net_assets: NetAssets) -> Router {
+    http::router(handle, vault, edge(), routes::router().layer(Extension(net_assets)))
 }
 
 /// Who sees personal data whole, with a reason.
@@ -107,6 +102,7 @@ pub fn edge() -> Edge<Guarantor> {
             }),
             is_retained: |row| matches!(row, Row::Case(case) if case.loan.is_some()),
         }),
+        charters: Some(Command::Charter),
         routes: routes::table(),
     }
 }
@@ -115,6 +111,6 @@ pub fn edge() -> Edge<Guarantor> {
 fn summary(row: &Row) -> Value {
     match row {
         Row::Case(case) => guarantor_core::summary(case),
-        Row::Limits(_) | Row::Client(_) | Row::Papers(_) => Value::Null,
+        Row::Limits(_) | Row::Client(_) | Row::Papers(_) | Row::Charters(_) => Value::Null,
     }
 }

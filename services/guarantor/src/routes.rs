@@ -1,6 +1,6 @@
 //! The routes that only the guarantor has: the books, the limits, closing incidents.
 
-use crate::Measures;
+use crate::NetAssets;
 use axum::{
     Extension, Router,
     extract::{Path, State},
@@ -89,7 +89,7 @@ struct Limits {
 
 async fn limits(
     State(app): Shared,
-    Extension(measures): Extension<Measures>,
+    Extension(NetAssets(net_assets)): Extension<NetAssets>,
     Query(query): Query<LimitsQuery>,
 ) -> Result<Response, Problem> {
     let client_exposure_fen = match &query.uscc {
@@ -100,8 +100,7 @@ async fn limits(
             Some(exposure(&app, &rows::client(uscc.as_str())).await?)
         }
     };
-    let net_assets = measures.net_assets_fen;
-    let charter = measures.charters.in_force_on(app.handle.clock.now().date());
+    let charter = app.charter_in_force(app.handle.clock.now().date()).await?;
     let all = |charter: &domain::Charter| net_assets.checked_mul(i64::from(charter.guarantor_net_assets_multiple));
     let one = |charter: &domain::Charter| net_assets.floor_share(charter.guarantor_one_client);
     json(

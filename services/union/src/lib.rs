@@ -10,8 +10,8 @@ pub mod members;
 mod routes;
 pub mod submission;
 
-use axum::{Extension, Router};
-use domain::{Charters, Party};
+use axum::Router;
+use domain::Party;
 use organisation::papers::KeepsPapers;
 use party::{
     config::{Config, ConfigError},
@@ -30,9 +30,7 @@ use union_core::{Command, Role, Row, Union};
 /// # Errors
 /// The configuration is wrong, or something fails for good.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    let union = organisation(&config)?;
-    let charters = Arc::clone(&union.charters);
-    party::run::run(union, &config, move |handle, vault| app(handle, vault, charters), shutdown).await
+    party::run::run(organisation(&config)?, &config, app, shutdown).await
 }
 
 fn organisation(config: &Config) -> Result<Union, RunError> {
@@ -54,15 +52,15 @@ fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
 }
 
 /// All that the union serves: its HTTP interface, and the pages that are made of it.
-pub fn app(handle: Handle<Union>, vault: Arc<Vault>, charters: Arc<Charters>) -> Router {
+pub fn app(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
     let secret = vault.secret("desk", &[]);
-    let interface = router(handle, vault, charters);
+    let interface = router(handle, vault);
     interface.clone().merge(::desk::router(interface, desk::DESK, secret))
 }
 
 /// The union's HTTP interface.
-pub fn router(handle: Handle<Union>, vault: Arc<Vault>, charters: Arc<Charters>) -> Router {
-    http::router(handle, vault, edge(), routes::router().layer(Extension(charters)))
+pub fn router(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
+    http::router(handle, vault, edge(), routes::router())
 }
 
 /// Who sees personal data whole, with a reason.
@@ -89,6 +87,7 @@ pub fn edge() -> Edge<Union> {
             ask: None,
             is_retained: |row| matches!(row, Row::Application(application) if application.receipt.is_some()),
         }),
+        charters: Some(Command::Charter),
         routes: routes::table(),
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::{members, submission};
 use axum::{
-    Extension, Router,
+    Router,
     extract::{DefaultBodyLimit, Path, State},
     response::Response,
     routing::{get, post},
 };
 use domain::{
-    Amount, Charters, Fen,
+    Amount, Fen,
     schedule::{End, Mode, Terms},
 };
 use organisation::Key;
@@ -338,11 +338,7 @@ struct Fund {
     queue: Vec<String>,
 }
 
-async fn fund(
-    State(app): Shared,
-    Extension(charters): Extension<Arc<Charters>>,
-    Query(Nothing {}): Query<Nothing>,
-) -> Result<Response, Problem> {
+async fn fund(State(app): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Response, Problem> {
     let readers = &app.handle.readers;
     let balance = async |code: &str| {
         let found = readers.balances(code, "", 1).await.map_err(|error| unreadable(&error))?;
@@ -355,7 +351,7 @@ async fn fund(
         Some(Row::Fund(fund)) => fund,
         _ => rows::FundRow::default(),
     };
-    let charter = charters.in_force_on(app.handle.clock.now().date());
+    let charter = app.charter_in_force(app.handle.clock.now().date()).await?;
     let capacity = charter.and_then(|charter| Fen::new(deposit_fen).checked_mul(i64::from(charter.leverage_multiple)));
     json(
         axum::http::StatusCode::OK,

@@ -8,12 +8,14 @@
 //! Pure: no IO, no clock. It knows nothing of signatures (that is `channel`) nor of decisions (the cores).
 
 pub mod asyncapi;
+pub mod charter;
 pub mod message;
 pub mod papers;
 pub mod reader;
 pub mod reason;
 pub mod wire;
 
+pub use charter::*;
 pub use message::*;
 pub use papers::*;
 pub use reader::Reader;

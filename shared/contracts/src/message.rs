@@ -4,6 +4,7 @@
 //! ask is a message of its own under the same key, so that it can overtake its original.
 
 use crate::{
+    charter::CharterAnswered,
     papers::{PaperSealed, PapersAsked},
     reader::{Reader, readers},
     reason::{CreditDecline, GuaranteeDecline, NotPosted},
@@ -464,11 +465,32 @@ pub enum AskRefusal {
     OutOfOrder,
 }
 
+macro_rules! about {
+    ($payload:ident) => {
+        Some(&$payload.about)
+    };
+    ($payload:ident, $whole:ident) => {{
+        let _ = $payload;
+        None
+    }};
+}
+
+macro_rules! charter {
+    ($payload:ident) => {{
+        let _ = $payload;
+        None
+    }};
+    ($payload:ident, charter) => {
+        Some($payload)
+    };
+}
+
 /// One line a message: its variant and payload, its type on the wire, who says it, who hears it, what it says. A version
-/// that follows another names the payload of the one before: `v 2 after SignContractsV1`.
+/// that follows another names the payload of the one before: `v 2 after SignContractsV1`. What is about no application says what
+/// else it is `of`.
 macro_rules! messages {
     ($($(#[doc = $doc:literal])+ $variant:ident($payload:ty) = $name:literal v $version:literal $(after $before:ty)?,
-       $from:ident => $to:ident;)+) => {
+       $from:ident => $to:ident $(of $whole:ident)?;)+) => {
         /// Everything that one organisation may say to another.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Message {
@@ -522,9 +544,14 @@ macro_rules! messages {
                 match self { $(Message::$variant(_) => Kind::$variant,)+ }
             }
 
-            /// What it is about.
-            pub const fn about(&self) -> &About {
-                match self { $(Message::$variant(payload) => &payload.about,)+ }
+            /// What it is about; none: the programme as a whole.
+            pub const fn about(&self) -> Option<&About> {
+                match self { $(Message::$variant(payload) => about!(payload $(, $whole)?),)+ }
+            }
+
+            /// What is said of a charter, if it is about one.
+            pub const fn charter(&self) -> Option<&CharterAnswered> {
+                match self { $(Message::$variant(payload) => charter!(payload $(, $whole)?),)+ }
             }
 
             pub(crate) fn write(&self) -> Result<Box<serde_json::value::RawValue>, serde_json::Error> {
@@ -615,6 +642,44 @@ messages! {
     PaperForGuarantor(PaperSealed) = "papers.for_guarantor" v 1, Union => Guarantor;
     /// A part of a paper, sealed to the bank's letterbox.
     PaperForBank(PaperSealed) = "papers.for_bank" v 1, Union => Bank;
+
+    /// The union accepts a charter, or declines it, to the guarantor.
+    UnionTellsGuarantor(CharterAnswered) = "charter.union_to_guarantor" v 1, Union => Guarantor of charter;
+    /// The union accepts a charter, or declines it, to the bank.
+    UnionTellsBank(CharterAnswered) = "charter.union_to_bank" v 1, Union => Bank of charter;
+    /// The guarantor accepts a charter, or declines it, to the union.
+    GuarantorTellsUnion(CharterAnswered) = "charter.guarantor_to_union" v 1, Guarantor => Union of charter;
+    /// The guarantor accepts a charter, or declines it, to the bank.
+    GuarantorTellsBank(CharterAnswered) = "charter.guarantor_to_bank" v 1, Guarantor => Bank of charter;
+    /// The bank accepts a charter, or declines it, to the union.
+    BankTellsUnion(CharterAnswered) = "charter.bank_to_union" v 1, Bank => Union of charter;
+    /// The bank accepts a charter, or declines it, to the guarantor.
+    BankTellsGuarantor(CharterAnswered) = "charter.bank_to_guarantor" v 1, Bank => Guarantor of charter;
+}
+
+impl Message {
+    /// The application that it is about; none: the programme as a whole.
+    pub fn application_id(&self) -> Option<&ApplicationId> {
+        self.about().map(|about| &about.application_id)
+    }
+
+    /// The idempotency key under which it is said.
+    pub fn key(&self) -> String {
+        match (self.about(), self.charter()) {
+            (Some(about), _) => about.key.clone(),
+            (None, Some(said)) => said.subject(),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// What it is about, as the subject of its CloudEvent: the application's number, or the charter's.
+    pub fn subject(&self) -> String {
+        match (self.about(), self.charter()) {
+            (Some(about), _) => about.application_id.to_string(),
+            (None, Some(said)) => said.subject(),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 impl Letter {

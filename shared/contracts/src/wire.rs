@@ -93,13 +93,13 @@ pub enum Unreadable {
         /// What does not fit, with line and column.
         why: String,
     },
-    /// The subject is not the application that the data are about.
-    #[error("subject `{subject}` is not the application `{application_id}` that the data are about")]
+    /// The subject is not what the data are about.
+    #[error("subject `{subject}` is not `{about}`, which the data are about")]
     WrongSubject {
         /// The CloudEvent's subject.
         subject: String,
-        /// The application in the data.
-        application_id: ApplicationId,
+        /// What the data are about.
+        about: String,
     },
 }
 
@@ -149,7 +149,7 @@ pub fn encode(message: &Message, envelope: &Envelope<'_>) -> Result<Vec<u8>, ser
         id: format!("{from}-{to}-{}", envelope.seq).into(),
         source: format!("/nuan/{from}").into(),
         kind: type_name(message.kind()).into(),
-        subject: message.about().application_id.to_string().into(),
+        subject: message.subject().into(),
         time: envelope.at.to_string().into(),
         sagaid: envelope.saga_id.into(),
         traceparent: envelope.traceparent.map(Into::into),
@@ -208,12 +208,9 @@ pub(crate) fn decode_by(
     }
     let message = (reader.read)(event.data.get())
         .map_err(|error| Unreadable::Data { name: event.kind.to_string(), why: error.to_string() })?;
-    let application_id = &message.about().application_id;
-    if event.subject != application_id.to_string() {
-        return Err(Unreadable::WrongSubject {
-            subject: event.subject.to_string(),
-            application_id: application_id.clone(),
-        });
+    let about = message.subject();
+    if event.subject != about {
+        return Err(Unreadable::WrongSubject { subject: event.subject.to_string(), about });
     }
     Ok(Received {
         from,

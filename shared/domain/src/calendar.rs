@@ -16,7 +16,7 @@ use crate::time::{Date, Moment, Term};
 /// As JSON an object of years, each with `holidays` (all days off of the notice, weekend days inside them too) and
 /// `make_up_working_days`. Checked when it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<i16, CalendarYear>", into = "BTreeMap<i16, CalendarYear>")]
+#[serde(try_from = "BTreeMap<String, CalendarYear>", into = "BTreeMap<i16, CalendarYear>")]
 pub struct Calendar {
     years: BTreeMap<i16, CalendarYear>,
 }
@@ -151,11 +151,17 @@ impl Calendar {
     }
 }
 
-impl TryFrom<BTreeMap<i16, CalendarYear>> for Calendar {
+// By their names as JSON has them: inside of a tagged enum serde reads no number out of a key.
+impl TryFrom<BTreeMap<String, CalendarYear>> for Calendar {
     type Error = CalendarError;
 
-    fn try_from(years: BTreeMap<i16, CalendarYear>) -> Result<Self, CalendarError> {
-        Self::new(years)
+    fn try_from(years: BTreeMap<String, CalendarYear>) -> Result<Self, CalendarError> {
+        let year = |name: String| match name.parse() {
+            Ok(year) if (1000..=9999).contains(&year) && name.len() == 4 => Ok(year),
+            _ => Err(CalendarError::NoYear),
+        };
+        let years = years.into_iter().map(|(name, notice)| Ok((year(name)?, notice)));
+        Self::new(years.collect::<Result<_, _>>()?)
     }
 }
 
@@ -179,6 +185,9 @@ pub enum CalendarError {
     /// The holidays of that year are not known here.
     #[error("the calendar has no holidays of {0}: a charter with that year must be accepted first")]
     MissingYear(i16),
+    /// What notices stand under is no year.
+    #[error("a notice has to stand under a year of four digits")]
+    NoYear,
     /// Past the last day there is.
     #[error("the day lies outside the years -9999 to 9999")]
     EndOfTime,

@@ -116,6 +116,14 @@ impl<F> Default for Outcome<F> {
     }
 }
 
+impl<F> Outcome<F> {
+    /// The saga that it belongs to: its application's, or that of the charter that it speaks of; empty if there is none.
+    pub fn saga_id(&self) -> String {
+        let application = self.application_id.as_ref().map(crate::saga_id);
+        application.or_else(|| self.messages.first().map(crate::saga_of)).unwrap_or_default()
+    }
+}
+
 /// The decision under way. It owns the rows while it lasts, so that a saga's world can own it in turn.
 #[derive(Debug)]
 pub struct Desk<O: Organisation> {
@@ -198,9 +206,7 @@ impl<O: Organisation> Desk<O> {
 
     /// Says something to a partner. It leaves after the commit.
     pub fn say(&mut self, message: Message) {
-        self.outcome
-            .recorded
-            .push(Recorded::Said { kind: message.kind().name().to_owned(), key: message.about().key.clone() });
+        self.outcome.recorded.push(Recorded::Said { kind: message.kind().name().to_owned(), key: message.key() });
         self.outcome.messages.push(message);
     }
 

@@ -9,6 +9,7 @@
 //!
 //! Pure: no IO, no clock, no randomness. It refuses nothing itself; the cores do.
 
+pub mod charters;
 mod desk;
 mod input;
 pub mod papers;
@@ -23,6 +24,7 @@ pub use refusal::{Refusal, RefusalKind, Stop};
 pub use rows::{Changed, Key, NotLoaded, Row, Rows};
 pub use saga::Person;
 
+use contracts::Message;
 use domain::{ApplicationId, Moment, Party};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -67,6 +69,11 @@ pub trait Organisation: Send + Sync + 'static {
 
     /// What the shell keeps beside a row, to find it again.
     fn index(row: &Self::Row) -> Index;
+
+    /// What is kept of charters in a row, if it is one about charters.
+    fn kept_charter(_: &Self::Row) -> Option<&charters::Kept> {
+        None
+    }
 
     /// The fact as a line of the application's timeline, if it says something to a reader.
     fn line(fact: &Self::Fact) -> Option<Line>;
@@ -161,8 +168,20 @@ pub struct Line {
 /// The saga id of an application: a version 8 UUID derived from its number, so that all three organisations and a replay
 /// arrive at the same one without asking anybody.
 pub fn saga_id(application_id: &ApplicationId) -> String {
+    uuid_of(&format!("nuan-saga-1\norigination\n{application_id}"))
+}
+
+/// The saga that a message belongs to: its application's, or one for the charter that it is about.
+pub fn saga_of(message: &Message) -> String {
+    match message.application_id() {
+        Some(id) => saga_id(id),
+        None => uuid_of(&format!("nuan-saga-1\n{}", message.subject())),
+    }
+}
+
+fn uuid_of(text: &str) -> String {
     use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(format!("nuan-saga-1\norigination\n{application_id}").as_bytes());
+    let digest = Sha256::digest(text.as_bytes());
     let mut bytes = [0_u8; 16];
     bytes.copy_from_slice(&digest[..16]);
     bytes[6] = (bytes[6] & 0x0f) | 0x80;

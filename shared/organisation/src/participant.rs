@@ -21,9 +21,9 @@ pub use people::{
 };
 pub use requests::{Taken, Undo, World, ask, refused, undo, unsaid};
 
-use crate::{Actor, Desk, Key, PortAnswer, Stop, papers::KeepsPapers};
+use crate::{Actor, Desk, Key, PortAnswer, Stop, charters::KeepsCharters, papers::KeepsPapers};
 use contracts::{About, AskRefusal, Message};
-use domain::{Amount, ApplicationId, CharterHash, Charters, Moment};
+use domain::{Amount, ApplicationId, CharterHash, Moment};
 use saga::{
     Person, Task,
     participant::{Reply, Request},
@@ -74,7 +74,7 @@ pub trait Trouble: Copy + Eq + Debug {
 }
 
 /// How an organisation that is asked keeps its cases, one a row `case/<application>`, and in which words.
-pub trait Cases: KeepsPapers + Debug + Sized {
+pub trait Cases: KeepsPapers + KeepsCharters + Debug + Sized {
     /// What it is asked for.
     type Step: Step;
     /// What its people owe.
@@ -90,8 +90,6 @@ pub trait Cases: KeepsPapers + Debug + Sized {
     /// What it was asked for, in a case that was taken up.
     type File;
 
-    /// The charters it has accepted.
-    fn charters(&self) -> &Charters;
     /// The row of a case of which nothing is known yet.
     fn first(id: ApplicationId) -> Self::Row;
     /// The case in a row, if it is the row of one.

@@ -6,6 +6,7 @@ use crate::{
     store::read::{Readers, StateRow},
     vault::Sealed,
 };
+use domain::Charters;
 use organisation::{Actor, Key, Organisation, PortAnswer, Refusal};
 use std::{collections::BTreeMap, sync::Arc, sync::Mutex};
 use telemetry::Spans;
@@ -302,6 +303,8 @@ pub struct Handle<O: Organisation> {
     pub maintenance: mpsc::Sender<MaintenanceWork>,
     /// Reading connections.
     pub readers: Readers,
+    /// The charters that the organisation was set up with.
+    pub founding: Arc<Charters>,
     /// Who waits for which application.
     pub changes: Arc<Changes>,
     /// Business time.
@@ -373,6 +376,7 @@ impl<O: Organisation> Clone for Handle<O> {
             ports: self.ports.clone(),
             maintenance: self.maintenance.clone(),
             readers: self.readers.clone(),
+            founding: self.founding.clone(),
             changes: self.changes.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),

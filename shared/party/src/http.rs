@@ -6,6 +6,7 @@
 //! at once, and no request can cancel what it has set going.
 
 pub mod applications;
+mod charters;
 mod forwarding;
 pub mod holders;
 mod papers;
@@ -47,6 +48,7 @@ use domain::ApplicationId;
 use holders::{Holders, Owners};
 use organisation::{
     Key, Organisation,
+    charters::{Motion, SIGNATORY},
     people::{Handover, SUPERVISOR},
 };
 use policy::Policy;
@@ -81,6 +83,8 @@ pub struct Edge<O: Organisation> {
     pub personal: Option<Personal>,
     /// What it does with papers, if it keeps any.
     pub papers: Option<PaperDesk<O>>,
+    /// The command that a motion about a charter is, if it keeps charters.
+    pub charters: Option<fn(Motion) -> O::Command>,
     /// Routes that only this organisation has.
     pub routes: Vec<Route>,
 }
@@ -166,6 +170,11 @@ pub fn router<O: Organisation>(
         .route("/api/v1/applications/{id}/papers/request", routing::post(papers::ask::<O>))
         .route("/api/v1/applications/{id}/papers/{address}/disclosure", routing::post(papers::show::<O>))
         .route("/api/v1/applications/{id}/erasure", routing::post(papers::erase::<O>))
+        .route("/api/v1/charters", routing::get(charters::list::<O>).post(charters::propose::<O>))
+        .route("/api/v1/charters/{hash}", routing::get(charters::one::<O>))
+        .route("/api/v1/charters/{hash}/acceptance", routing::post(charters::accept::<O>))
+        .route("/api/v1/charters/{hash}/refusal", routing::post(charters::decline::<O>))
+        .route("/api/v1/charters/{hash}/proposal/withdrawal", routing::post(charters::drop_proposal::<O>))
         .merge(own)
         // Inside of what follows: nothing of strangers is carried on.
         .route_layer(from_fn_with_state(Arc::clone(&app), forwarding::to_the_writer::<O>))
@@ -217,8 +226,9 @@ impl<O: Organisation> App<O> {
     }
 
     fn is_applicant_only(&self, caller: &Caller) -> bool {
-        let is_staff =
-            |role: &String| role == AUDITOR || role == SUPERVISOR || self.edge.officers.contains(&role.as_str());
+        let is_staff = |role: &String| {
+            [AUDITOR, SUPERVISOR, SIGNATORY].contains(&role.as_str()) || self.edge.officers.contains(&role.as_str())
+        };
         !caller.roles.iter().any(is_staff)
     }
 

@@ -6,6 +6,7 @@
 mod about;
 mod build_id;
 mod calendar_watch;
+mod charters;
 pub mod clock;
 pub mod config;
 pub mod fault;

@@ -164,7 +164,13 @@ pub async fn run<O: Organisation>(
         BusinessTime::Driven(start) => BusinessClock::driven(start),
     };
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(calendar_watch::watch(charters(config)?, clock.clone(), Arc::clone(&metrics)));
+    let founding = Arc::new(charters(config)?);
+    tasks.spawn(calendar_watch::watch::<O>(
+        Arc::clone(&founding),
+        readers.clone(),
+        clock.clone(),
+        Arc::clone(&metrics),
+    ));
 
     let (frames_in, frames) = mpsc::channel(FRAME_QUEUE);
     let (commands, command_queue) = mpsc::channel(config.command_queue);
@@ -194,6 +200,7 @@ pub async fn run<O: Organisation>(
         ports: port_answers,
         maintenance,
         readers,
+        founding,
         changes: Arc::clone(&turn.changes),
         clock,
         metrics,

@@ -199,7 +199,7 @@ impl<O: Organisation> Node for Shell<O> {
             };
             match self.call(&input, at).map_err(named)? {
                 Ok(outcome) => {
-                    let saga_id = outcome.application_id.as_ref().map(organisation::saga_id).unwrap_or_default();
+                    let saga_id = outcome.saga_id();
                     decided.messages.extend(outcome.messages.into_iter().map(|message| (saga_id.clone(), message)));
                     decided.orders.extend(outcome.orders);
                     decided.answer = decided.answer.or(outcome.answer);

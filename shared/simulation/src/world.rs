@@ -196,7 +196,7 @@ impl World {
     /// # Errors
     /// It does not write as JSON.
     pub fn send(&mut self, message: Message) -> Result<(), Defect> {
-        let saga_id = organisation::saga_id(&message.about().application_id);
+        let saga_id = organisation::saga_of(&message);
         self.post(message.kind().route().0, &saga_id, message, self.now)
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cast;
+mod charters;
 mod core_banking;
 #[path = "../support/firms.rs"]
 mod firms;

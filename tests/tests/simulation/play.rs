@@ -165,7 +165,7 @@ fn part(message: &Message) -> Part {
 /// The partner's no to an ask or to an undo.
 fn no(message: &Message) -> Option<Message> {
     use Message as M;
-    let about = message.about().clone();
+    let about = message.about()?.clone();
     let undo = UndoAnswered { about: about.clone(), refused: Some("系统维护".into()) };
     let ask = AskRefused { about, why: AskRefusal::OutOfOrder };
     Some(match message {
@@ -243,9 +243,11 @@ impl Cast {
     fn tamper_with(&mut self, world: &mut World, no: u64) {
         let place = world.parcels.iter().position(|parcel| parcel.no == no).unwrap();
         let parcel = world.parcels[place].clone();
-        let step = application(world, &self.id).run.steps.iter().find_map(|(name, step)| {
-            (step.key.as_deref() == Some(parcel.message.about().key.as_str())).then_some(name.clone())
-        });
+        let step = application(world, &self.id)
+            .run
+            .steps
+            .iter()
+            .find_map(|(name, step)| (step.key == Some(parcel.message.key())).then_some(name.clone()));
         let part = part(&parcel.message);
         let here = step.as_deref() == Some(self.row.step);
         let hold = |parcel: &mut Parcel| parcel.arrives_at = None;

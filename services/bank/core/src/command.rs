@@ -2,7 +2,7 @@
 
 use contracts::CreditDecline;
 use domain::{Amount, ApplicationId, Fen, Method, Ppm};
-use organisation::people::Handover;
+use organisation::{charters::Motion, people::Handover};
 use serde::{Deserialize, Serialize};
 
 /// A command to the bank.
@@ -66,6 +66,8 @@ pub enum Command {
         /// The decision.
         verdict: CorrectionCheck,
     },
+    /// Something about a charter of the programme; by two signatories.
+    Charter(Motion),
     /// A task changes hands.
     HandTask(Handover),
     /// Asks the union for the papers that this organisation may have.
@@ -90,7 +92,7 @@ impl Command {
     /// The application that the command is about; none for the books.
     pub const fn application_id(&self) -> Option<&ApplicationId> {
         match self {
-            Command::OpenBooks { .. } | Command::ReceiveDeposit { .. } => None,
+            Command::OpenBooks { .. } | Command::ReceiveDeposit { .. } | Command::Charter(_) => None,
             Command::Investigate { application_id, .. }
             | Command::DecideCredit { application_id, .. }
             | Command::SignLoanContract { application_id }

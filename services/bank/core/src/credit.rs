@@ -21,7 +21,7 @@ pub(crate) fn asked(w: &mut World<'_>, ask: &ApproveCredit) -> Result<(), Stop> 
 }
 
 fn begin(w: &mut World<'_>, ask: &ApproveCredit) -> Result<Taken, Stop> {
-    let Some(charter) = w.organisation.charters.get(&ask.about.charter) else {
+    let Some(charter) = w.accepted(&ask.about.charter)? else {
         return Ok(Err(AskRefusal::CharterNotAccepted));
     };
     // What the charter does not grant, the union cannot have filed under it.

@@ -10,15 +10,22 @@ use crate::{
     rights, rows, suspense,
 };
 use contracts::Message;
-use domain::Amount;
+use domain::{Amount, Charters};
 use organisation::{
-    Actor, Desk, Input, Key, Person, PortAnswer, Refusal, Rows, Stop, papers,
+    Actor, Desk, Input, Key, Person, PortAnswer, Refusal, Rows, Stop, charters, papers,
     participant::{self, Participant, must_say_why, on_task},
 };
 use std::collections::BTreeSet;
 
 /// The rows that deciding this input will read.
-pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+    let about_charter = charters::subject(input, |command| match command {
+        Command::Charter(motion) => Some(motion),
+        _ => None,
+    });
+    if let Some(hash) = about_charter {
+        return wanted.extend(charters::keys(hash));
+    }
     let Some(id) = participant::application_of(input, Command::application_id) else {
         if let Input::Command { command: Command::ReceiveDeposit { reference, .. }, .. } = input {
             wanted.insert(Key::Transfer(books::receipt(reference)));
@@ -31,6 +38,7 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     if let Ok(Some(Row::Case(case))) = rows.own(&key)
         && let Some(file) = &case.file
     {
+        wanted.extend(charters::pinned(founding, &file.charter));
         let corrects = case.paid_out.as_ref().is_some_and(|paid_out| paid_out.in_suspense.is_some());
         if orders_payment || corrects || case.payment.is_some() {
             wanted.extend(books::loan_keys(&id, file.firm.uscc.as_str()));
@@ -39,6 +47,11 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
         if case.decision.is_some() {
             wanted.insert(rows::loan(&id));
         }
+    }
+    if let Input::Message(received) = input
+        && let Some(about) = received.message.about()
+    {
+        wanted.extend(charters::pinned(founding, &about.charter));
     }
     let about_papers = match input {
         Input::Message(received) => papers::is_about(&received.message),
@@ -118,6 +131,7 @@ impl Participant for Bank {
                     }
                 })
             }
+            Command::Charter(motion) => charters::moved(self, desk, actor, motion),
             Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
                 participant::ask_for_papers(self, desk, actor, application_id, letterbox)

@@ -11,7 +11,7 @@ use crate::{
 use contracts::{Letter, NotPosted};
 use domain::{ApplicationId, Date, Moment};
 use organisation::{
-    NotLoaded, Person, Row as AnyRow, Rows, papers,
+    NotLoaded, Person, Row as AnyRow, Rows, charters, papers,
     participant::{self, IncidentRecord},
 };
 use serde::{Deserialize, Serialize};
@@ -203,6 +203,8 @@ pub enum Fact {
     },
     /// Papers were asked for or came.
     Papers(papers::Fact),
+    /// A charter was brought forward or answered.
+    Charters(charters::Fact),
     /// What is owed to the union, and by whom.
     #[serde(untagged)]
     Owed(Owed),
@@ -216,6 +218,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
     match fact {
         Fact::Owed(owed) => participant::apply::<Bank>(rows, owed),
         Fact::Papers(fact) => papers::apply::<Bank>(rows, fact),
+        Fact::Charters(fact) => charters::apply::<Bank>(rows, fact),
         Fact::TakenUp { id, file } => with(rows, id, |case| {
             case.file = Some((**file).clone());
             case.report = None;

@@ -9,6 +9,7 @@
 
 mod books;
 pub mod case;
+mod charter;
 pub mod command;
 mod contract;
 mod core_banking;
@@ -32,14 +33,14 @@ pub use view::summary;
 pub use vocabulary::{Duty, IncidentKind, Role, Step};
 
 use domain::{ApplicationId, Charters, Party};
-use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop, charters::Kept};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The bank.
 #[derive(Clone, Debug)]
 pub struct Bank {
-    /// The charters it has accepted.
+    /// The charters that it was set up with; those that came after are rows.
     pub charters: Arc<Charters>,
     /// Roles that decide by themselves, within the charter's limits, under a service identity of their own.
     pub automatic: BTreeSet<Role>,
@@ -69,7 +70,7 @@ impl Organisation for Bank {
     }
 
     fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
-        decide::needs(input, rows, wanted);
+        decide::needs(&self.charters, input, rows, wanted);
     }
 
     fn decide(&self, input: &Input<Command>, desk: &mut Desk<Self>) -> Result<(), Stop> {
@@ -82,6 +83,10 @@ impl Organisation for Bank {
 
     fn index(row: &Row) -> Index {
         view::index(row)
+    }
+
+    fn kept_charter(row: &Row) -> Option<&Kept> {
+        if let Row::Charters(kept) = row { Some(kept) } else { None }
     }
 
     fn line(fact: &Fact) -> Option<Line> {

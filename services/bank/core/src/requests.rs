@@ -12,7 +12,7 @@ use contracts::{
     About, AskRefusal, AskRefused, CreditDecided, DisbursementReport, DisbursementReported, LoanContractSigned,
     Message, UndoAnswered,
 };
-use domain::{ApplicationId, CharterHash, Charters, Moment};
+use domain::{ApplicationId, CharterHash, Moment};
 use organisation::{
     Stop,
     papers::{self, KeepsPapers, Papers},
@@ -51,10 +51,6 @@ impl Cases for Bank {
     type Case = Case;
     type File = File;
 
-    fn charters(&self) -> &Charters {
-        &self.charters
-    }
-
     fn first(id: ApplicationId) -> Row {
         Row::Case(Box::new(Case::new(id)))
     }
@@ -62,14 +58,14 @@ impl Cases for Bank {
     fn case(row: &Row) -> Option<&Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Loan(_) | Row::Papers(_) => None,
+            Row::Loan(_) | Row::Papers(_) | Row::Charters(_) => None,
         }
     }
 
     fn case_mut(row: &mut Row) -> Option<&mut Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Loan(_) | Row::Papers(_) => None,
+            Row::Loan(_) | Row::Papers(_) | Row::Charters(_) => None,
         }
     }
 

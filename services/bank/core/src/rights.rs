@@ -2,7 +2,7 @@
 //! eyes say comes after. A command without a line does not compile.
 
 use crate::{Command, Role};
-use organisation::people::SUPERVISOR;
+use organisation::{charters::SIGNATORY, people::SUPERVISOR};
 
 /// Opening the books.
 pub const BOOKS: &[&str] = &[Role::Operator.code()];
@@ -32,6 +32,9 @@ pub const PAPERS: &[&str] = &[Role::CreditInvestigator.code(), Role::CreditAppro
 /// Closing an incident.
 pub const INCIDENTS: &[&str] = &[Role::Operations.code(), Role::Operator.code()];
 
+/// The organisation's answer to a charter.
+pub const CHARTERS: &[&str] = &[SIGNATORY];
+
 /// The roles of which an account needs one to give this command.
 pub const fn of(command: &Command) -> &'static [&'static str] {
     match command {
@@ -43,6 +46,7 @@ pub const fn of(command: &Command) -> &'static [&'static str] {
         Command::PreparePayment { .. } | Command::PrepareCorrection { .. } => PREPARATION,
         Command::CheckPayment { .. } | Command::CheckCorrection { .. } => RELEASE,
         Command::HandTask(_) => IN_HAND,
+        Command::Charter(_) => CHARTERS,
         Command::AskForPapers { .. } => PAPERS,
         Command::ResolveIncident { .. } => INCIDENTS,
     }

@@ -4,7 +4,7 @@ use crate::case::Case;
 use contracts::DisbursementReceipt;
 use domain::{Amount, ApplicationId, Method, Ppm};
 pub use organisation::participant::case_key as case;
-use organisation::{Key, papers::Papers};
+use organisation::{Key, charters::Kept, papers::Papers};
 use saga::IllegalTransition;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub enum Row {
     Loan(Box<Loan>),
     /// The papers of an application.
     Papers(Box<Papers>),
+    /// Charters that came after those of the beginning.
+    Charters(Kept),
 }
 
 /// A loan, from its contract on: what collection will work with once the case has ended.

@@ -19,7 +19,7 @@ pub(crate) fn index(row: &Row) -> Index {
     match row {
         Row::Case(case) => index_of_case(case),
         Row::Loan(loan) => index_of_loan(loan),
-        Row::Papers(_) => Index::default(),
+        Row::Papers(_) | Row::Charters(_) => Index::default(),
     }
 }
 
@@ -139,6 +139,8 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
     match fact {
         Fact::Owed(owed) => line_of_owed(owed),
         Fact::Papers(fact) => fact.line(),
+        // Of no application.
+        Fact::Charters(_) => None,
         Fact::TakenUp { file, .. } => line_of(S::Credit, "noted", format!("受理，金额 {} 元", file.wish.amount_fen)),
         Fact::Reported { report, .. } => {
             line_of(S::Credit, "noted", format!("调查意见：{}", outcome_zh(&report.outcome)))

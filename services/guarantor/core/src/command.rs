@@ -3,7 +3,7 @@
 use crate::case::{CounterGuarantee, Demand};
 use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Fen};
-use organisation::people::Handover;
+use organisation::{charters::Motion, people::Handover};
 use serde::{Deserialize, Serialize};
 
 /// A command to the guarantor.
@@ -41,6 +41,8 @@ pub enum Command {
         /// The decision.
         verdict: LetterCheck,
     },
+    /// Something about a charter of the programme; by two signatories.
+    Charter(Motion),
     /// A task changes hands.
     HandTask(Handover),
     /// Asks the union for the papers that this organisation may have.
@@ -65,7 +67,7 @@ impl Command {
     /// The application that the command is about; none for the books.
     pub const fn application_id(&self) -> Option<&ApplicationId> {
         match self {
-            Command::OpenBooks { .. } => None,
+            Command::OpenBooks { .. } | Command::Charter(_) => None,
             Command::Assess { application_id, .. }
             | Command::SignContracts { application_id, .. }
             | Command::PrepareLetter { application_id }

@@ -5,15 +5,22 @@ use crate::{
     requests::World, rights, rows, signing,
 };
 use contracts::Message;
-use domain::Amount;
+use domain::{Amount, Charters};
 use organisation::{
-    Actor, Desk, Input, Key, Person, Rows, Stop, papers,
+    Actor, Desk, Input, Key, Person, Rows, Stop, charters, papers,
     participant::{self, Participant, must_say_why, on_task},
 };
 use std::collections::BTreeSet;
 
 /// The rows that deciding this input will read.
-pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+    let about_charter = charters::subject(input, |command| match command {
+        Command::Charter(motion) => Some(motion),
+        _ => None,
+    });
+    if let Some(hash) = about_charter {
+        return wanted.extend(charters::keys(hash));
+    }
     let Some(id) = participant::application_of(input, Command::application_id) else {
         return wanted.extend(books::opening_keys());
     };
@@ -29,7 +36,13 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     if let Ok(Some(Row::Case(case))) = rows.own(&key)
         && let Some(file) = &case.file
     {
+        wanted.extend(charters::pinned(founding, &file.charter));
         wanted.insert(rows::client(file.firm.uscc.as_str()));
+    }
+    if let Input::Message(received) = input
+        && let Some(about) = received.message.about()
+    {
+        wanted.extend(charters::pinned(founding, &about.charter));
     }
     let about_papers = match input {
         Input::Message(received) => papers::is_about(&received.message),
@@ -88,6 +101,7 @@ impl Participant for Guarantor {
                     }
                 })
             }
+            Command::Charter(motion) => charters::moved(self, desk, actor, motion),
             Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
                 participant::ask_for_papers(self, desk, actor, application_id, letterbox)

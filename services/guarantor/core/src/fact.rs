@@ -13,7 +13,7 @@ use crate::{
 use contracts::DisbursementReceipt;
 use domain::{ApplicationId, Fen};
 use organisation::{
-    Key, NotLoaded, Person, Row as AnyRow, Rows, papers,
+    Key, NotLoaded, Person, Row as AnyRow, Rows, charters, papers,
     participant::{self, IncidentRecord},
 };
 use serde::{Deserialize, Serialize};
@@ -156,6 +156,8 @@ pub enum Fact {
     },
     /// Papers were asked for or came.
     Papers(papers::Fact),
+    /// A charter was brought forward or answered.
+    Charters(charters::Fact),
     /// What is owed to the union, and by whom.
     #[serde(untagged)]
     Owed(Owed),
@@ -169,6 +171,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
     match fact {
         Fact::Owed(owed) => participant::apply::<Guarantor>(rows, owed),
         Fact::Papers(fact) => papers::apply::<Guarantor>(rows, fact),
+        Fact::Charters(fact) => charters::apply::<Guarantor>(rows, fact),
         Fact::TakenUp { id, file } => with(rows, id, |case| {
             case.file = Some(File::clone(file));
             // An opinion that was declined and taken back makes room for the new one.

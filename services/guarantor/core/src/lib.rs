@@ -8,6 +8,7 @@
 
 pub mod books;
 pub mod case;
+mod charter;
 pub mod command;
 mod decide;
 mod fact;
@@ -29,13 +30,13 @@ pub use view::summary;
 pub use vocabulary::{Duty, Role, Step};
 
 use domain::{ApplicationId, Charters, Fen, Party};
-use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop, charters::Kept};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The guarantor.
 #[derive(Clone, Debug)]
 pub struct Guarantor {
-    /// The charters it has accepted.
+    /// The charters that it was set up with; those that came after are rows.
     pub charters: Arc<Charters>,
     /// Roles that decide by themselves, within the charter's limits, under a service identity of their own.
     pub automatic: BTreeSet<Role>,
@@ -55,7 +56,7 @@ impl Organisation for Guarantor {
     }
 
     fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
-        decide::needs(input, rows, wanted);
+        decide::needs(&self.charters, input, rows, wanted);
     }
 
     fn decide(&self, input: &Input<Command>, desk: &mut Desk<Self>) -> Result<(), Stop> {
@@ -68,6 +69,10 @@ impl Organisation for Guarantor {
 
     fn index(row: &Row) -> Index {
         view::index(row)
+    }
+
+    fn kept_charter(row: &Row) -> Option<&Kept> {
+        if let Row::Charters(kept) = row { Some(kept) } else { None }
     }
 
     fn line(fact: &Fact) -> Option<Line> {

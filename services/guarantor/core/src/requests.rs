@@ -9,7 +9,7 @@ use crate::{
     fact, view,
 };
 use contracts::{About, AskRefusal, AskRefused, Confirmed, GuaranteeAssessed, LetterIssued, Message, UndoAnswered};
-use domain::{ApplicationId, CharterHash, Charters, Moment};
+use domain::{ApplicationId, CharterHash, Moment};
 use organisation::{
     Stop,
     papers::{self, KeepsPapers, Papers},
@@ -48,10 +48,6 @@ impl Cases for Guarantor {
     type Case = Case;
     type File = File;
 
-    fn charters(&self) -> &Charters {
-        &self.charters
-    }
-
     fn first(id: ApplicationId) -> Row {
         Row::Case(Box::new(Case::new(id)))
     }
@@ -59,14 +55,14 @@ impl Cases for Guarantor {
     fn case(row: &Row) -> Option<&Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Limits(_) | Row::Client(_) | Row::Papers(_) => None,
+            Row::Limits(_) | Row::Client(_) | Row::Papers(_) | Row::Charters(_) => None,
         }
     }
 
     fn case_mut(row: &mut Row) -> Option<&mut Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Limits(_) | Row::Client(_) | Row::Papers(_) => None,
+            Row::Limits(_) | Row::Client(_) | Row::Papers(_) | Row::Charters(_) => None,
         }
     }
 

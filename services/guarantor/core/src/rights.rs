@@ -2,7 +2,7 @@
 //! four eyes say comes after. A command without a line does not compile.
 
 use crate::{Command, Role};
-use organisation::people::SUPERVISOR;
+use organisation::{charters::SIGNATORY, people::SUPERVISOR};
 
 /// Opening the books.
 pub const BOOKS: &[&str] = &[Role::Operator.code()];
@@ -27,6 +27,9 @@ pub const PAPERS: &[&str] = &[Role::RiskManager.code(), Role::ContractOfficer.co
 /// Closing an incident.
 pub const INCIDENTS: &[&str] = &[Role::RiskManager.code(), Role::Operator.code()];
 
+/// The organisation's answer to a charter.
+pub const CHARTERS: &[&str] = &[SIGNATORY];
+
 /// The roles of which an account needs one to give this command.
 pub const fn of(command: &Command) -> &'static [&'static str] {
     match command {
@@ -36,6 +39,7 @@ pub const fn of(command: &Command) -> &'static [&'static str] {
         Command::PrepareLetter { .. } => DRAFT,
         Command::CheckLetter { .. } => RELEASE,
         Command::HandTask(_) => IN_HAND,
+        Command::Charter(_) => CHARTERS,
         Command::AskForPapers { .. } => PAPERS,
         Command::ResolveIncident { .. } => INCIDENTS,
     }

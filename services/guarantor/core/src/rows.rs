@@ -3,7 +3,7 @@
 use crate::case::Case;
 use domain::Fen;
 pub use organisation::participant::case_key as case;
-use organisation::{Key, papers::Papers};
+use organisation::{Key, charters::Kept, papers::Papers};
 use serde::{Deserialize, Serialize};
 
 /// One row of the guarantor's state.
@@ -18,6 +18,8 @@ pub enum Row {
     Client(ExposureRow),
     /// The papers of an application.
     Papers(Box<Papers>),
+    /// Charters that came after those of the beginning.
+    Charters(Kept),
 }
 
 /// A sum of exposures: agreed and not taken back, whether or not a letter or a loan has come of it yet.

@@ -130,6 +130,8 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
     match fact {
         Fact::Owed(owed) => line_of_owed(owed),
         Fact::Papers(fact) => fact.line(),
+        // Of no application.
+        Fact::Charters(_) => None,
         Fact::TakenUp { file, .. } => say(Step::Assess, "asked", format!("工会请求担保 {} 元", file.wish.amount_fen)),
         Fact::OpinionGiven { opinion, .. } => match &opinion.decision {
             OpinionDecision::Agreed { amount_fen, counter_guarantee, .. } => {

@@ -4,7 +4,7 @@ use crate::service::{Service, check_document};
 use contracts::{About, AssessGuarantee, Firm, Message, Wish};
 use domain::{Amount, ApplicationId, Charter, Charters, Date, Fen, Method, Uscc};
 use guarantor_core::{Command, Guarantor, Row, rows::ExposureRow};
-use guarantor_service::Measures;
+use guarantor_service::NetAssets;
 use party::config::Config;
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
@@ -15,13 +15,9 @@ const ROLES: [&str; 6] = ["risk_manager", "contract_officer", "letter_maker", "l
 pub async fn start() -> Service<Guarantor> {
     let mut charters = Charters::default();
     charters.accept(Charter::programme_2017()).unwrap();
-    let measures = Measures { charters: Arc::new(charters), net_assets_fen: Fen::new(10_000_000_000) };
-    let guarantor = Guarantor {
-        charters: Arc::clone(&measures.charters),
-        automatic: BTreeSet::new(),
-        net_assets_fen: measures.net_assets_fen,
-    };
-    let router = |handle, vault| guarantor_service::router(handle, vault, measures);
+    let net_assets_fen = Fen::new(10_000_000_000);
+    let guarantor = Guarantor { charters: Arc::new(charters), automatic: BTreeSet::new(), net_assets_fen };
+    let router = move |handle, vault| guarantor_service::router(handle, vault, NetAssets(net_assets_fen));
     Service::start(guarantor, "2018-08-13T10:00:00+08:00", &ROLES, router).await
 }
 

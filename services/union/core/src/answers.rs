@@ -20,7 +20,7 @@ use saga::{Event, Outcome, State};
 
 /// The event that a message means for the saga; domain facts are recorded on the way.
 pub(crate) fn event(w: &mut Origination, message: &Message) -> Result<Event<Reason>, Stop> {
-    let (key, step) = (message.about().key.clone(), step(w, message)?.to_owned());
+    let (key, step) = (message.key(), step(w, message)?.to_owned());
     let asked_so = w.application()?.run.step(&step).is_some_and(|run| run.key.as_ref() == Some(&key));
     if asked_so && let Some((contradiction, said)) = misfit(w, message)? {
         let answer = DisputedAnswer { key, said };
@@ -67,7 +67,8 @@ fn misfit(w: &Origination, message: &Message) -> Result<Option<(Contradiction, S
     let above = |given: Amount, asked: Amount| {
         (given.fen() > asked.fen()).then_some((Contradiction::AmountAboveAsked, Said::AmountFen(given)))
     };
-    let (asked, about) = (application.wish.amount_fen, message.about());
+    let Some(about) = message.about() else { return Ok(None) };
+    let asked = application.wish.amount_fen;
     Ok(match message {
         Message::DisbursementReported(_) => None,
         _ if about.charter != application.charter => Some((Contradiction::OtherCharter, Said::Charter(about.charter))),

@@ -6,7 +6,7 @@ use crate::{
 };
 use contracts::{Firm, Paper, Wish};
 use domain::{ApplicationId, Date, Fen};
-use organisation::people::Handover;
+use organisation::{charters::Motion, people::Handover};
 pub use saga::RepairAction;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,8 @@ pub enum Command {
         /// Why.
         reason: Withdrawal,
     },
+    /// Something about a charter of the programme; by two signatories.
+    Charter(Motion),
     /// A task changes hands.
     HandTask(Handover),
     /// A paper is handed in; the edge keeps its bytes.
@@ -77,6 +79,7 @@ impl Command {
     pub fn application_id(&self) -> Option<&ApplicationId> {
         match self {
             Command::OpenBooks { .. }
+            | Command::Charter(_)
             | Command::LoadMembers { .. }
             | Command::Submit(_)
             | Command::Control { .. }

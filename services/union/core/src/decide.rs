@@ -11,9 +11,11 @@ use crate::{
     view,
     vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
 };
-use domain::{ApplicationId, Charter, CharterHash, Date, Moment};
+use domain::{ApplicationId, Charter, CharterHash, Charters, Date, Moment};
 use organisation::people::{Handover, handed, task_refused};
-use organisation::{Actor, Answer, Desk, Did, Input, Key, Person, PortAnswer, Refusal, RefusalKind, Rows, Stop};
+use organisation::{
+    Actor, Answer, Desk, Did, Input, Key, Person, PortAnswer, Refusal, RefusalKind, Rows, Stop, charters,
+};
 use saga::{Event, Reaction, Run, Verdict, World};
 use std::collections::BTreeSet;
 
@@ -22,13 +24,21 @@ use std::collections::BTreeSet;
 const SKIPPED: u32 = 10_000;
 
 /// The rows that deciding this input will read.
-pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
+    let about_charter = charters::subject(input, |command| match command {
+        Command::Charter(motion) => Some(motion),
+        _ => None,
+    });
+    if let Some(hash) = about_charter {
+        return wanted.extend(charters::keys(hash));
+    }
     let application = match input {
-        Input::Message(received) => Some(received.message.about().application_id.clone()),
+        Input::Message(received) => received.message.application_id().cloned(),
         Input::Command { command: Command::Submit(form), .. } => {
             wanted.insert(rows::firm(form.firm.uscc.as_str()));
             wanted.insert(rows::member(&form.member));
             wanted.insert(rows::numbers());
+            wanted.insert(charters::book_key());
             wanted.extend(fund::keys());
             None
         }
@@ -60,6 +70,7 @@ pub(crate) fn needs(input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTree
     if let Ok(Some(Row::Application(application))) = rows.own(&key) {
         wanted.insert(rows::firm(application.firm.uscc.as_str()));
         wanted.insert(rows::member(&application.member));
+        wanted.extend(charters::pinned(founding, &application.charter));
     }
     let about_papers = match input {
         Input::Port { .. } | Input::Command { command: Command::SupplyPaper { .. }, .. } => true,
@@ -78,7 +89,12 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
     match input {
         Input::Message(received) => {
             let message = &received.message;
-            let id = message.about().application_id.clone();
+            if let Some(said) = message.charter() {
+                return charters::heard(union, desk, received.from, said);
+            }
+            let Some(id) = message.application_id().cloned() else {
+                return Err(Stop::Illegal(format!("{} is about nothing", message.kind().name())));
+            };
             if desk.own(&rows::application(&id))?.is_none() {
                 // All of them began here. To refuse it would hide from everybody what the partner holds of it.
                 return Err(Stop::Illegal(format!(
@@ -206,9 +222,7 @@ fn on_application<T>(
     let Some(Row::Application(application)) = desk.own(&key)? else {
         return Err(Refusal::not_found(id).into());
     };
-    let charter = union
-        .charters
-        .get(&application.charter)
+    let charter = charters::accepted(union, desk, &application.charter)?
         .ok_or_else(|| Stop::Illegal(format!("{id} is pinned to a charter that is not here")))?;
     desk.concerns(id);
     let mut world = Origination { desk: desk.take(), id: id.clone(), key, charter };
@@ -273,6 +287,7 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             })?;
             answer(desk, application_id, Did::Changed)
         }
+        Command::Charter(motion) => charters::moved(union, desk, actor, motion),
         Command::HandTask(handover) => {
             on_application(union, desk, &handover.application_id, |w| hand_task(union, w, actor, handover))?;
             answer(desk, &handover.application_id, Did::Changed)
@@ -310,8 +325,7 @@ fn load_members(desk: &mut Desk<Union>, members: &[MemberEntry]) -> Result<(), S
 
 fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> Result<(), Stop> {
     let today = desk.at().date();
-    let in_force = union.charters.hash_in_force_on(today);
-    let Some((hash, charter)) = in_force.and_then(|hash| Some((hash, union.charters.get(&hash)?))) else {
+    let Some((hash, charter)) = charters::in_force(union, desk, today)? else {
         return Err(conflict(
             "POLICY_NOT_IN_FORCE",
             "当日无有效章程",

@@ -11,7 +11,7 @@ use crate::{
 };
 use contracts::{DisbursementReceipt, Letter};
 use domain::{Amount, ApplicationId, Date, Fen};
-use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows, papers};
+use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows, charters, papers};
 use serde::{Deserialize, Serialize};
 
 /// A fact of the union.
@@ -217,12 +217,15 @@ pub enum Fact {
     },
     /// Papers were handed in, asked for or sent.
     Papers(papers::Fact),
+    /// A charter was brought forward or answered.
+    Charters(charters::Fact),
 }
 
 /// Applies one fact.
 pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
     match fact {
         Fact::Papers(fact) => papers::apply::<Union>(rows, fact),
+        Fact::Charters(fact) => charters::apply::<Union>(rows, fact),
         Fact::Saga { id, fact } => with(rows, id, |application| application.run.apply(fact)),
         Fact::Filed(application) => {
             let (year, last) = (application.id.year(), application.id.number());

@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod application;
+mod charter;
 pub mod command;
 mod decide;
 mod fact;
@@ -25,13 +26,13 @@ pub use view::summary;
 pub use vocabulary::{Reason, Role};
 
 use domain::{ApplicationId, Charters, Party};
-use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop, charters::Kept};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The union.
 #[derive(Clone, Debug)]
 pub struct Union {
-    /// The charters it has accepted.
+    /// The charters that it was set up with; those that came after are rows.
     pub charters: Arc<Charters>,
     /// Roles that decide by themselves, within the charter's limits, under a service identity of their own.
     pub automatic: BTreeSet<Role>,
@@ -49,7 +50,7 @@ impl Organisation for Union {
     }
 
     fn needs(&self, input: &Input<Command>, rows: &Rows<Row>, wanted: &mut BTreeSet<Key>) {
-        decide::needs(input, rows, wanted);
+        decide::needs(&self.charters, input, rows, wanted);
     }
 
     fn decide(&self, input: &Input<Command>, desk: &mut Desk<Self>) -> Result<(), Stop> {
@@ -62,6 +63,10 @@ impl Organisation for Union {
 
     fn index(row: &Row) -> Index {
         view::index(row)
+    }
+
+    fn kept_charter(row: &Row) -> Option<&Kept> {
+        if let Row::Charters(kept) = row { Some(kept) } else { None }
     }
 
     fn line(fact: &Fact) -> Option<Line> {

@@ -3,7 +3,7 @@
 //! compile.
 
 use crate::{Command, Role, command::Form, vocabulary::GreenReason};
-use organisation::people::SUPERVISOR;
+use organisation::{charters::SIGNATORY, people::SUPERVISOR};
 
 /// Opening the books and writing the register.
 pub const BOOKS: &[&str] = &[Role::Operator.code()];
@@ -18,6 +18,9 @@ pub const CONTROL: &[&str] = &[Role::FundManager.code(), Role::Approver.code()];
 /// Repairing a step; whoever owns no incident of it has to be an operator.
 pub const REPAIR: &[&str] = &[Role::Operator.code(), Role::FundManager.code()];
 
+/// The organisation's answer to a charter.
+pub const CHARTERS: &[&str] = &[SIGNATORY];
+
 /// The roles of which an account needs one to give this command.
 pub fn of(command: &Command) -> &'static [&'static str] {
     match command {
@@ -26,6 +29,7 @@ pub fn of(command: &Command) -> &'static [&'static str] {
         Command::Withdraw { .. } | Command::SupplyPaper { .. } => FILING,
         Command::DecideEligibility { .. } => INTAKE,
         Command::HandTask(_) => IN_HAND,
+        Command::Charter(_) => CHARTERS,
         Command::Control { .. } | Command::DropProposal { .. } => CONTROL,
         Command::Repair { .. } => REPAIR,
     }

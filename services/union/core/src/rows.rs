@@ -3,7 +3,7 @@
 pub use crate::programme::ProgrammeRow;
 use crate::{Union, application::Application};
 use domain::{ApplicationId, Date, Fen};
-use organisation::{Key, Organisation, papers::Papers};
+use organisation::{Key, Organisation, charters::Kept, papers::Papers};
 use serde::{Deserialize, Serialize};
 
 /// One row of the union's state.
@@ -24,6 +24,8 @@ pub enum Row {
     Member(MemberRow),
     /// The papers of an application.
     Papers(Box<Papers>),
+    /// Charters that came after those of the beginning.
+    Charters(Kept),
 }
 
 /// What the programme knows of a firm: at most one open application, at most one live loan.

@@ -152,6 +152,8 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
     let plain = |step: &str, event: &'static str, text: String| Some(Line { step: step.to_owned(), event, text });
     match fact {
         Fact::Papers(fact) => fact.line(),
+        // Of no application.
+        Fact::Charters(_) => None,
         Fact::MembershipLookedUp { evidence, .. } => {
             let occasion = match evidence.occasion {
                 Occasion::Filing => "提交时",

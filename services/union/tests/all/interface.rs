@@ -12,11 +12,10 @@ pub const AT: &str = "2018-08-13T10:00:00+08:00";
 pub async fn start(automatic: &[Role]) -> Service<Union> {
     let mut charters = Charters::default();
     charters.accept(Charter::programme_2017()).unwrap();
-    let charters = Arc::new(charters);
     let automatic: BTreeSet<Role> = automatic.iter().copied().collect();
-    let union = Union { charters: Arc::clone(&charters), automatic };
+    let union = Union { charters: Arc::new(charters), automatic };
     let roles = ["applicant", "intake_officer", "fund_manager", "approver", "operator", "auditor"];
-    Service::start(union, AT, &roles, |handle, vault| union_service::router(handle, vault, charters)).await
+    Service::start(union, AT, &roles, union_service::router).await
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One sample of every message.
 
 use contracts::*;
-use domain::{Amount, ApplicationId, CharterHash, Fen, Moment, Ppm, Uscc, schedule::Method};
+use domain::{Amount, ApplicationId, Charter, CharterHash, Fen, Moment, Ppm, Uscc, schedule::Method};
 
 fn about(key: &str) -> About {
     About {
@@ -55,6 +55,12 @@ fn receipt() -> DisbursementReceipt {
         value_date: "2018-09-05".parse().unwrap(),
         maturity_on: "2020-03-05".parse().unwrap(),
     }
+}
+
+fn charter_answered() -> CharterAnswered {
+    let charter = Charter::programme_2017();
+    let answer = CharterAnswer::Declined { because: "额度过高".into() };
+    CharterAnswered { charter_hash: charter.hash(), charter: Box::new(charter), answer }
 }
 
 fn papers_asked() -> PapersAsked {
@@ -180,5 +186,11 @@ pub fn sample(kind: Kind) -> Message {
         Kind::BankAsksPapers => Message::BankAsksPapers(papers_asked()),
         Kind::PaperForGuarantor => Message::PaperForGuarantor(paper_sealed()),
         Kind::PaperForBank => Message::PaperForBank(paper_sealed()),
+        Kind::UnionTellsGuarantor => Message::UnionTellsGuarantor(charter_answered()),
+        Kind::UnionTellsBank => Message::UnionTellsBank(charter_answered()),
+        Kind::GuarantorTellsUnion => Message::GuarantorTellsUnion(charter_answered()),
+        Kind::GuarantorTellsBank => Message::GuarantorTellsBank(charter_answered()),
+        Kind::BankTellsUnion => Message::BankTellsUnion(charter_answered()),
+        Kind::BankTellsGuarantor => Message::BankTellsGuarantor(charter_answered()),
     }
 }

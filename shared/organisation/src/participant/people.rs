@@ -2,7 +2,7 @@
 
 use super::{Cases, Duty as _, Fact, IncidentRecord, Participant, Step as _, Trouble as _, World, case_key, refused};
 use crate::{
-    Actor, Answer, Desk, Did, Incident, Input, Key, OpenTask, Refusal, RefusalKind, Stop, papers,
+    Actor, Answer, Desk, Did, Incident, Input, Key, OpenTask, Refusal, RefusalKind, Stop, charters, papers,
     people::{Handover, handed, task_refused},
 };
 use domain::ApplicationId;
@@ -17,7 +17,11 @@ pub fn decide<P: Participant>(organisation: &P, input: &Input<P::Command>, desk:
         }
         // It gives no numbers but those of the application; what it has lost its partners ask for again.
         Input::SetBack => return Ok(()),
-        Input::Message(received) => received.message.about().application_id.clone(),
+        Input::Message(received) => match (received.message.charter(), received.message.application_id()) {
+            (Some(said), _) => return charters::heard(organisation, desk, received.from, said),
+            (None, Some(id)) => id.clone(),
+            (None, None) => return Err(Stop::Illegal(format!("{} is about nothing", received.message.kind().name()))),
+        },
         Input::Port { application_id, .. } => application_id.clone(),
         Input::Due(key) => case_of(key).ok_or_else(|| Stop::Illegal(format!("row `{key}` has no timer")))?,
         Input::Follow(key) => return Err(Stop::Illegal(format!("row `{key}` follows nothing"))),
@@ -40,7 +44,7 @@ pub fn application_of<C>(
     of_command: impl FnOnce(&C) -> Option<&ApplicationId>,
 ) -> Option<ApplicationId> {
     match input {
-        Input::Message(received) => Some(received.message.about().application_id.clone()),
+        Input::Message(received) => received.message.application_id().cloned(),
         Input::Command { command, .. } => of_command(command).cloned(),
         Input::Due(key) | Input::Follow(key) => case_of(key),
         Input::Port { application_id, .. } => Some(application_id.clone()),

@@ -2,7 +2,7 @@
 //! with its case.
 
 use super::{Asked, Cases, Duty as _, Fact, Step, case_key};
-use crate::{Desk, Refusal, RefusalKind, Stop};
+use crate::{Desk, Refusal, RefusalKind, Stop, charters};
 use contracts::{About, AskRefusal};
 use domain::{ApplicationId, Charter, CharterHash, Moment, Term};
 use saga::{
@@ -70,8 +70,13 @@ impl<P: Cases> World<'_, P> {
 
     /// The charter of a case that was taken up.
     pub fn charter(&self) -> Result<Arc<Charter>, Stop> {
-        let charter = self.organisation.charters().get(&self.pinned()?.1);
+        let charter = self.accepted(&self.pinned()?.1)?;
         charter.ok_or_else(|| Stop::Illegal(format!("{} is pinned to a charter that is not here", self.id)))
+    }
+
+    /// The charter with that hash, if this organisation has accepted it.
+    pub fn accepted(&self, hash: &CharterHash) -> Result<Option<Arc<Charter>>, Stop> {
+        Ok(charters::accepted(self.organisation, self.desk, hash)?)
     }
 
     /// Records a fact.
@@ -248,7 +253,7 @@ pub fn ask<P: Cases>(
     match work {
         None => w.reply(about, step, reply),
         Some(Work::Begin) => {
-            let taken = if w.organisation.charters().get(&about.charter).is_none() {
+            let taken = if w.accepted(&about.charter)?.is_none() {
                 Err(AskRefusal::CharterNotAccepted)
             } else if w.is_pinned_elsewhere(about)? || w.another_stands(step, &about.key)? {
                 Err(AskRefusal::OutOfOrder)

@@ -312,6 +312,7 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
     ];
     routes.extend(edge.personal.map(super::Personal::routes).unwrap_or_default());
     routes.extend(edge.papers.map(super::PaperDesk::routes).unwrap_or_default());
+    routes.extend(edge.charters.map(|_| super::charters::routes()).unwrap_or_default());
     routes.extend(edge.routes.iter().cloned());
     for route in &mut routes {
         route.operation.description = match route.who {

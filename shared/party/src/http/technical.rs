@@ -15,7 +15,7 @@ use axum::{
 };
 use channel::{PublicKey, Resolution};
 use domain::{Moment, Party};
-use organisation::{Organisation, people::SUPERVISOR};
+use organisation::{Organisation, charters::SIGNATORY, people::SUPERVISOR};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use std::sync::Arc;
@@ -310,7 +310,7 @@ pub(super) async fn new_token<O: Organisation>(
     writing: Writing,
 ) -> Result<Response, Problem> {
     let mut known = app.edge.officers.clone();
-    known.extend([OPERATOR, AUDITOR, SUPERVISOR]);
+    known.extend([OPERATOR, AUDITOR, SUPERVISOR, SIGNATORY]);
     known.extend(app.edge.applicants.then_some(APPLICANT));
     let mut fields = Fields::parse(writing.json_bytes()?)?;
     let account = fields.read("account", "NAME", name);

@@ -8,6 +8,7 @@ use crate::{
     metrics::Metrics,
     store::read::Readers,
 };
+use domain::{Charter, Charters};
 use organisation::Organisation;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -39,6 +40,7 @@ pub fn handle<O: Organisation>(readers: Readers, clock: BusinessClock, queue: us
         ports,
         maintenance,
         readers,
+        founding: Arc::new(founding()),
         changes: Arc::new(Changes::default()),
         clock,
         metrics: Arc::new(Metrics::default()),
@@ -55,4 +57,12 @@ pub fn handle<O: Organisation>(readers: Readers, clock: BusinessClock, queue: us
         role: role_end,
     };
     (handle, ends)
+}
+
+/// The programme's charter of 2017.
+fn founding() -> Charters {
+    let mut charters = Charters::default();
+    // It holds together, as its own tests say; a test of charters would fail without it.
+    let _ = charters.accept(Charter::programme_2017());
+    charters
 }

@@ -137,6 +137,7 @@ fn edge() -> Edge<Toy> {
             mask: |record| json!({ "name": domain::mask_name(record["name"].as_str().unwrap_or_default()) }),
         }),
         papers: None,
+        charters: None,
         routes: vec![Route::get("/api/v1/own", Who::Roles(&["looker"]), "自有", None)],
     }
 }

@@ -387,7 +387,7 @@ impl<O: Organisation> Deciding<'_, '_, O> {
         }
         let (kind, source, content) = describe(input, shown);
         let application_id = outcome.application_id.as_ref().map(ToString::to_string);
-        let saga_id = outcome.application_id.as_ref().map(organisation::saga_id).unwrap_or_default();
+        let saga_id = outcome.saga_id();
         let before = self.last_trace();
         let spanned = Spanned::new(O::PARTY, &saga_id, self.position, kind, input, parent, before, arrival, started_ns);
         let mut sent = String::new();

@@ -55,7 +55,7 @@ impl Forked {
                 messages += 1;
                 match decode(message, own, partner) {
                     Ok(received) => {
-                        applications.insert(received.message.about().application_id.to_string());
+                        applications.extend(received.message.application_id().map(ToString::to_string));
                     }
                     Err(Unreadable::UnknownType { application_id: Some(id), .. }) => {
                         applications.insert(id.to_string());

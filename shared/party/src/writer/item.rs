@@ -70,7 +70,7 @@ impl<O: Organisation> Item<O> {
     pub fn application_id(&self) -> Option<String> {
         match self {
             Item::Message(received) | Item::KnownBefore(received) => {
-                Some(received.message.about().application_id.to_string())
+                received.message.application_id().map(ToString::to_string)
             }
             Item::Unreadable { why: Unreadable::UnknownType { application_id, .. }, .. } => {
                 application_id.as_ref().map(ToString::to_string)

@@ -135,7 +135,7 @@ impl<const UNION: bool> Organisation for Toy<UNION> {
         desk.concerns(&id());
         match input {
             Input::Message(received) => {
-                let key = received.message.about().key.clone();
+                let key = received.message.key();
                 if key == "refuse me" {
                     return Err(Refusal::new(RefusalKind::Conflict, "NO", "不", "不").into());
                 }

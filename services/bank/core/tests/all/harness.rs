@@ -335,7 +335,8 @@ pub fn words(decided: &Result<Outcome<Fact>, Stop>) -> String {
 
 /// A message in a few words: to whom, under which attempt, what.
 pub fn brief(message: &Message) -> String {
-    let attempt = message.about().key.rsplit(':').next().unwrap_or_default();
+    let key = message.key();
+    let attempt = key.rsplit(':').next().unwrap_or_default();
     let (from, to) = message.kind().route();
     assert_eq!(from, Party::Bank, "the bank speaks for itself");
     let what = match message {

@@ -101,7 +101,7 @@ impl Memory {
     }
 
     fn heard(&mut self, house: &House, message: &Message) -> Result<(), String> {
-        let key = message.about().key.clone();
+        let key = message.key();
         match message {
             Message::DisbursementReported(report) => match &report.report {
                 DisbursementReport::Posted { .. } | DisbursementReport::Closed => {

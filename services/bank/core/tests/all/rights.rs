@@ -3,9 +3,11 @@
 use crate::harness::*;
 use crate::tables::table;
 use bank_core::{Command, Role};
-use domain::Fen;
+use contracts::CharterAnswer;
+use domain::{Charter, Date, Fen};
 use organisation::{
     Actor, Input, Person, Stop,
+    charters::{Motion, SIGNATORY},
     people::{Handover, SUPERVISOR, To},
 };
 
@@ -59,7 +61,7 @@ const fn with<const N: usize, const M: usize>(way: [&'static str; N], step: &'st
     longer
 }
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "open-books",
     "deposit",
     "recommend",
@@ -75,6 +77,7 @@ const COMMANDS: [&str; 21] = [
     "enter",
     "move",
     "return-account",
+    "answer-charter",
     "claim",
     "give-back",
     "reassign",
@@ -102,6 +105,7 @@ fn to_do(state: &str, what: &str, person: &str) -> Command {
     match what {
         "open-books" => Command::OpenBooks { deposit_fen: Fen::new(900_000_000) },
         "deposit" => Command::ReceiveDeposit { reference: "R-1".into(), amount_fen: amount(1) },
+        "answer-charter" => Command::Charter(charter()),
         "claim" => hand(To::Me),
         "give-back" => hand(To::Nobody),
         "reassign" => hand(other("new")),
@@ -112,6 +116,13 @@ fn to_do(state: &str, what: &str, person: &str) -> Command {
         }
         decision => command(decision),
     }
+}
+
+/// Next year's rules, accepted.
+fn charter() -> Motion {
+    let charter = Charter { version: 2, effective_from: Date::constant(2026, 1, 1), ..Charter::programme_2017() };
+    let (hash, charter) = (charter.hash(), Some(Box::new(charter)));
+    Motion::Answer { hash, charter, answer: CharterAnswer::Accepted {}, because: "会议".into() }
 }
 
 fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
@@ -133,7 +144,7 @@ fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
 #[test]
 fn every_role_may_do_in_every_state_what_the_table_says() {
     let mut roles: Vec<&str> = Role::ALL.iter().map(|role| role.code()).collect();
-    roles.extend([SUPERVISOR, "auditor", "applicant"]);
+    roles.extend([SUPERVISOR, SIGNATORY, "auditor", "applicant"]);
     let states = STATES.map(|(state, ..)| state);
     insta::assert_snapshot!(table(&states, &COMMANDS, &roles, cell));
 }

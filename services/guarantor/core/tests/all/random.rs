@@ -96,7 +96,7 @@ impl Witness {
     }
 
     fn said(&mut self, message: &Message) {
-        let key = &message.about().key;
+        let key = &message.key();
         match message {
             Message::OpinionWithdrawn(answer)
             | Message::ContractsTerminated(answer)

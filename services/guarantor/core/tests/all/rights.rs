@@ -2,9 +2,12 @@
 
 use super::office::*;
 use crate::tables::table;
+use contracts::CharterAnswer;
+use domain::{Charter, Date};
 use guarantor_core::{Command, Role};
 use organisation::{
     Stop,
+    charters::{Motion, SIGNATORY},
     people::{Handover, SUPERVISOR, To},
 };
 
@@ -24,7 +27,7 @@ const STATES: [(&str, Stage, &str); 9] = [
 /// A loan is announced of which the guarantor knows nothing.
 const INCIDENT: &str = "an incident is open";
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "open-books",
     "agree",
     "decline",
@@ -32,6 +35,7 @@ const COMMANDS: [&str; 13] = [
     "prepare",
     "release",
     "send-back",
+    "answer-charter",
     "claim",
     "give-back",
     "reassign",
@@ -61,6 +65,7 @@ fn to_do(stage: Stage, what: &str, by: &str) -> Command {
         "prepare" => prepare(),
         "release" => release(),
         "send-back" => send_back(),
+        "answer-charter" => Command::Charter(charter()),
         "claim" => hand(To::Me),
         "give-back" => hand(To::Nobody),
         "reassign" => hand(other("new")),
@@ -69,6 +74,13 @@ fn to_do(stage: Stage, what: &str, by: &str) -> Command {
         "resolve-incident" => resolve(1),
         other => panic!("what is `{other}`?"),
     }
+}
+
+/// Next year's rules, accepted.
+fn charter() -> Motion {
+    let charter = Charter { version: 2, effective_from: Date::constant(2026, 1, 1), ..Charter::programme_2017() };
+    let (hash, charter) = (charter.hash(), Some(Box::new(charter)));
+    Motion::Answer { hash, charter, answer: CharterAnswer::Accepted {}, because: "会议".into() }
 }
 
 fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
@@ -89,7 +101,7 @@ fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
 #[test]
 fn every_role_may_do_in_every_state_what_the_table_says() {
     let mut roles: Vec<&str> = Role::ALL.iter().map(|role| role.code()).collect();
-    roles.extend([SUPERVISOR, "auditor", "applicant"]);
+    roles.extend([SUPERVISOR, SIGNATORY, "auditor", "applicant"]);
     let states = STATES.map(|(state, ..)| state);
     insta::assert_snapshot!(table(&states, &COMMANDS, &roles, cell));
 }

@@ -2,10 +2,11 @@
 
 use super::{not_posted::refuse, office::*, papers::supply};
 use crate::tables::table;
-use contracts::{NotPosted, PaperKind};
-use domain::Fen;
+use contracts::{CharterAnswer, NotPosted, PaperKind};
+use domain::{Charter, Date, Fen};
 use organisation::{
     Person, Stop,
+    charters::{Motion, SIGNATORY},
     people::{Handover, SUPERVISOR, To},
 };
 use union_core::{
@@ -111,7 +112,7 @@ fn suspend() -> Command {
     Command::Control { control: Control::Suspend, because: "工会决定".into() }
 }
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "open-books",
     "load-members",
     "submit",
@@ -121,6 +122,7 @@ const COMMANDS: [&str; 19] = [
     "papers-came",
     "flag-green",
     "withdraw",
+    "answer-charter",
     "claim",
     "give-back",
     "reassign",
@@ -152,6 +154,7 @@ fn to_do(what: &str) -> Command {
         "papers-came" => decide(EligibilityVerdict::PapersSupplied),
         "flag-green" => decide(EligibilityVerdict::FlagGreen),
         "withdraw" => Command::Withdraw { application_id, reason: Withdrawal::NoNeed },
+        "answer-charter" => Command::Charter(charter()),
         "claim" => hand(To::Me),
         "give-back" => hand(To::Nobody),
         "reassign" => hand(To::Other { person: Person::new("new"), because: "休假".into() }),
@@ -164,6 +167,13 @@ fn to_do(what: &str) -> Command {
         "repair-pay-out" => repair("disburse"),
         other => panic!("what is `{other}`?"),
     }
+}
+
+/// Next year's rules, accepted.
+fn charter() -> Motion {
+    let charter = Charter { version: 2, effective_from: Date::constant(2026, 1, 1), ..Charter::programme_2017() };
+    let (hash, charter) = (charter.hash(), Some(Box::new(charter)));
+    Motion::Answer { hash, charter, answer: CharterAnswer::Accepted {}, because: "会议".into() }
 }
 
 fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
@@ -185,7 +195,7 @@ fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
 #[test]
 fn every_role_may_do_in_every_state_what_the_table_says() {
     let mut roles: Vec<&str> = Role::ALL.iter().map(|role| role.code()).collect();
-    roles.extend([SUPERVISOR, "auditor", APPLICANT]);
+    roles.extend([SUPERVISOR, SIGNATORY, "auditor", APPLICANT]);
     let states = STATES.map(|(state, ..)| state);
     insta::assert_snapshot!(table(&states, &COMMANDS, &roles, cell));
 }

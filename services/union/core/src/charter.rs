@@ -1,0 +1,19 @@
+//! Charters as the union keeps them; the rules are [`organisation::charters`]'s.
+
+use crate::{Fact, Row, Union};
+use domain::Charters;
+use organisation::charters::{self, KeepsCharters, Kept};
+
+impl KeepsCharters for Union {
+    fn founding(&self) -> &Charters {
+        &self.charters
+    }
+
+    fn kept(kept: Kept) -> Row {
+        Row::Charters(kept)
+    }
+
+    fn charter_fact(fact: charters::Fact) -> Fact {
+        Fact::Charters(fact)
+    }
+}
