@@ -9,7 +9,10 @@ use guarantor_core::{
     case::{LetterState, OpinionDecision, Revocation},
 };
 use ledger::{AccountCode, trial_balance};
-use organisation::Organisation;
+use organisation::{
+    Organisation,
+    charters::{self, Kept},
+};
 use saga::{Ending, Phase, State};
 use simulation::World;
 use std::collections::BTreeMap;
@@ -223,6 +226,14 @@ fn firms_are_what_their_applications_say(world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// Of the charter that the bank has accepted for it.
+fn largest_loan(world: &World, application: &Application) -> i64 {
+    match world.shell::<Bank>().and_then(|bank| bank.own(&charters::key(&application.charter))) {
+        Some(bank_core::Row::Charters(Kept::Version(version))) => version.charter.amount_max_fen.get(),
+        _ => CAP_FEN,
+    }
+}
+
 /// One application at all three. What one of them says that the others have not heard yet is under way, never denied.
 fn one_application(world: &World, application: &Application) -> Result<(), String> {
     let id = &application.id;
@@ -241,7 +252,8 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
     ensure!(postings.count() == usize::from(paid_out.is_some()), "I11: not posted once");
     let known = [application.receipt.as_ref(), guarantee(world, id).and_then(|case| case.loan.as_ref())];
     ensure!(known.into_iter().flatten().all(|known| Some(known) == receipt), "I11: {known:?} is known of {receipt:?}");
-    ensure!(lent <= CAP_FEN, "I10: {lent} is lent");
+    let most = largest_loan(world, application);
+    ensure!(lent <= most, "I10: {lent} is lent, at most {most} may be");
 
     // I6: the liability is on with the letter, and equal to the loan.
     let effective = letter.is_some_and(|letter| letter.state == LetterState::Effective);
