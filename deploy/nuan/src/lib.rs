@@ -9,6 +9,7 @@
 pub mod api;
 mod bench;
 pub mod broker;
+mod charter;
 mod check_id;
 pub mod cluster;
 pub mod databases;
@@ -18,6 +19,7 @@ pub mod firms;
 mod keys;
 mod schedule;
 mod serve;
+mod services;
 mod timeline;
 mod torture;
 mod verify;
@@ -40,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Measure how many applications a second three services and a broker carry to their end
     Bench(bench::Arguments),
+    /// Draft, compare, show and accept the programme's rules
+    Charter(charter::Arguments),
     /// Say whether an identifier is well formed: exit 0, or 1 with the reason
     CheckId(check_id::Arguments),
     /// Run the three organisations on this machine and drive real applications through them
@@ -105,6 +109,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write)
     };
     match arguments.command {
         Command::Bench(arguments) => bench::run(&arguments, out),
+        Command::Charter(arguments) => charter::run(&arguments, out),
         Command::CheckId(arguments) => check_id::run(&arguments, out),
         Command::Demo(arguments) => demo::run(&arguments, out),
         Command::Doctor(arguments) => doctor::run(&arguments, out),

@@ -47,6 +47,12 @@ impl Refusal {
         crate::lang::fill("{}：{}", &[crate::lang::t(&self.title), crate::lang::t(&self.detail)])
     }
 
+    /// The same, with what is wrong field by field.
+    pub fn whole(&self) -> String {
+        let errors = self.errors.iter().map(|(field, why)| format!("{field}：{why}"));
+        std::iter::once(self.line()).chain(errors).collect::<Vec<_>>().join("；")
+    }
+
     fn broken() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "系统内部错误", "请稍后再试；若仍如此，请告知运维。")
     }

@@ -11,6 +11,7 @@ mod api;
 mod applicant;
 mod books;
 mod cases;
+mod charters;
 mod decisions;
 mod estimate;
 pub mod form;
@@ -99,6 +100,8 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/actions", get(actions::list))
         .route("/actions/{number}", get(actions::show).post(actions::act))
         .route("/incidents", get(books::incidents))
+        .route("/charters", get(charters::list).post(charters::propose))
+        .route("/charters/{hash}", get(charters::one).post(charters::give))
         .route("/lang/{language}", get(lang::choose))
         .route("/desk.css", get(page::style));
     if has_applicants {

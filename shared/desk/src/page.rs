@@ -94,7 +94,13 @@ impl Frame {
     pub fn new(state: &State, session: &Session) -> Self {
         let mut links = vec![("/", if session.is_applicant() { "我的申请" } else { "工作台" })];
         if !session.is_applicant() {
-            links.extend([("/tasks", "待办"), ("/applications", "申请"), ("/books", "账簿"), ("/incidents", "异常")]);
+            links.extend([
+                ("/tasks", "待办"),
+                ("/applications", "申请"),
+                ("/books", "账簿"),
+                ("/incidents", "异常"),
+                ("/charters", "章程"),
+            ]);
         }
         if state.desk.actions.iter().any(|action| session.has_any(action.roles)) {
             links.push(("/actions", "业务操作"));

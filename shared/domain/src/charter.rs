@@ -5,6 +5,7 @@
 //! no application. What it does not hold is the organisations' own: the guarantor's net assets, a bank's internal limits.
 
 mod accepted;
+mod changes;
 mod hash;
 mod programme;
 mod rate;
@@ -16,6 +17,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use accepted::Charters;
+pub use changes::CharterChange;
 pub use hash::{CharterHash, CharterHashError};
 pub use rate::{LprRow, RateRules};
 pub use relief::{DeferralWindow, ReliefPolicy};

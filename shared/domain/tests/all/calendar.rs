@@ -149,3 +149,12 @@ proptest! {
         prop_assert_eq!(calendar.working_days_between(from, to), Ok(u32::from(n)));
     }
 }
+
+#[test]
+fn a_notice_stands_under_a_year_of_four_digits() {
+    for name in ["20", "year", "02018", "-2018", "10000"] {
+        let text = format!(r#"{{"{name}": {{"holidays": [], "make_up_working_days": []}}}}"#);
+        let error = serde_json::from_str::<Calendar>(&text).unwrap_err();
+        assert!(error.to_string().contains(&CalendarError::NoYear.to_string()), "{name}: {error}");
+    }
+}

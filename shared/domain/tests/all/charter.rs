@@ -266,3 +266,23 @@ fn accepted_charters_are_read_back_and_checked_again() {
     let spoilt = text.replace("\"max_loans\":3", "\"max_loans\":0");
     assert!(serde_json::from_str::<Charters>(&spoilt).is_err());
 }
+
+#[test]
+fn two_charters_differ_in_what_was_changed_and_in_nothing_else() {
+    let old = Charter::programme_2017();
+    assert_eq!(old.changes(&old), []);
+    let new =
+        Charter { version: 2, credit_deadline: Term::WorkingDays(15), draft_expiry: Term::Hours(1), ..old.clone() };
+    let changes = serde_json::to_value(old.changes(&new)).unwrap();
+    let mut changes = changes.as_array().unwrap().clone();
+    changes.sort_by_key(|change| change["field"].to_string());
+    let days = serde_json::to_value(&old.draft_expiry).unwrap();
+    let (name, value) = days.as_object().unwrap().iter().next().unwrap();
+    let expected = [
+        json!({ "field": "credit_deadline.working_days", "from": 10, "to": 15 }),
+        json!({ "field": format!("draft_expiry.{name}"), "from": value }),
+        json!({ "field": "draft_expiry.hours", "to": 1 }),
+        json!({ "field": "version", "from": 1, "to": 2 }),
+    ];
+    assert_eq!(changes, expected);
+}

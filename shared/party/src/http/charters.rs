@@ -41,7 +41,8 @@ pub(super) fn routes() -> Vec<Route> {
         route
     };
     let mut one =
-        Route::get("/api/v1/charters/{hash}", READERS, "一份章程的全文与各方的答复", Some(shown())).with([hash()]);
+        Route::get("/api/v1/charters/{hash}", READERS, "一份章程的全文、与现行章程的不同，及各方的答复", Some(shown()))
+            .with([hash()]);
     one.operation.problems.push(404);
     vec![
         Route::get("/api/v1/charters", READERS, "章程：启用时的、其后提出的，及当日有效的", Some(shown())),
@@ -121,6 +122,11 @@ pub(super) async fn one<O: Organisation>(
             (charters::shown(&hash, &version), version.charter)
         }
     };
+    let today = app.handle.clock.now().date();
+    if let Some(in_force) = app.charter_in_force(today).await? {
+        shown["in_force"] = (in_force.hash() == hash).into();
+        shown["changes"] = json!(in_force.changes(&charter));
+    }
     shown["charter"] = serde_json::to_value(&*charter).map_err(|error| Problem::internal(&error))?;
     json(StatusCode::OK, &shown)
 }
