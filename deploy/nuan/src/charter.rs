@@ -187,8 +187,9 @@ fn kept(services: &Services, json: bool, out: &mut impl Write) -> Result<(), Fai
     let lists = services::wait(async {
         let mut lists = BTreeMap::new();
         for (party, service) in &services {
-            let list = Api::new(&service.url, &service.token)?.all("charters").await;
-            lists.insert(*party, list.with_context(|| format!("the {party}'s service"))?);
+            let list = Api::new(&service.url, &service.token)?.get("charters").await;
+            let mut list = list.with_context(|| format!("the {party}'s service"))?;
+            lists.insert(*party, list["items"].take());
         }
         anyhow::Ok(lists)
     })?;
@@ -197,7 +198,7 @@ fn kept(services: &Services, json: bool, out: &mut impl Write) -> Result<(), Fai
     }
     for (party, list) in lists {
         writeln!(out, "{party}")?;
-        for charter in list {
+        for charter in list.as_array().into_iter().flatten() {
             let word = |name: &str| charter[name].as_str().unwrap_or_default().to_owned();
             let waits: Vec<&str> =
                 charter["waiting_for"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -282,7 +283,7 @@ mod tests {
     fn the_next_version_is_drafted_shown_and_compared() {
         let draft = nuan_charter(&[
             "new",
-            "--effective-from=2027-01-01",
+            "--effective-from=2026-10-01",
             "--set=credit_deadline.working_days=15",
             "--set=amount_max_fen=60000000",
         ])
@@ -295,7 +296,7 @@ mod tests {
         assert_eq!(
             shown,
             format!(
-                "{}\nprogramme       {}\nversion         2\neffective from  2027-01-01\nworking days    2017 to 2026\n",
+                "{}\nprogramme       {}\nversion         2\neffective from  2026-10-01\nworking days    2017 to 2026\n",
                 charter.hash().to_hex(),
                 charter.programme
             )
@@ -339,11 +340,11 @@ mod tests {
     fn what_cannot_be_is_said() {
         for (arguments, why) in [
             (&["new", "--effective-from=2017-01-01"][..], "the base itself holds from 2017-"),
-            (&["new", "--effective-from=2027-01-01", "--set=no_rule=1"], "there is no such rule"),
-            (&["new", "--effective-from=2027-01-01", "--set=age_min"], "is not RULE=JSON"),
-            (&["new", "--effective-from=2027-01-01", "--set=programme=x"], "the value is no JSON"),
-            (&["new", "--effective-from=2027-01-01", "--set=age_min=\"x\""], "--set: invalid type"),
-            (&["new", "--effective-from=2027-01-01", "--set=age_min=99"], "does not hold together"),
+            (&["new", "--effective-from=2026-10-01", "--set=no_rule=1"], "there is no such rule"),
+            (&["new", "--effective-from=2026-10-01", "--set=age_min"], "is not RULE=JSON"),
+            (&["new", "--effective-from=2026-10-01", "--set=programme=x"], "the value is no JSON"),
+            (&["new", "--effective-from=2026-10-01", "--set=age_min=\"x\""], "--set: invalid type"),
+            (&["new", "--effective-from=2026-10-01", "--set=age_min=99"], "does not hold together"),
             (&["show", "/nowhere"], "/nowhere: "),
             (&["show"], "--data-dir"),
             (&["propose", "/nowhere", "--because=x", "--service=union"], "/nowhere: "),

@@ -9,6 +9,8 @@ mod broker;
 mod browser;
 #[path = "all/canaries.rs"]
 mod canaries;
+#[path = "all/charters.rs"]
+mod charters;
 #[path = "all/desk.rs"]
 mod desk;
 #[path = "all/papers.rs"]

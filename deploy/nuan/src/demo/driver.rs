@@ -21,15 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Officers of the demo: organisation, person, roles. Maker and checker are two persons.
 const PEOPLE: &[(Party, &str, &[&str])] = &[
-    (Party::Union, "li", &["intake_officer"]),
+    (Party::Union, "li", &["intake_officer", "charter_signatory"]),
     (Party::Union, "applicant", &["applicant"]),
-    (Party::Union, "wang", &["fund_manager", "auditor"]),
-    (Party::Guarantor, "zhao", &["risk_manager"]),
-    (Party::Guarantor, "qian", &["contract_officer"]),
+    (Party::Union, "wang", &["fund_manager", "auditor", "charter_signatory"]),
+    (Party::Guarantor, "zhao", &["risk_manager", "charter_signatory"]),
+    (Party::Guarantor, "qian", &["contract_officer", "charter_signatory"]),
     (Party::Guarantor, "sun", &["letter_maker"]),
     (Party::Guarantor, "zhou", &["letter_checker", "auditor"]),
-    (Party::Bank, "wu", &["credit_investigator"]),
-    (Party::Bank, "zheng", &["credit_approver"]),
+    (Party::Bank, "wu", &["credit_investigator", "charter_signatory"]),
+    (Party::Bank, "zheng", &["credit_approver", "charter_signatory"]),
     (Party::Bank, "feng", &["operations"]),
     (Party::Bank, "chen", &["payment_maker"]),
     (Party::Bank, "chu", &["payment_checker", "auditor"]),

@@ -19,16 +19,16 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A page as it came.
-struct Page {
-    status: StatusCode,
+pub struct Page {
+    pub status: StatusCode,
     /// Where it leads to, if it is no page.
-    to: String,
-    text: String,
+    pub to: String,
+    pub text: String,
     headers: reqwest::header::HeaderMap,
 }
 
 impl Page {
-    fn says(&self, words: &str) -> bool {
+    pub fn says(&self, words: &str) -> bool {
         self.text.contains(words)
     }
 
@@ -54,7 +54,7 @@ impl Page {
 }
 
 /// A browser of one person at one desk.
-struct Browser {
+pub struct Browser {
     client: Client,
     url: String,
     cookies: BTreeMap<String, String>,
@@ -77,7 +77,7 @@ impl Browser {
         self.send("/login", &[("account", account), ("secret", token), ("next", "")]).await
     }
 
-    async fn open(&mut self, path: &str) -> Page {
+    pub async fn open(&mut self, path: &str) -> Page {
         let request = self.client.get(format!("{}{path}", self.url));
         self.go(request).await
     }
@@ -119,7 +119,7 @@ impl Browser {
     }
 
     /// Opens a page until it says this.
-    async fn until(&mut self, path: &str, words: &str) -> Page {
+    pub async fn until(&mut self, path: &str, words: &str) -> Page {
         let until = Instant::now() + PATIENCE;
         loop {
             let page = self.open(path).await;
@@ -132,7 +132,7 @@ impl Browser {
     }
 
     /// Sends a form with its hidden fields and these.
-    async fn fill(&mut self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Page {
+    pub async fn fill(&mut self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Page {
         let hidden = page.hidden(action);
         let all: Vec<(&str, &str)> =
             hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(fields.iter().copied()).collect();
@@ -198,7 +198,7 @@ impl House {
         made["token"].as_str().unwrap().to_owned()
     }
 
-    async fn officer(&self, party: Party, person: &str, roles: &[&str]) -> Browser {
+    pub async fn officer(&self, party: Party, person: &str, roles: &[&str]) -> Browser {
         let token = self.token(party, person, roles).await;
         Browser::signed_in(&self.services[&party].url, person, &token).await
     }

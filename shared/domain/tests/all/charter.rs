@@ -276,7 +276,7 @@ fn two_charters_differ_in_what_was_changed_and_in_nothing_else() {
     let changes = serde_json::to_value(old.changes(&new)).unwrap();
     let mut changes = changes.as_array().unwrap().clone();
     changes.sort_by_key(|change| change["field"].to_string());
-    let days = serde_json::to_value(&old.draft_expiry).unwrap();
+    let days = serde_json::to_value(old.draft_expiry).unwrap();
     let (name, value) = days.as_object().unwrap().iter().next().unwrap();
     let expected = [
         json!({ "field": "credit_deadline.working_days", "from": 10, "to": 15 }),
