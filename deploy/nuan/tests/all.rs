@@ -11,6 +11,8 @@ mod browser;
 mod canaries;
 #[path = "all/charters.rs"]
 mod charters;
+#[path = "all/deputies.rs"]
+mod deputies;
 #[path = "all/desk.rs"]
 mod desk;
 #[path = "all/papers.rs"]

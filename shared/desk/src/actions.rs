@@ -68,7 +68,7 @@ pub(crate) async fn act(
         return Ok(again(html(&page)?));
     }
     let order = Order { key: sent.get("key").map_or("", String::as_str), version: None, body: &Value::Object(body) };
-    match state.api.post(&session.token, action.path, &order).await {
+    match state.api.post(&session.access, action.path, &order).await {
         Ok(answer) => {
             let mut page = page(&state, &session, number, action, &sent, &Wrong::new());
             page.done = true;

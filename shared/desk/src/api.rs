@@ -5,6 +5,7 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, Method, Request, StatusCode, header, request::Builder, response::Parts},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -13,6 +14,16 @@ const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 
 pub(crate) struct Api {
     router: Router,
+}
+
+/// With what the interface is asked.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Access {
+    /// The session's token.
+    pub token: String,
+    /// For whom a deputy acts.
+    #[serde(default)]
+    pub on_behalf_of: Option<String>,
 }
 
 /// A good answer.
@@ -26,6 +37,8 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub status: StatusCode,
+    /// Its stable name; empty for one of the desk's own.
+    pub code: String,
     pub title: String,
     pub detail: String,
     /// Field (the last part of the pointer) and what is wrong with it.
@@ -34,7 +47,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub fn new(status: StatusCode, title: &str, detail: impl Into<String>) -> Self {
-        Refusal { status, title: title.to_owned(), detail: detail.into(), errors: Vec::new() }
+        Refusal { status, code: String::new(), title: title.to_owned(), detail: detail.into(), errors: Vec::new() }
     }
 
     /// Whether the same person may mend it: what was sent is wrong, or does not fit what stands now.
@@ -73,31 +86,31 @@ impl Api {
     }
 
     /// `GET` below `/api/v1/`.
-    pub async fn get(&self, token: &str, path: &str) -> Result<Answer, Refusal> {
-        self.send(token, Method::GET, path, None).await
+    pub async fn get(&self, access: &Access, path: &str) -> Result<Answer, Refusal> {
+        self.send(access, Method::GET, path, None).await
     }
 
     /// `POST` below `/api/v1/`.
-    pub async fn post(&self, token: &str, path: &str, order: &Order<'_>) -> Result<Answer, Refusal> {
-        self.send(token, Method::POST, path, Some(order)).await
+    pub async fn post(&self, access: &Access, path: &str, order: &Order<'_>) -> Result<Answer, Refusal> {
+        self.send(access, Method::POST, path, Some(order)).await
     }
 
     /// `POST` of a file below `/api/v1/`. What it is the interface tells from its bytes.
-    pub async fn post_bytes(&self, token: &str, path: &str, key: &str, bytes: Bytes) -> Result<Answer, Refusal> {
+    pub async fn post_bytes(&self, access: &Access, path: &str, key: &str, bytes: Bytes) -> Result<Answer, Refusal> {
         let request = Request::builder().method(Method::POST).uri(format!("/api/v1/{path}"));
         let request = request.header("Idempotency-Key", key).header(header::CONTENT_TYPE, "application/octet-stream");
-        let (parts, bytes) = self.ask(token, request, Body::from(bytes)).await?;
+        let (parts, bytes) = self.ask(access, request, Body::from(bytes)).await?;
         read(&parts, &bytes)
     }
 
     /// `POST` below `/api/v1/` that is answered with a file: its media type and its bytes.
     pub async fn post_for_bytes(
         &self,
-        token: &str,
+        access: &Access,
         path: &str,
         order: &Order<'_>,
     ) -> Result<(HeaderValue, Bytes), Refusal> {
-        let (parts, bytes) = self.ordered(token, Method::POST, path, Some(order)).await?;
+        let (parts, bytes) = self.ordered(access, Method::POST, path, Some(order)).await?;
         if !parts.status.is_success() {
             read(&parts, &bytes)?;
         }
@@ -107,18 +120,18 @@ impl Api {
 
     async fn send(
         &self,
-        token: &str,
+        access: &Access,
         method: Method,
         path: &str,
         order: Option<&Order<'_>>,
     ) -> Result<Answer, Refusal> {
-        let (parts, bytes) = self.ordered(token, method, path, order).await?;
+        let (parts, bytes) = self.ordered(access, method, path, order).await?;
         read(&parts, &bytes)
     }
 
     async fn ordered(
         &self,
-        token: &str,
+        access: &Access,
         method: Method,
         path: &str,
         order: Option<&Order<'_>>,
@@ -131,15 +144,18 @@ impl Api {
             }
         }
         let body = order.map_or_else(Body::empty, |order| Body::from(order.body.to_string()));
-        self.ask(token, request, body).await
+        self.ask(access, request, body).await
     }
 
-    async fn ask(&self, token: &str, mut request: Builder, body: Body) -> Result<(Parts, Bytes), Refusal> {
+    async fn ask(&self, access: &Access, mut request: Builder, body: Body) -> Result<(Parts, Bytes), Refusal> {
         // A token that cannot stand in a header is nobody's.
-        let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
+        let bearer = HeaderValue::from_str(&format!("Bearer {}", access.token));
         if let Ok(mut bearer) = bearer {
             bearer.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, bearer);
+        }
+        if let Some(absent) = &access.on_behalf_of {
+            request = request.header("On-Behalf-Of", absent);
         }
         let request = request.body(body).map_err(|_| not_found())?;
         // The router answers everything itself; it cannot fail.
@@ -173,7 +189,8 @@ fn refusal(status: StatusCode, body: &Value) -> Refusal {
         let pointer = text(&error["pointer"]);
         (pointer.rsplit('/').next().unwrap_or_default().to_owned(), text(&error["detail"]))
     });
-    Refusal { status, title: text(&body["title"]), detail: text(&body["detail"]), errors: errors.collect() }
+    let errors = errors.collect();
+    Refusal { status, code: text(&body["code"]), title: text(&body["title"]), detail: text(&body["detail"]), errors }
 }
 
 /// The path of a list with those filters that are filled in.

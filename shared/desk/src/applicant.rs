@@ -161,7 +161,7 @@ async fn file(state: &State, session: &Session, application: &Application, draft
         .map(|(code, _, _)| json!({ "type": code, "text_version": application.consents_version, "given_at": now }));
     body.insert("consents".to_owned(), consents.collect());
     let order = Order { key: &draft.key, version: None, body: &Value::Object(body) };
-    let filed = state.api.post(&session.token, "applications", &order).await?;
+    let filed = state.api.post(&session.access, "applications", &order).await?;
     Ok(filed.body["application_id"].as_str().unwrap_or_default().to_owned())
 }
 
@@ -208,6 +208,6 @@ pub(crate) async fn withdraw(
     session.check(form.csrf.as_deref())?;
     let id = encoded(&id);
     let order = Order { key: &form.key, version: None, body: &json!({ "reason": form.reason }) };
-    state.api.post(&session.token, &format!("applications/{id}/withdrawal"), &order).await?;
+    state.api.post(&session.access, &format!("applications/{id}/withdrawal"), &order).await?;
     Ok(Redirect::to(&format!("/applications/{id}?done=withdrawn")))
 }

@@ -84,7 +84,7 @@ pub(crate) async fn schedule(
 
 async fn table(state: &State, session: &Session, title: &str, path: &str, cursor: &str) -> Result<Table, Trouble> {
     let cursor = if cursor.is_empty() { String::new() } else { format!("?cursor={}", encoded(cursor)) };
-    let body = state.api.get(&session.token, &format!("{path}{cursor}")).await?.body;
+    let body = state.api.get(&session.access, &format!("{path}{cursor}")).await?.body;
     let Some(items) = body["items"].as_array() else {
         return Ok(Table {
             title: title.to_owned(),

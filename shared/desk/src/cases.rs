@@ -59,7 +59,7 @@ pub(crate) async fn list(
     let filters =
         [("status", &filter.status), ("uscc", &filter.uscc), ("ended", &filter.ended), ("cursor", &filter.cursor)];
     let path = filtered("applications?limit=50", filters);
-    let body = state.api.get(&session.token, &path).await?.body;
+    let body = state.api.get(&session.access, &path).await?.body;
     html(&ListPage {
         frame: Frame::new(&state, &session),
         rows: rows(&body),
@@ -148,15 +148,15 @@ pub(crate) async fn one(
     Query(Done { done }): Query<Done>,
 ) -> Result<Html, Trouble> {
     let id = encoded(&id);
-    let case = state.api.get(&session.token, &format!("applications/{id}")).await?.body;
+    let case = state.api.get(&session.access, &format!("applications/{id}")).await?.body;
     let (mut lines, mut tasks, mut persons) = (Vec::new(), Vec::new(), Vec::new());
     if !session.is_applicant() {
-        let timeline = state.api.get(&session.token, &format!("applications/{id}/timeline")).await?.body;
+        let timeline = state.api.get(&session.access, &format!("applications/{id}/timeline")).await?.body;
         lines = timeline["items"].as_array().into_iter().flatten().map(|entry| line(state.desk.party, entry)).collect();
         let now = state.now(&session).await?;
         tasks = tasks::open(&state, &session, now, &format!("tasks?application_id={id}&limit=200")).await?.0;
         // Not everybody who may open a case may look at persons, and not every organisation keeps any.
-        if let Ok(masked) = state.api.get(&session.token, &format!("applications/{id}/personal-data")).await {
+        if let Ok(masked) = state.api.get(&session.access, &format!("applications/{id}/personal-data")).await {
             persons = records(&masked.body);
         }
     }
@@ -224,7 +224,7 @@ pub(crate) async fn unmask(
     let id = encoded(&id);
     let body = serde_json::json!({ "because": form.because });
     let order = Order { key: &form.key, version: None, body: &body };
-    let shown = state.api.post(&session.token, &format!("applications/{id}/personal-data/disclosure"), &order).await?;
+    let shown = state.api.post(&session.access, &format!("applications/{id}/personal-data/disclosure"), &order).await?;
     html(&PersonalPage { frame: Frame::new(&state, &session), id, facts: records(&shown.body) })
 }
 

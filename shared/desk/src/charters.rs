@@ -82,7 +82,7 @@ pub(crate) async fn list(Extract(state): Shared, session: Session) -> Result<Htm
 }
 
 async fn list_page(state: &State, session: &Session) -> Result<ListPage, Trouble> {
-    let list = state.api.get(&session.token, "charters").await?.body;
+    let list = state.api.get(&session.access, "charters").await?.body;
     Ok(ListPage {
         frame: Frame::new(state, session),
         items: list["items"].as_array().into_iter().flatten().map(item).collect(),
@@ -136,7 +136,7 @@ pub(crate) async fn one(
 }
 
 async fn one_page(state: &State, session: &Session, hash: &str) -> Result<OnePage, Trouble> {
-    let charter = state.api.get(&session.token, &format!("charters/{}", encoded(hash))).await?.body;
+    let charter = state.api.get(&session.access, &format!("charters/{}", encoded(hash))).await?.body;
     let item = item(&charter);
     let answers = charter["answers"].as_object().into_iter().flatten();
     let proposal = Some(&charter["proposal"]).filter(|proposal| proposal.is_object());
@@ -161,7 +161,7 @@ async fn one_page(state: &State, session: &Session, hash: &str) -> Result<OnePag
 fn answer(party: &str, given: &Value) -> Answer {
     let by = match &given["by"] {
         Value::Array(by) => by.iter().filter_map(Value::as_str).map(words::person).collect::<Vec<_>>().join(t("、")),
-        by => words::person(by.as_str().unwrap_or_default()).to_owned(),
+        by => words::person(by.as_str().unwrap_or_default()),
     };
     let because = [&given["because"], &given["why"]].into_iter().find_map(Value::as_str).unwrap_or_default();
     Answer {
@@ -220,7 +220,7 @@ pub(crate) async fn propose(
     let sent = match serde_json::from_str::<Value>(&form.charter) {
         Ok(charter) => {
             let body = json!({ "charter": charter, "because": form.because.trim() });
-            state.api.post(&session.token, "charters", &Order { key: &form.key, version: None, body: &body }).await
+            state.api.post(&session.access, "charters", &Order { key: &form.key, version: None, body: &body }).await
         }
         Err(error) => {
             let detail = fill("章程全文不是 JSON（第 {} 行）。", &[&error.line().to_string()]);
@@ -270,7 +270,7 @@ pub(crate) async fn give(
     };
     let body = json!({ "because": form.because.trim() });
     let order = Order { key: &form.key, version: None, body: &body };
-    match state.api.post(&session.token, &format!("charters/{hash}/{verb}"), &order).await {
+    match state.api.post(&session.access, &format!("charters/{hash}/{verb}"), &order).await {
         Ok(_) if form.verb == "drop" => Ok(Redirect::to(&format!("/charters/{hash}?done=dropped")).into_response()),
         Ok(answer) => Ok(Redirect::to(&went(&state, &answer.body)).into_response()),
         Err(refusal) if refusal.can_be_mended() => {

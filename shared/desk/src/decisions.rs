@@ -114,7 +114,7 @@ pub(crate) async fn decide(
     }
     // Whether the task is still open is the interface's to say: what is sent twice is answered as the first time.
     let order = Order { key: of("key"), version: Some(of("version")), body: &body };
-    match state.api.post(&session.token, &format!("tasks/{id}/{name}/decision"), &order).await {
+    match state.api.post(&session.access, &format!("tasks/{id}/{name}/decision"), &order).await {
         Ok(_) => Ok(Redirect::to(&format!("/applications/{id}?done={name}")).into_response()),
         Err(refusal) => {
             let task = find(&state, &session, id, name).await;
@@ -152,7 +152,7 @@ fn task_form(state: &State, name: &str) -> Result<TaskForm, Trouble> {
 /// The task, if it is open and one of this person's.
 async fn find(state: &State, session: &Session, id: String, name: String) -> Result<Task, Trouble> {
     let form = task_form(state, &name)?;
-    let tasks = state.api.get(&session.token, &format!("tasks?application_id={id}&limit=200")).await?.body;
+    let tasks = state.api.get(&session.access, &format!("tasks?application_id={id}&limit=200")).await?.body;
     let wanted = json!(format!("{id}/{name}"));
     let found = tasks["items"].as_array().into_iter().flatten().find(|task| task["task_id"] == wanted);
     let task = found.ok_or_else(|| {
@@ -183,7 +183,7 @@ async fn page(
     wrong: &Wrong,
     trouble: &str,
 ) -> Result<Html, Trouble> {
-    let case = state.api.get(&session.token, &format!("applications/{}", task.id)).await?;
+    let case = state.api.get(&session.access, &format!("applications/{}", task.id)).await?;
     let papers = papers::Section::of(state, session, &task.id, case.body["ended"] == true).await?;
     let chosen = sent.get("choice").map_or("", String::as_str);
     let none = Wrong::new();
@@ -230,7 +230,7 @@ async fn confirm(
     sent: &Sent,
     body: &Value,
 ) -> Result<Html, Trouble> {
-    let case = state.api.get(&session.token, &format!("applications/{}", task.id)).await?.body;
+    let case = state.api.get(&session.access, &format!("applications/{}", task.id)).await?.body;
     let months = &case["wish"]["term_months"];
     let prefix = format!("{}.", choice.code);
     let none = Wrong::new();

@@ -42,7 +42,7 @@ pub(crate) async fn show(
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Html, Trouble> {
     let (id, name) = (encoded(&id), encoded(&name));
-    let list = state.api.get(&session.token, &format!("tasks?application_id={id}&limit=200")).await?.body;
+    let list = state.api.get(&session.access, &format!("tasks?application_id={id}&limit=200")).await?.body;
     let path = format!("{id}/{name}");
     let task = list["items"].as_array().into_iter().flatten().find(|task| task["task_id"] == path.as_str());
     let task = task.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "没有找到", "没有这项待办，或已办理。"))?;
@@ -54,9 +54,9 @@ pub(crate) async fn show(
         title: task["title"].as_str().unwrap_or_default().to_owned(),
         role: words::word(role).to_owned(),
         may_claim: claimed_by.is_empty() && session.has(role),
-        may_release: !claimed_by.is_empty() && (supervises || claimed_by == session.person),
+        may_release: !claimed_by.is_empty() && (supervises || session.is_also(claimed_by)),
         may_reassign: supervises,
-        claimed_by: words::person(claimed_by).to_owned(),
+        claimed_by: words::person(claimed_by),
         key: random(),
         id,
         path,
@@ -93,7 +93,7 @@ pub(crate) async fn hand(
         }
     };
     let order = Order { key: &form.key, version: None, body: &body };
-    state.api.post(&session.token, &format!("tasks/{id}/{name}/{verb}"), &order).await?;
+    state.api.post(&session.access, &format!("tasks/{id}/{name}/{verb}"), &order).await?;
     let next = if verb == "claim" { format!("/tasks/{id}/{name}") } else { "/tasks".to_owned() };
     Ok(Redirect::to(&next).into_response())
 }

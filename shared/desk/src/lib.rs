@@ -6,6 +6,7 @@
 //!
 //! Everything works without JavaScript. What differs between organisations is in [`Desk`].
 
+mod absences;
 mod actions;
 mod api;
 mod applicant;
@@ -69,7 +70,7 @@ pub(crate) struct State {
 impl State {
     /// Business time.
     pub(crate) async fn now(&self, session: &session::Session) -> Result<domain::Moment, api::Refusal> {
-        let clock = self.api.get(&session.token, "clock").await?.body;
+        let clock = self.api.get(&session.access, "clock").await?.body;
         Ok(domain::Moment::from_millis(clock["now_ms"].as_i64().unwrap_or_default()))
     }
 }
@@ -100,6 +101,9 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/actions", get(actions::list))
         .route("/actions/{number}", get(actions::show).post(actions::act))
         .route("/incidents", get(books::incidents))
+        .route("/absences", get(absences::show).post(absences::enter))
+        .route("/absences/{number}/end", post(absences::end))
+        .route("/acting", post(absences::change_over))
         .route("/charters", get(charters::list).post(charters::propose))
         .route("/charters/{hash}", get(charters::one).post(charters::give))
         .route("/lang/{language}", get(lang::choose))

@@ -3,7 +3,7 @@
 use crate::{
     State,
     api::Refusal,
-    lang::{filters, t},
+    lang::{fill, filters, t},
     session::Session,
     words,
 };
@@ -30,13 +30,19 @@ pub(crate) const FILES: &[&str] = &["applicant", "intake_officer"];
 pub(crate) enum Trouble {
     /// The session's token is nobody's any more.
     SignedOut,
+    /// The session acts for somebody who is not away any more, or has another deputy.
+    NotDeputy,
     /// The interface, or the desk itself, says no.
     Refused(Refusal),
 }
 
 impl From<Refusal> for Trouble {
     fn from(refusal: Refusal) -> Self {
-        if refusal.status == StatusCode::UNAUTHORIZED { Trouble::SignedOut } else { Trouble::Refused(refusal) }
+        match refusal.code.as_str() {
+            _ if refusal.status == StatusCode::UNAUTHORIZED => Trouble::SignedOut,
+            "NOT_DEPUTY" => Trouble::NotDeputy,
+            _ => Trouble::Refused(refusal),
+        }
     }
 }
 
@@ -51,6 +57,7 @@ impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
         match self {
             Trouble::SignedOut => Redirect::to("/login").into_response(),
+            Trouble::NotDeputy => Redirect::to("/absences").into_response(),
             Trouble::Refused(refusal) => {
                 let page = ProblemPage { title: &refusal.title, detail: &refusal.detail };
                 let body = page.render().unwrap_or_else(|_| refusal.title.clone());
@@ -100,6 +107,7 @@ impl Frame {
                 ("/books", "账簿"),
                 ("/incidents", "异常"),
                 ("/charters", "章程"),
+                ("/absences", "代理"),
             ]);
         }
         if state.desk.actions.iter().any(|action| session.has_any(action.roles)) {
@@ -112,7 +120,10 @@ impl Frame {
         Frame {
             organisation: state.desk.title,
             party: state.desk.party,
-            account: session.account.clone(),
+            account: match &session.access.on_behalf_of {
+                Some(absent) => fill("{} 代 {}", &[&session.account, &words::person(absent)]),
+                None => session.account.clone(),
+            },
             roles: roles.join(t("、")),
             csrf: session.csrf.clone(),
             links,

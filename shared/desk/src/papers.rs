@@ -55,7 +55,7 @@ impl Section {
     /// Of an application that has ended or not.
     pub async fn of(state: &State, session: &Session, id: &str, ended: bool) -> Result<Self, Trouble> {
         // Whoever may see no papers sees none.
-        let rows = match state.api.get(&session.token, &format!("applications/{id}/papers")).await {
+        let rows = match state.api.get(&session.access, &format!("applications/{id}/papers")).await {
             Ok(list) => list.body["items"].as_array().into_iter().flatten().map(row).collect(),
             Err(refusal) if refusal.status == StatusCode::FORBIDDEN => Vec::new(),
             Err(refusal) => return Err(refusal.into()),
@@ -130,7 +130,7 @@ pub(crate) async fn supply(
     let paper = paper.filter(|bytes| !bytes.is_empty()).ok_or_else(nothing_chosen)?;
     let id = encoded(&id);
     let path = format!("applications/{id}/papers?kind={}&pages={}", encoded(&kind), encoded(pages.trim()));
-    state.api.post_bytes(&session.token, &path, &key, paper).await?;
+    state.api.post_bytes(&session.access, &path, &key, paper).await?;
     Ok(Redirect::to(&format!("/applications/{id}?done=paper#papers")).into_response())
 }
 
@@ -159,7 +159,7 @@ impl Because {
         session.check(self.csrf.as_deref())?;
         let body = json!({ "because": self.because });
         let order = Order { key: &self.key, version: None, body: &body };
-        Ok(state.api.post(&session.token, path, &order).await?)
+        Ok(state.api.post(&session.access, path, &order).await?)
     }
 }
 
@@ -200,7 +200,7 @@ pub(crate) async fn open(
     let body = json!({ "because": form.because });
     let order = Order { key: &form.key, version: None, body: &body };
     let path = format!("applications/{id}/papers/{address}/disclosure");
-    let (media_type, bytes) = state.api.post_for_bytes(&session.token, &path, &order).await?;
+    let (media_type, bytes) = state.api.post_for_bytes(&session.access, &path, &order).await?;
     let ending = words::ending(media_type.to_str().unwrap_or_default());
     let short = address.get(..12).unwrap_or(&address);
     let name = format!("attachment; filename=\"{id}-{short}.{ending}\"");

@@ -57,7 +57,7 @@ pub(crate) async fn set(
         body["current"] = chosen.current.into();
     }
     let order = Order { key: &chosen.key, version: None, body: &body };
-    match state.api.post(&session.token, "account/password", &order).await {
+    match state.api.post(&session.access, "account/password", &order).await {
         Ok(_) => Ok(Redirect::to("/login").into_response()),
         Err(refusal) if refusal.can_be_mended() => {
             let details: Vec<&str> = refusal.errors.iter().map(|(_, detail)| detail.as_str()).collect();

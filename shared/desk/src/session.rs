@@ -5,7 +5,7 @@
 
 use crate::{
     Shared, State,
-    api::{Order, Refusal},
+    api::{Access, Order, Refusal},
     lang::filters,
     page::{Html, Trouble, html},
 };
@@ -22,6 +22,7 @@ use chacha20poly1305::{
     aead::{Aead, Payload},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{
     sync::Arc,
@@ -35,7 +36,7 @@ const NONCE: usize = 12;
 /// A person who is signed in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Session {
-    pub token: String,
+    pub access: Access,
     pub account: String,
     pub person: String,
     pub roles: Vec<String>,
@@ -57,6 +58,18 @@ impl Session {
     /// Whether nothing but an applicant.
     pub fn is_applicant(&self) -> bool {
         self.roles.iter().all(|role| role == "applicant")
+    }
+
+    /// Whether that is this person, or whom this person acts for, or who acts for this person.
+    pub fn is_also(&self, person: &str) -> bool {
+        saga::Person::new(self.person.as_str()).is_also(&saga::Person::new(person))
+    }
+
+    /// Goes on at `next` with this session.
+    pub fn kept(&self, state: &State, next: &str, headers: &HeaderMap) -> Result<Response, Trouble> {
+        let sealed = state.sealer.seal("desk", self)?;
+        let left = Duration::from_secs(self.until.saturating_sub(now()));
+        Ok(state.sealer.kept_by(Redirect::to(next).into_response(), "desk", Some(&sealed), left, headers))
     }
 
     /// Refuses a form that this session did not show.
@@ -222,22 +235,26 @@ pub(crate) async fn login(
         Ok((status, page).into_response())
     };
     let body = serde_json::json!({ "account": account, "secret": secret });
-    let holder = match state.api.post("", "sessions", &Order { key: "", version: None, body: &body }).await {
-        Ok(answer) => answer.body,
-        Err(refusal) if refusal.status.is_client_error() => return again(refusal.status, &refusal.detail),
-        Err(refusal) => return Err(refusal.into()),
-    };
-    let roles = holder["roles"].as_array().into_iter().flatten().filter_map(|role| role.as_str().map(str::to_owned));
+    let holder =
+        match state.api.post(&Access::default(), "sessions", &Order { key: "", version: None, body: &body }).await {
+            Ok(answer) => answer.body,
+            Err(refusal) if refusal.status.is_client_error() => return again(refusal.status, &refusal.detail),
+            Err(refusal) => return Err(refusal.into()),
+        };
     let session = Session {
-        token: holder["token"].as_str().unwrap_or_default().to_owned(),
+        access: Access { token: holder["token"].as_str().unwrap_or_default().to_owned(), on_behalf_of: None },
         account: account.to_owned(),
         person: holder["person"].as_str().unwrap_or_default().to_owned(),
-        roles: roles.collect(),
+        roles: texts(&holder["roles"]),
         csrf: random(),
         until: now() + SESSION.as_secs(),
     };
-    let sealed = state.sealer.seal("desk", &session)?;
-    Ok(state.sealer.kept_by(Redirect::to(onward(&next)).into_response(), "desk", Some(&sealed), SESSION, &headers))
+    session.kept(&state, onward(&next), &headers)
+}
+
+/// A list of texts.
+pub(crate) fn texts(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
 #[derive(Deserialize)]
@@ -255,7 +272,7 @@ pub(crate) async fn logout(
     // Should it not be heard, the session ends with its cookie here, and for good when its time is over.
     let nothing = serde_json::json!({});
     let _ =
-        state.api.post(&session.token, "sessions/end", &Order { key: &random(), version: None, body: &nothing }).await;
+        state.api.post(&session.access, "sessions/end", &Order { key: &random(), version: None, body: &nothing }).await;
     Ok(state.sealer.kept_by(Redirect::to("/login").into_response(), "desk", None, SESSION, &headers))
 }
 

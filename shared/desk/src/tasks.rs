@@ -81,7 +81,8 @@ pub(crate) async fn workbench(
     };
     if page.is_applicant {
         if !page.uscc.is_empty() {
-            match state.api.get(&session.token, &format!("applications?limit=200&uscc={}", encoded(&page.uscc))).await {
+            match state.api.get(&session.access, &format!("applications?limit=200&uscc={}", encoded(&page.uscc))).await
+            {
                 Ok(found) => page.found = crate::cases::rows(&found.body),
                 Err(refusal) if refusal.status == axum::http::StatusCode::BAD_REQUEST => {
                     page.trouble = "统一社会信用代码有误，应为营业执照上的 18 位代码。".to_owned()
@@ -96,7 +97,7 @@ pub(crate) async fn workbench(
     page.nearly = tasks.iter().filter(|task| task.urgency == "nearly").count();
     page.overdue = tasks.iter().filter(|task| task.urgency == "overdue").count();
     page.tasks = tasks.into_iter().take(20).collect();
-    let incidents = state.api.get(&session.token, "incidents?limit=200").await?.body;
+    let incidents = state.api.get(&session.access, "incidents?limit=200").await?.body;
     page.incidents = incidents["items"].as_array().map_or(0, Vec::len);
     html(&page)
 }
@@ -136,7 +137,7 @@ pub(crate) async fn open(
     now: Moment,
     path: &str,
 ) -> Result<(Vec<Row>, Option<String>), Trouble> {
-    let body = state.api.get(&session.token, path).await?.body;
+    let body = state.api.get(&session.access, path).await?.body;
     let rows = body["items"].as_array().into_iter().flatten().map(|task| row(task, now, session));
     Ok((rows.collect(), body["next_cursor"].as_str().map(encoded)))
 }
@@ -159,8 +160,8 @@ fn row(task: &Value, now: Moment, session: &Session) -> Row {
         role: words::word(&text("role")).to_owned(),
         opened: words::minute(&text("opened_at")),
         due: words::minute(&due),
-        decides: session.has(&text("role")) && (claimed_by.is_empty() || claimed_by == session.person),
-        claimed_by: words::person(&claimed_by).to_owned(),
+        decides: session.has(&text("role")) && (claimed_by.is_empty() || session.is_also(&claimed_by)),
+        claimed_by: words::person(&claimed_by),
         urgency,
         urgency_zh,
     }

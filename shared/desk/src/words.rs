@@ -7,8 +7,12 @@ use domain::{Fen, Moment};
 use serde_json::Value;
 
 /// A person's identifier as people read it.
-pub(crate) fn person(id: &str) -> &str {
-    id.strip_prefix("person:").unwrap_or(id)
+pub(crate) fn person(id: &str) -> String {
+    let short = |id: &str| id.strip_prefix("person:").unwrap_or(id).to_owned();
+    match id.split_once(" for ") {
+        Some((deputy, absent)) => fill("{}（代 {}）", &[&short(deputy), &short(absent)]),
+        None => short(id),
+    }
 }
 
 /// The ending of a file's name, by its media type.
@@ -379,7 +383,8 @@ pub(crate) fn written(name: &str, value: &Value) -> String {
         Value::String(text) if name.ends_with("_at") || name == "at" => minute(text),
         // Names that the interface gives, and nobody types.
         Value::String(text) if ["reason", "title", "what"].contains(&name) => t(word(text)).to_owned(),
-        Value::String(text) => text.strip_prefix("person:").map_or_else(|| word(text).to_owned(), str::to_owned),
+        Value::String(text) if text.starts_with("person:") => person(text),
+        Value::String(text) => word(text).to_owned(),
         Value::Array(items) => {
             let items: Vec<String> =
                 items.iter().map(|item| written("", item)).filter(|item| !item.is_empty()).collect();

@@ -402,7 +402,7 @@ fn answer_together<O: KeepsCharters>(
         let detail = "另一种答复尚待确认；请先确认或撤回它。";
         return Err(conflict("PROPOSAL_OPEN", "已有待确认的提议", detail));
     }
-    if prepared.by == actor.person {
+    if prepared.by.is_also(&actor.person) {
         return Err(conflict("FOUR_EYES", "须由另一人确认", "提议人不能自己确认，请由另一人以相同答复确认。"));
     }
     let given = Given { answer: prepared.answer, at: desk.at(), by: vec![prepared.by, actor.person.clone()] };

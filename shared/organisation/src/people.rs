@@ -51,7 +51,7 @@ pub fn handed<Role: Copy + Display>(task: &Task<Role>, actor: &Actor, to: &To) -
         }
         To::Nobody => match &task.claimed_by {
             None => Err(Refusal::new(RefusalKind::Conflict, "NOT_CLAIMED", "任务未被认领", "此任务没有人认领。")),
-            Some(person) if *person == actor.person => Ok(None),
+            Some(person) if person.is_also(&actor.person) => Ok(None),
             Some(_) => {
                 actor.must_hold(&[SUPERVISOR])?;
                 Ok(None)
@@ -60,7 +60,7 @@ pub fn handed<Role: Copy + Display>(task: &Task<Role>, actor: &Actor, to: &To) -
         To::Other { person, because } => {
             actor.must_hold(&[SUPERVISOR])?;
             must_say_why(because)?;
-            if task.excluded.contains(person) {
+            if task.excludes(person) {
                 return Err(task_refused(&TaskRefusal::Excluded(person.clone())));
             }
             Ok(Some(person.clone()))
@@ -76,8 +76,13 @@ pub fn hand_zh(task: &str, by: Option<&Person>) -> String {
     }
 }
 
-fn name(person: &Person) -> String {
-    person.to_string().trim_start_matches("person:").to_owned()
+/// A person as people read it: `li`, or `li（代 wang）`.
+pub fn name(person: &Person) -> String {
+    let short = |id: &str| id.trim_start_matches("person:").to_owned();
+    match person.0.split_once(" for ") {
+        Some((deputy, absent)) => format!("{}（代 {}）", short(deputy), short(absent)),
+        None => short(&person.0),
+    }
 }
 
 /// Why a person may not have a task, as that person reads it.

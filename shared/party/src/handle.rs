@@ -231,6 +231,22 @@ pub enum Maintenance {
         /// The password's hash.
         hash: String,
     },
+    /// Enters that somebody is away and who acts for that person.
+    Absent {
+        /// Who, for whom, when and why.
+        absence: Absence,
+        /// Who says so.
+        by: String,
+    },
+    /// Ends an absence before its time.
+    Returned {
+        /// Its number.
+        number: u64,
+        /// Who says so.
+        by: String,
+        /// Why.
+        because: String,
+    },
     /// Notes that somebody is shown an application's personal data unmasked.
     Disclose {
         /// Of which application.
@@ -247,6 +263,21 @@ pub enum Maintenance {
         /// Who drives it.
         by: String,
     },
+}
+
+/// Somebody is away, and another one acts for that person.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Absence {
+    /// Who is away.
+    pub person: String,
+    /// Who acts.
+    pub deputy: String,
+    /// The first day of business time.
+    pub from: domain::Date,
+    /// The last day.
+    pub to: domain::Date,
+    /// Why.
+    pub because: String,
 }
 
 /// What takes two persons.

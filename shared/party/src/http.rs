@@ -5,7 +5,8 @@
 //! [`Edge`]; each service adds routes of its own. A reading organisation never waits for the writer, a full queue is said
 //! at once, and no request can cancel what it has set going.
 
-pub mod applications;
+pub mod absences;
+mod applications;
 mod charters;
 mod forwarding;
 pub mod holders;
@@ -152,12 +153,14 @@ pub fn router<O: Organisation>(
         .route("/api/v1/transfers", routing::get(technical::transfers::<O>))
         .route("/api/v1/backlog", routing::get(technical::backlog::<O>))
         .route("/api/v1/clock", routing::get(technical::clock::<O>).post(technical::drive_clock::<O>))
-        .route("/api/v1/account", routing::get(technical::account))
+        .route("/api/v1/account", routing::get(technical::account::<O>))
         .route("/api/v1/tokens", routing::post(technical::new_token::<O>))
         .route("/api/v1/sessions", routing::post(sessions::sign_in::<O>))
         .route("/api/v1/sessions/end", routing::post(sessions::sign_out::<O>))
         .route("/api/v1/account/password", routing::post(sessions::set_password::<O>))
         .route("/api/v1/accounts/closure", routing::post(sessions::close::<O>))
+        .route("/api/v1/absences", routing::get(absences::list::<O>).post(absences::enter::<O>))
+        .route("/api/v1/absences/{number}/end", routing::post(absences::end::<O>))
         .route("/api/v1/openapi.json", routing::get(technical::openapi::<O>))
         // Without an entry in the table they are closed to everybody.
         .route("/api/v1/applications/{id}/personal-data", routing::get(personal::masked::<O>))

@@ -9,7 +9,8 @@ use domain::{Calendar, CalendarError, Moment, Term};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Who acted: an opaque identifier of a person or of a service identity, never a name (no personal data in a core).
+/// Who acted: an opaque identifier of a person or of a service identity, never a name (no personal data in a core). A deputy
+/// acts as `person:li for person:wang`: wherever two persons are asked for, that is both of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Person(pub String);
@@ -20,7 +21,22 @@ impl Person {
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
+
+    /// `deputy`, who acts for `absent`.
+    #[must_use]
+    pub fn deputy(deputy: &str, absent: &str) -> Self {
+        Self(format!("{deputy}{FOR}{absent}"))
+    }
+
+    /// Whether both are the same person, or one of them acts for whom the other is or acts for.
+    #[must_use]
+    pub fn is_also(&self, other: &Self) -> bool {
+        self.0.split(FOR).any(|one| other.0.split(FOR).any(|another| one == another))
+    }
 }
+
+/// Stands between a deputy and who is absent. No identifier has blanks in it.
+const FOR: &str = " for ";
 
 impl fmt::Display for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -240,13 +256,19 @@ impl<Role: Copy> Task<Role> {
         self.deadline = Deadline { role: self.deadline.role, opened_at: now, due_at, noticed: None };
     }
 
+    /// Whether `person`, or whom the person acts for, has taken part before.
+    #[must_use]
+    pub fn excludes(&self, person: &Person) -> bool {
+        self.excluded.iter().any(|excluded| excluded.is_also(person))
+    }
+
     fn may_touch(&self, person: &Person) -> Result<(), TaskRefusal> {
-        if self.excluded.contains(person) { Err(TaskRefusal::Excluded(person.clone())) } else { Ok(()) }
+        if self.excludes(person) { Err(TaskRefusal::Excluded(person.clone())) } else { Ok(()) }
     }
 
     fn not_another_s(&self, person: &Person) -> Result<(), TaskRefusal> {
         match &self.claimed_by {
-            Some(other) if other != person => Err(TaskRefusal::ClaimedBy(other.clone())),
+            Some(other) if !other.is_also(person) => Err(TaskRefusal::ClaimedBy(other.clone())),
             _ => Ok(()),
         }
     }

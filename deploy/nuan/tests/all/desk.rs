@@ -33,7 +33,7 @@ impl Page {
     }
 
     /// The hidden fields of the form that is sent to `action`.
-    fn hidden(&self, action: &str) -> BTreeMap<String, String> {
+    pub fn hidden(&self, action: &str) -> BTreeMap<String, String> {
         let start = self
             .text
             .find(&format!("action=\"{action}\""))
@@ -82,7 +82,7 @@ impl Browser {
         self.go(request).await
     }
 
-    async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+    pub async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let body: Vec<String> =
             fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
         let request = self.client.post(format!("{}{path}", self.url));
@@ -140,7 +140,7 @@ impl Browser {
     }
 
     /// Takes the task from the list, decides it, confirms.
-    async fn decide(&mut self, id: &str, task: &str, fields: &[(&str, &str)]) {
+    pub async fn decide(&mut self, id: &str, task: &str, fields: &[(&str, &str)]) {
         let path = format!("/tasks/{id}/{task}");
         self.until("/tasks", &format!("href=\"{path}\"")).await;
         let page = self.open(&path).await;
@@ -203,7 +203,7 @@ impl House {
         Browser::signed_in(&self.services[&party].url, person, &token).await
     }
 
-    async fn applicant(&self) -> Browser {
+    pub async fn applicant(&self) -> Browser {
         Browser::signed_in(&self.services[&Party::Union].url, "applicants", &self.applicant).await
     }
 
@@ -264,7 +264,7 @@ fn refs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 /// Fills in all steps; the number of the application.
-async fn apply(browser: &mut Browser, n: u32) -> String {
+pub async fn apply(browser: &mut Browser, n: u32) -> String {
     let mut page = browser.open("/apply/1").await;
     for (step, fields) in typed(n).iter().enumerate() {
         let action = format!("/apply/{}", step + 1);

@@ -148,7 +148,7 @@ pub(crate) fn control(actor: &Actor, control: Control, because: &str, desk: &mut
             "已有待确认的提议",
             "另一项提议尚待确认；请先确认或撤回它（GET /api/v1/programme）。",
         )),
-        Some(proposal) if proposal.by == actor.person => {
+        Some(proposal) if proposal.by.is_also(&actor.person) => {
             Err(conflict("FOUR_EYES", "须由另一人确认", "提议人不能自己确认，请由另一人以相同内容确认。"))
         }
         Some(proposal) => {

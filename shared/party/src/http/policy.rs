@@ -3,7 +3,7 @@
 //! A route that is not in the table is closed to everybody. The cores check roles once more for every decision, and four
 //! eyes by person; this table only keeps out whoever has no business at a route at all.
 
-use super::{App, Edge};
+use super::{App, Edge, absences};
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
     http::{HeaderValue, Method, header},
@@ -305,6 +305,20 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
             described::<super::sessions::Closure>(),
         )
         .answers(204, "已关闭", None),
+        Route::get(
+            "/api/v1/absences",
+            Who::Roles(&[OFFICER, SUPERVISOR, AUDITOR]),
+            "离岗与代理的登记",
+            list_of("Absences", &named("Absence", ObjectBuilder::new())),
+        ),
+        Route::post(
+            "/api/v1/absences",
+            Who::Roles(super::absences::NAMES),
+            "主管登记离岗与代理：代理人在其间可以 On-Behalf-Of 头代其办理；所办之事记在两人名下，四眼时两人视为一人",
+            described::<super::absences::NewAbsence>(),
+        )
+        .answers(201, "已登记", Some(named("Absence", ObjectBuilder::new()))),
+        absence_end(),
         Route::get("/api/v1/openapi.json", Who::Account, "本文档", None),
         Route::get("/metrics", Who::Public, "计数器（OpenMetrics 文本）", None),
         Route::get("/livez", Who::Public, "进程是否在运行", None),
@@ -315,6 +329,10 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
     routes.extend(edge.charters.map(|_| super::charters::routes()).unwrap_or_default());
     routes.extend(edge.routes.iter().cloned());
     for route in &mut routes {
+        if matches!(route.who, Who::Roles(_)) {
+            let header = Parameter::header(absences::ON_BEHALF_OF, false, "代理何人办理，例如 person:wang");
+            route.operation.parameters.push(header);
+        }
         route.operation.description = match route.who {
             Who::Public => "无需访问令牌。".to_owned(),
             Who::Account => "任何账户。".to_owned(),
@@ -342,6 +360,19 @@ fn sign_in() -> Route {
     .answers(201, "会话", Some(described::<super::sessions::Session>()));
     route.operation.parameters.clear();
     route.operation.problems = vec![400, 401, 413, 415, 422, 429, 503];
+    route
+}
+
+fn absence_end() -> Route {
+    let mut route = Route::post(
+        "/api/v1/absences/{number}/end",
+        Who::Roles(super::absences::NAMES),
+        "主管终止离岗登记：代理随即失效",
+        described::<super::technical::Because>(),
+    )
+    .with([Parameter::path("number", "登记编号")])
+    .answers(204, "已终止", None);
+    route.operation.problems.push(404);
     route
 }
 
@@ -477,6 +508,8 @@ pub(super) async fn authorise<O: Organisation>(
     let token = BearerToken::from_request_parts(&mut parts, &()).await?;
     let caller = app.holders.of(token, &app.handle.readers).await?;
     let who = app.policy.who(&parts.method, &path);
+    // What concerns the own account is everybody's own, whoever is away.
+    let caller = if who == Who::Account { caller } else { app.acting(caller, &parts.headers).await? };
     if !app.policy.permits(who, &caller) {
         return Err(app.policy.refusal(who));
     }

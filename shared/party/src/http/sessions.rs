@@ -241,7 +241,7 @@ async fn free<O: Organisation>(app: &App<O>, person: &str) -> Result<(), Problem
         let read = |body: &str| serde_json::from_str::<Value>(body).unwrap_or_default();
         let task = read(last);
         after = (task["due_at"].as_i64().unwrap_or(i64::MAX), task["task_id"].as_str().unwrap_or_default().to_owned());
-        for task in page.iter().map(|body| read(body)).filter(|task| task["claimed_by"] == person) {
+        for task in page.iter().map(|body| read(body)).filter(|task| is_in_hand_of(task, person)) {
             let Some((id, name)) = task["task_id"].as_str().and_then(|id| id.split_once('/')) else { continue };
             let Ok(application_id) = super::application_id(id) else { continue };
             let handover = Handover { application_id, task: name.to_owned(), to: To::Nobody };
@@ -251,6 +251,10 @@ async fn free<O: Organisation>(app: &App<O>, person: &str) -> Result<(), Problem
             app.by_service(actor, (app.edge.hand)(handover)).await?;
         }
     }
+}
+
+fn is_in_hand_of(task: &Value, person: &str) -> bool {
+    task["claimed_by"].as_str().is_some_and(|holder| Person::new(holder).is_also(&Person::new(person)))
 }
 
 fn is_monotonous(text: &str) -> bool {

@@ -18,7 +18,10 @@ use domain::{Moment, Party};
 use organisation::{Organisation, charters::SIGNATORY, people::SUPERVISOR};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use web::{BearerToken, Fields, Problem, Query, utoipa};
 
 /// Which page of a list that is asked for nothing else.
@@ -270,12 +273,22 @@ pub(super) struct OwnAccount {
     person: String,
     /// 角色
     roles: Vec<String>,
+    /// 今日可代理的人，及代理时的角色
+    deputy_for: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// `GET /api/v1/account`.
-pub(super) async fn account(caller: Caller) -> Result<Response, Problem> {
+pub(super) async fn account<O: Organisation>(
+    State(app): State<Arc<App<O>>>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let mut deputy_for = BTreeMap::new();
+    for absent in app.absent_today(&caller.person).await? {
+        let roles = app.roles_for_deputy(&absent).await?;
+        deputy_for.insert(absent, roles);
+    }
     let Caller { account, person, roles, .. } = caller;
-    ok(&OwnAccount { account, person, roles: roles.into_iter().collect() })
+    ok(&OwnAccount { account, person, roles: roles.into_iter().collect(), deputy_for })
 }
 
 /// An account to be made.

@@ -1,6 +1,7 @@
 //! The edge against a real database and a writer that is played: what it reads, whom it lets in, how it says no.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod absences;
 mod forwarding;
 mod logging;
 mod reading;

@@ -8,9 +8,18 @@ use super::{
     sql::{Record, bind_postgres, bind_sqlite},
     tables::Value,
 };
+use domain::Date;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::{AssertSqlSafe, PgPool, SqlSafeStr, SqlitePool};
+use std::collections::BTreeSet;
+
+/// A statement that lists absences as [`absence`] reads them.
+macro_rules! absences {
+    ($which:literal) => {
+        concat!("SELECT number, person, deputy, from_day, to_day, ended, because FROM absence ", $which)
+    };
+}
 
 /// Reading connections.
 #[derive(Clone, Debug)]
@@ -162,6 +171,25 @@ pub struct AccountHolder {
     pub roles: Vec<String>,
     /// Whether the token is that of a session.
     pub is_session: bool,
+}
+
+/// An absence, as it was entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbsenceRow {
+    /// Its number: the journal position at which it was entered.
+    pub number: u64,
+    /// Who is away.
+    pub person: String,
+    /// Who acts for that person.
+    pub deputy: String,
+    /// The first day, ISO 8601.
+    pub from: String,
+    /// The last day.
+    pub to: String,
+    /// Whether it was ended before its time.
+    pub ended: bool,
+    /// Why.
+    pub because: String,
 }
 
 /// An account as it was last opened, closed or given a password.
@@ -586,14 +614,76 @@ impl Readers {
         Ok(rows.first().map(|row| row.get(0)))
     }
 
+    /// The roles that a person's open accounts hold.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn roles_of(&self, person: &str) -> Result<BTreeSet<String>, StoreError> {
+        let sql = "SELECT roles FROM login WHERE person = $1 AND closed = 0";
+        let rows = self.ask("look for a person's roles", sql, [person.into()]).await?;
+        Ok(rows.iter().flat_map(|row| roles(&row.get::<String>(0))).collect())
+    }
+
+    /// Absences, the latest first; at most 500.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn absences(&self) -> Result<Vec<AbsenceRow>, StoreError> {
+        let sql = absences!("ORDER BY number DESC LIMIT 500");
+        Ok(self.ask("list absences", sql, []).await?.iter().map(absence).collect())
+    }
+
+    /// The absence with this number.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn absence(&self, number: u64) -> Result<Option<AbsenceRow>, StoreError> {
+        let sql = absences!("WHERE number = $1");
+        Ok(self.ask("look up an absence", sql, [integer(number).into()]).await?.first().map(absence))
+    }
+
+    /// Absences of this person that share a day with those from `from` to `to`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn absences_between(&self, person: &str, from: Date, to: Date) -> Result<Vec<AbsenceRow>, StoreError> {
+        let sql = absences!("WHERE person = $1 AND ended = 0 AND from_day <= $2 AND to_day >= $3");
+        let days = [person.into(), to.to_string().into(), from.to_string().into()];
+        Ok(self.ask("look for absences", sql, days).await?.iter().map(absence).collect())
+    }
+
+    /// For whom this person acts on a day.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn absent_on(&self, deputy: &str, day: Date) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT person FROM absence \
+                   WHERE deputy = $1 AND ended = 0 AND from_day <= $2 AND to_day >= $2 ORDER BY person";
+        let rows = self.ask("look for whom somebody acts", sql, [deputy.into(), day.to_string().into()]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// What this person has proposed and nobody has confirmed: what each is about.
     ///
     /// # Errors
     /// The database cannot be read.
     pub async fn proposals_of(&self, person: &str) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT about FROM proposal WHERE person = $1 ORDER BY about";
+        let sql = "SELECT about FROM proposal WHERE person = $1 \
+                   OR substr(person, 1, length(CAST($1 AS TEXT)) + 5) = CAST($1 AS TEXT) || ' for ' ORDER BY about";
         let rows = self.ask("list proposals", sql, [person.into()]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+fn absence(row: &Record) -> AbsenceRow {
+    AbsenceRow {
+        number: row.unsigned(0),
+        person: row.get(1),
+        deputy: row.get(2),
+        from: row.get(3),
+        to: row.get(4),
+        ended: row.get::<i64>(5) == 1,
+        because: row.get(6),
     }
 }
 

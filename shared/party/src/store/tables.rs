@@ -359,6 +359,24 @@ pub static LOGIN: Table = Table {
     checks: &[],
 };
 
+/// Who is away and who acts for whom, both days included; `ended`, if somebody ended it before its time.
+pub static ABSENCE: Table = Table {
+    name: "absence",
+    columns: &[
+        int("number"),
+        text("person"),
+        text("deputy"),
+        text("from_day"),
+        text("to_day"),
+        int("ended").check("ended IN (0, 1)"),
+        text("because"),
+    ],
+    key: &["number"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &["person <> deputy", "from_day <= to_day"],
+};
+
 /// What one person wants and a second one has not confirmed: `about` what, one of each; `what` exactly. One that was not
 /// confirmed in time stays until another takes its place, and counts for nothing.
 pub static PROPOSAL: Table = Table {
@@ -435,6 +453,7 @@ pub static HISTORY: &[&[Change]] = &[
     &[Change::Table(&DISCLOSURE)],
     &[Change::Column(&VAULT, "kind", "'record'")],
     &[Change::Table(&LOGIN), Change::Column(&TOKEN, "until", "0"), Change::Column(&TOKEN, "made", "0")],
+    &[Change::Table(&ABSENCE)],
 ];
 
 /// The database that SQL is for.

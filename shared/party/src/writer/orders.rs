@@ -10,16 +10,16 @@ use super::{
 };
 use crate::{
     clock::DriveError,
-    handle::{Account, Idempotency, Maintenance, MaintenanceWork, Said, StoredAnswer, Told, Wish},
+    handle::{Absence, Account, Idempotency, Maintenance, MaintenanceWork, Said, StoredAnswer, Told, Wish},
     store::{
         From, Proposal, integer,
-        read::Login,
-        tables::{INCIDENT, LOGIN, PROPOSAL, TOKEN, VAULT_ANEW, Value, token},
+        read::{AbsenceRow, Login},
+        tables::{ABSENCE, INCIDENT, LOGIN, PROPOSAL, TOKEN, VAULT_ANEW, Value, token},
     },
 };
 use channel::{Resolution, TwoPersons};
 use domain::Moment;
-use organisation::{Organisation, Refusal, RefusalKind};
+use organisation::{Organisation, Person, Refusal, RefusalKind};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 
@@ -95,6 +95,36 @@ impl<O: Organisation> Writer<'_, O> {
                 let login = Login { person, roles, password: Some(hash), closed: false, tokens_from: 0 };
                 let login = Login { tokens_from: before.map_or(0, |before| before.tokens_from), ..login };
                 round.batch.put(&LOGIN, login_row(account, login, self.tip.position + 1));
+                Ok(Ok(Said::NOTHING))
+            }
+            Maintenance::Absent { absence, by } => {
+                let readers = self.store.readers();
+                let others = readers.absences_between(&absence.person, absence.from, absence.to).await?;
+                if let Some(other) = others.first() {
+                    let detail = format!(
+                        "{} 自 {} 至 {} 已登记由 {} 代理（编号 {}）；请先终止该登记。",
+                        other.person, other.from, other.to, other.deputy, other.number
+                    );
+                    return Ok(Err(refused("ALREADY_ABSENT", detail)));
+                }
+                let number = self.tip.position + 1;
+                let mut body = json!(absence);
+                round.items.push(Item::Noted { kind: "absent", by, record: body.to_string() });
+                let Absence { person, deputy, from, to, because } = absence;
+                let (from, to) = (from.to_string(), to.to_string());
+                let row = AbsenceRow { number, person, deputy, from, to, ended: false, because };
+                round.batch.put(&ABSENCE, absence_row(row));
+                body["number"] = number.into();
+                Ok(Ok(Said { status: 201, body }))
+            }
+            Maintenance::Returned { number, by, because } => {
+                let found = self.store.readers().absence(number).await?.filter(|absence| !absence.ended);
+                let Some(absence) = found else {
+                    return Ok(Err(refused("ALREADY_ENDED", format!("编号 {number} 的离岗登记已终止。"))));
+                };
+                let record = json!({ "number": number, "because": because }).to_string();
+                round.items.push(Item::Noted { kind: "returned", by, record });
+                round.batch.put(&ABSENCE, absence_row(AbsenceRow { ended: true, ..absence }));
                 Ok(Ok(Said::NOTHING))
             }
             Maintenance::Disclose { application_id, by, because } => {
@@ -181,6 +211,8 @@ impl<O: Organisation> Writer<'_, O> {
             .proposal(&about)
             .await?
             .filter(|proposal| proposal.what == what && now.saturating_sub(proposal.at) <= PROPOSAL_STANDS_MS);
+        let is_another = |first: &Proposal| !Person::new(first.person.as_str()).is_also(&Person::new(person.as_str()));
+        let before = before.filter(is_another);
         let persons = before.and_then(|first| Some((TwoPersons::new(&first.person, &person)?, first)));
         let Some((persons, Proposal { because: first, .. })) = persons else {
             let record = json!({ "about": about, "wish": shown, "because": because }).to_string();
@@ -322,6 +354,19 @@ fn open_account<O: Organisation>(
     let login = Login { person, roles, password: None, closed: false, tokens_from: made };
     round.batch.put(&LOGIN, login_row(account, login, made));
     Said { status: 201, body }
+}
+
+fn absence_row(absence: AbsenceRow) -> [Value; 7] {
+    let AbsenceRow { number, person, deputy, from, to, ended, because } = absence;
+    [
+        Value::Int(integer(number)),
+        person.into(),
+        deputy.into(),
+        from.into(),
+        to.into(),
+        Value::Int(i64::from(ended)),
+        because.into(),
+    ]
 }
 
 fn login_row(account: String, login: Login, sessions_from: u64) -> [Value; 7] {

@@ -257,7 +257,7 @@ impl<W: World> Definition<W> {
         because: &str,
     ) -> Result<Option<Handled>, W::Fault> {
         match first {
-            Some(first) if first == by => Ok(Some(Handled::Refused(Refusal::AnotherPerson))),
+            Some(first) if first.is_also(by) => Ok(Some(Handled::Refused(Refusal::AnotherPerson))),
             Some(_) => Ok(None),
             None => {
                 let (step, because, at) = (step.to_owned(), because.to_owned(), w.now());

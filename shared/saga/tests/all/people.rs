@@ -222,6 +222,35 @@ fn a_suspended_task_wakes_with_its_expiry_alone() {
 }
 
 #[test]
+fn a_deputy_and_who_is_away_are_one_wherever_two_persons_are_asked_for() {
+    let (li, wang, zhao) = (Person::new("person:li"), Person::new("person:wang"), Person::new("person:zhao"));
+    let li_for_wang = Person::deputy("person:li", "person:wang");
+    for (one, other, same) in [
+        (&li, &li, true),
+        (&li, &wang, false),
+        (&li_for_wang, &li, true),
+        (&li_for_wang, &wang, true),
+        (&li_for_wang, &zhao, false),
+        (&li_for_wang, &Person::deputy("person:zhao", "person:wang"), true),
+        (&Person::deputy("person:zhao", "person:li"), &wang, false),
+        (&li, &Person::new("person:li2"), false),
+    ] {
+        assert_eq!(one.is_also(other), same, "{one}, {other}");
+        assert_eq!(other.is_also(one), same, "{other}, {one}");
+    }
+    let mut task = task(std::slice::from_ref(&wang));
+    assert_eq!(task.may_decide(&li_for_wang), Err(TaskRefusal::Excluded(li_for_wang.clone())));
+    task.excluded = [li_for_wang.clone()].into();
+    assert_eq!(task.may_decide(&wang), Err(TaskRefusal::Excluded(wang.clone())), "back at the desk");
+    assert_eq!(task.may_decide(&li), Err(TaskRefusal::Excluded(li.clone())));
+    assert_eq!(task.may_decide(&zhao), Ok(()));
+    task.excluded.clear();
+    task.claim(Some(wang));
+    assert_eq!(task.may_decide(&li_for_wang), Ok(()), "what is in hand is the deputy's too");
+    assert_eq!(task.may_decide(&li), Err(TaskRefusal::ClaimedBy(Person::new("person:wang"))));
+}
+
+#[test]
 fn four_eyes_come_before_a_claim() {
     let mut task = task(&[clerk()]);
     task.claim(Some(approver()));

@@ -65,6 +65,17 @@ fn other_by(person: &str) -> Command {
 }
 
 #[test]
+fn a_deputy_reports_for_who_is_away_and_neither_of_them_decides_on_it() {
+    let mut house = manual().after(&["credit 1"]);
+    assert_eq!(does(&mut house, "ann", INVESTIGATOR, hand("investigate", To::Me)), "-");
+    assert_eq!(does(&mut house, "bob for ann", INVESTIGATOR, command("recommend")), "-");
+    for person in ["ann", "bob", "cat for ann", "bob for cat"] {
+        assert_eq!(does(&mut house, person, APPROVER, command("approve")), "FOUR_EYES", "{person}");
+    }
+    assert_eq!(does(&mut house, "cat", APPROVER, command("approve")), "-");
+}
+
+#[test]
 fn a_supervisor_hands_a_task_over_and_decides_none() {
     let mut house = manual().after(&["credit 1"]);
     does(&mut house, "ann", INVESTIGATOR, hand("investigate", To::Me));

@@ -55,6 +55,9 @@ async fn every_route_lets_in_exactly_the_roles_of_its_line() {
         ("post", "/api/v1/sessions/end", &ACCOUNTS),
         ("post", "/api/v1/account/password", &ACCOUNTS),
         ("post", "/api/v1/accounts/closure", &["operator"]),
+        ("get", "/api/v1/absences", &["looker", "other", "auditor", "supervisor"]),
+        ("post", "/api/v1/absences", &["supervisor"]),
+        ("post", "/api/v1/absences/7/end", &["supervisor"]),
         ("get", "/api/v1/openapi.json", &ACCOUNTS),
         ("get", "/api/v1/applications/NCD-2020-0001/personal-data", &["looker", "other", "auditor"]),
         ("post", "/api/v1/applications/NCD-2020-0001/personal-data/disclosure", &["looker"]),
@@ -135,7 +138,7 @@ async fn an_account_is_told_who_it_is_and_nobody_else() {
     let own = service.get("looker", "/api/v1/account").await;
     assert_eq!(
         own.body,
-        serde_json::json!({ "account": "looker", "person": "person:looker", "roles": ["looker"] }),
+        serde_json::json!({ "account": "looker", "person": "person:looker", "roles": ["looker"], "deputy_for": {} }),
         "{own:?}"
     );
 }

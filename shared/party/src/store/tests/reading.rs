@@ -1,8 +1,9 @@
 //! What people and operators look up, on both databases.
 
 use super::*;
+use domain::Date;
 use read::{Filter, StateRow};
-use tables::TOKEN;
+use tables::{ABSENCE, LOGIN, PROPOSAL, TOKEN};
 
 fn application(key: &str, status: &str, uscc: &str, ended: i64) -> (&'static Table, Vec<Value>) {
     let row = [key.into(), 1.into(), status.into(), uscc.into(), ended.into(), Value::Null, Value::Null, "{}".into()];
@@ -141,6 +142,63 @@ async fn journal_ledger_incidents_parked_inputs_and_accounts_read_as_they_were_w
         assert_eq!(readers.account_holder(&[8; 32], 1).await.unwrap(), None);
         assert!(readers.has_account(&holder.account).await.unwrap());
         assert!(!readers.has_account("nobody").await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn absences_read_by_day_person_and_deputy() {
+    on_both(async |fresh| {
+        let (mut store, mut tip) = fresh.open().await;
+        let row = |number: i64, person: &str, from: &str, to: &str, ended: i64| {
+            let deputy = "person:li".into();
+            (&ABSENCE, vec![number.into(), person.into(), deputy, from.into(), to.into(), ended.into(), "休假".into()])
+        };
+        let login = |account: &str, person: &str, roles: &str, closed: i64| {
+            let row = vec![account.into(), person.into(), roles.into(), Value::Null, closed.into(), 0.into(), 0.into()];
+            (&LOGIN, row)
+        };
+        let proposal = |about: &str, person: &str| {
+            (&PROPOSAL, vec![about.into(), "{}".into(), person.into(), "x".into(), 0.into()])
+        };
+        let rows = [
+            row(1, "person:wang", "2020-02-20", "2020-02-28", 0),
+            row(2, "person:wang", "2020-03-02", "2020-03-02", 1),
+            row(3, "person:zhao", "2020-02-28", "2020-03-31", 0),
+            login("wang", "person:wang", "maker checker", 0),
+            login("wang2", "person:wang", "auditor", 0),
+            login("wang3", "person:wang", "operator", 1),
+            proposal("a", "person:li"),
+            proposal("b", "person:li for person:wang"),
+            proposal("c", "person:li2"),
+            proposal("d", "person:wang"),
+        ];
+        put(&mut store, &mut tip, batch(rows)).await.unwrap();
+        let readers = store.readers();
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        for (on, people) in [
+            ("2020-02-19", &[][..]),
+            ("2020-02-20", &["person:wang"]),
+            ("2020-02-28", &["person:wang", "person:zhao"]),
+            ("2020-03-02", &["person:zhao"]),
+        ] {
+            assert_eq!(readers.absent_on("person:li", day(on)).await.unwrap(), people, "{on}");
+        }
+        assert_eq!(readers.absent_on("person:wang", day("2020-02-20")).await.unwrap(), [] as [&str; 0]);
+        let between = async |from: &str, to: &str| {
+            let found = readers.absences_between("person:wang", day(from), day(to)).await.unwrap();
+            found.iter().map(|absence| absence.number).collect::<Vec<_>>()
+        };
+        assert_eq!(between("2020-02-01", "2020-02-20").await, [1]);
+        assert_eq!(between("2020-02-28", "2020-03-31").await, [1]);
+        assert_eq!(between("2020-02-29", "2020-03-31").await, [] as [u64; 0]);
+        let numbers: Vec<u64> = readers.absences().await.unwrap().iter().map(|absence| absence.number).collect();
+        assert_eq!(numbers, [3, 2, 1]);
+        assert!(readers.absence(2).await.unwrap().unwrap().ended);
+        assert_eq!(readers.absence(9).await.unwrap(), None);
+        let roles = readers.roles_of("person:wang").await.unwrap();
+        assert_eq!(roles.into_iter().collect::<Vec<_>>(), ["auditor", "checker", "maker"]);
+        assert_eq!(readers.proposals_of("person:li").await.unwrap(), ["a", "b"], "as a deputy too, and nobody else's");
     })
     .await;
 }
