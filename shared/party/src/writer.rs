@@ -12,6 +12,7 @@ pub(crate) mod item;
 mod links;
 mod orders;
 mod rings;
+pub mod stage;
 pub mod verify;
 mod working;
 

@@ -18,5 +18,5 @@ mod shell;
 mod world;
 
 pub use network::{Order, Parcel};
-pub use shell::{Shell, Stored};
-pub use world::{Act, Crash, Defect, Refused, Reply, World};
+pub use shell::{Shell, Stored, typed};
+pub use world::{Act, Crash, Defect, Mirror, Refused, Reply, Took, World};

@@ -240,7 +240,10 @@ impl<O: Organisation> Node for Shell<O> {
 }
 
 /// The input with its command as the organisation's type.
-fn typed<C: DeserializeOwned>(input: &Input<Value>) -> Result<Input<C>, String> {
+///
+/// # Errors
+/// It is none of the organisation's commands.
+pub fn typed<C: DeserializeOwned>(input: &Input<Value>) -> Result<Input<C>, String> {
     Ok(match input {
         Input::Message(received) => Input::Message(received.clone()),
         Input::Command { actor, command } => {

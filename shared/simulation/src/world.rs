@@ -34,6 +34,29 @@ pub struct World {
     parcels_so_far: u64,
     crashes: BTreeMap<Party, Crash>,
     refused: Vec<Refused>,
+    mirrors: BTreeMap<Party, Box<dyn Mirror>>,
+}
+
+/// Takes whatever an organisation of the world has committed, so that another shell can be held against this one.
+pub trait Mirror {
+    /// Takes the same inputs.
+    ///
+    /// # Errors
+    /// In words: it does not come to the same.
+    fn take(&mut self, took: &Took<'_>) -> Result<(), String>;
+}
+
+/// One commit.
+#[derive(Debug)]
+pub struct Took<'a> {
+    /// When.
+    pub at: Moment,
+    /// What was decided together.
+    pub inputs: &'a [Input<Value>],
+    /// What is said because of it, in order.
+    pub messages: Vec<&'a Message>,
+    /// What ports are asked to do, in order.
+    pub orders: Vec<&'a PortOrder>,
 }
 
 /// What somebody outside does.
@@ -130,7 +153,15 @@ impl World {
             parcels_so_far: 0,
             crashes: BTreeMap::new(),
             refused: Vec::new(),
+            mirrors: BTreeMap::new(),
         }
+    }
+
+    /// The world with this mirror of one of its organisations, which has taken nothing yet.
+    #[must_use]
+    pub fn mirrored(mut self, party: Party, mirror: impl Mirror + 'static) -> Self {
+        self.mirrors.insert(party, Box::new(mirror));
+        self
     }
 
     /// The world with this organisation in it; it has nothing stored.
@@ -332,6 +363,15 @@ impl World {
         if let Err(why) = node.commit() {
             let inputs: Vec<String> = inputs.iter().map(describe).collect();
             return Err(self.defect(party, &inputs.join(", "), why));
+        }
+        if let Some(mirror) = self.mirrors.get_mut(&party) {
+            let messages = all.iter().flat_map(|decided| decided.messages.iter().map(|(_, message)| message));
+            let orders = all.iter().flat_map(|decided| &decided.orders);
+            let took = Took { at: now, inputs, messages: messages.collect(), orders: orders.collect() };
+            if let Err(why) = mirror.take(&took) {
+                let inputs: Vec<String> = inputs.iter().map(describe).collect();
+                return Err(self.defect(party, &inputs.join(", "), why));
+            }
         }
         let arrives_at = if crash.is_some() { now.plus_millis(RESEND_MS) } else { now };
         for (input, decided) in inputs.iter().zip(&all) {

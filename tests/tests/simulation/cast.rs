@@ -66,17 +66,29 @@ pub fn first_morning() -> Moment {
     Moment::start_of(Date::constant(2018, 8, 1)).plus_hours(9)
 }
 
+/// The three, nothing decided by rule.
+pub fn organisations(setup: Setup) -> (Union, Guarantor, Bank) {
+    let (charters, net_assets_fen) = (|| Arc::clone(&*CHARTERS), Fen::new(10_000_000_000));
+    (
+        Union { charters: charters(), automatic: BTreeSet::new() },
+        Guarantor { charters: charters(), automatic: BTreeSet::new(), net_assets_fen },
+        Bank { charters: charters(), automatic: BTreeSet::new(), core_banking: setup.core_banking },
+    )
+}
+
+/// The three before their first morning.
+pub fn empty(setup: Setup) -> World {
+    let (union, guarantor, bank) = organisations(setup);
+    World::new(first_morning()).with(union).with(guarantor).with(bank)
+}
+
 /// The three by hand, with their books open; the firms 1 to 9 have members in the union.
 pub fn world(setup: Setup) -> World {
-    let charters = &*CHARTERS;
-    let mut world = World::new(first_morning())
-        .with(Union { charters: Arc::clone(charters), automatic: BTreeSet::new() })
-        .with(Guarantor {
-            charters: Arc::clone(charters),
-            automatic: BTreeSet::new(),
-            net_assets_fen: Fen::new(10_000_000_000),
-        })
-        .with(Bank { charters: Arc::clone(charters), automatic: BTreeSet::new(), core_banking: setup.core_banking });
+    opened(setup, empty(setup))
+}
+
+/// The same in this world.
+pub fn opened(setup: Setup, mut world: World) -> World {
     let deposit_fen = Fen::new(setup.deposit_fen);
     let capital_fen = Fen::new(10_000_000_000);
     let members = (1..10).map(|n| MemberEntry { member: member(n), from: first_morning().date(), to: None }).collect();

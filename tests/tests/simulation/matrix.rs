@@ -1,7 +1,7 @@
 //! The failure matrix of the definition itself, row by row, through the three cores, over an orderly and a reversed network.
 
 use crate::{
-    cast::{Channel, application, first_morning},
+    cast::{self, Channel, Setup, application, first_morning},
     invariants,
     play::Play,
 };
@@ -9,6 +9,7 @@ use saga::{
     Class, Definition, Ending, StepDescription, Who,
     testing::{Expected, Fault, Scenario, scenarios},
 };
+use simulation::World;
 use std::collections::BTreeMap;
 use union_core::{
     Role,
@@ -37,8 +38,23 @@ fn is_ordered_again(row: &Scenario) -> bool {
     row.step == "disburse" && row.fault == Fault::Refused
 }
 
+/// The matrix of a channel's definition.
+pub fn rows_of(channel: Channel) -> Vec<Scenario> {
+    scenarios(&of(channel))
+}
+
 fn check(row: &Scenario, reversed: bool, channel: Channel) -> Result<(), String> {
-    let mut play = Play::new(row, classes(channel)[row.step], reversed, channel);
+    check_in(row, reversed, channel, &cast::empty).map(drop)
+}
+
+/// Plays the row in the world that `empty` makes, and answers that world as it ended.
+pub fn check_in(
+    row: &Scenario,
+    reversed: bool,
+    channel: Channel,
+    empty: &dyn Fn(Setup) -> World,
+) -> Result<World, String> {
+    let mut play = Play::new(row, classes(channel)[row.step], reversed, channel, empty);
     play.play()?;
     // A blocked pay-out is seen to while it plays: its letter does not wait for ever.
     if row.expected == Expected::WaitsForRepair && row.fault != Fault::Blocked {
@@ -74,13 +90,14 @@ fn check(row: &Scenario, reversed: bool, channel: Channel) -> Result<(), String>
     if play.world.now() > first_morning().plus_hours(120 * 24) {
         return Err(format!("it took until {}", play.world.now()));
     }
-    invariants::hold_at_rest(&play.world)
+    invariants::hold_at_rest(&play.world)?;
+    Ok(play.world)
 }
 
 #[test]
 fn every_fault_at_every_step_ends_well_at_all_three_or_with_a_named_person() {
     for channel in Channel::BOTH {
-        let rows = scenarios(&of(channel));
+        let rows = rows_of(channel);
         let plays = rows.iter().flat_map(|row| [(row, false), (row, true)]);
         let failed = plays.filter_map(|(row, reversed)| {
             check(row, reversed, channel).err().map(|why| format!("{row}, reversed {reversed}: {why}"))
@@ -93,7 +110,7 @@ fn every_fault_at_every_step_ends_well_at_all_three_or_with_a_named_person() {
 #[test]
 fn the_matrix_has_every_step_that_can_fail_and_every_fault() {
     for channel in Channel::BOTH {
-        let rows = scenarios(&of(channel));
+        let rows = rows_of(channel);
         for step in classes(channel).keys() {
             // A local step after the pivot cannot fail, by type.
             let cannot_fail = ["commit reservation", "notify and archive"].contains(step);

@@ -53,11 +53,12 @@ const NOT_TAKEN_UP: [&str; 4] = ["sign contracts", "issue letter", "sign loan co
 const STALE_AFTER_DAYS: i64 = 9;
 
 impl Play {
-    pub fn new(row: &Scenario, class: Class, reversed: bool, channel: Channel) -> Self {
+    /// `empty` makes the world that it is played in.
+    pub fn new(row: &Scenario, class: Class, reversed: bool, channel: Channel, empty: &dyn Fn(Setup) -> World) -> Self {
         // Too small a deposit: the fund never says no, it lets wait.
         let starved = row.step == "reserve fund" && row.fault == Fault::Refused;
         let setup = Setup { deposit_fen: if starved { 5_000_000 } else { 900_000_000 }, ..Setup::default() };
-        let mut world = cast::world(setup);
+        let mut world = cast::opened(setup, empty(setup));
         world.order = if reversed { Order::NewestFirst } else { Order::AsSent };
         let mut core_banking = CoreBanking::default();
         if row.step == "disburse" {
