@@ -11,6 +11,8 @@ use tower::ServiceExt;
 
 /// Bytes that an answer may have: a page of a list is far below it.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+/// How long one request waits for news, ms.
+const WAIT_MS: u32 = 25_000;
 
 pub(crate) struct Api {
     router: Router,
@@ -24,6 +26,16 @@ pub(crate) struct Access {
     /// For whom a deputy acts.
     #[serde(default)]
     pub on_behalf_of: Option<String>,
+}
+
+/// What has become of an application that somebody looks at.
+pub(crate) enum Moved {
+    /// Nothing yet.
+    Not,
+    /// It has another version now.
+    To(String),
+    /// Nothing will: it has ended.
+    Over,
 }
 
 /// A good answer.
@@ -88,6 +100,19 @@ impl Api {
     /// `GET` below `/api/v1/`.
     pub async fn get(&self, access: &Access, path: &str) -> Result<Answer, Refusal> {
         self.send(access, Method::GET, path, None).await
+    }
+
+    /// Waits until an application is another than the version that was seen, for a while.
+    pub async fn moved(&self, access: &Access, id: &str, seen: &str) -> Result<Moved, Refusal> {
+        let request =
+            Request::builder().method(Method::GET).uri(format!("/api/v1/applications/{id}?wait_ms={WAIT_MS}"));
+        let request = request.header(header::IF_NONE_MATCH, format!("\"{seen}\""));
+        let (parts, bytes) = self.ask(access, request, Body::empty()).await?;
+        if parts.status != StatusCode::NOT_MODIFIED {
+            return Ok(Moved::To(read(&parts, &bytes)?.version));
+        }
+        let now = self.get(access, &format!("applications/{id}")).await?;
+        Ok(if now.body["ended"] == true && now.version == seen { Moved::Over } else { Moved::Not })
     }
 
     /// `POST` below `/api/v1/`.

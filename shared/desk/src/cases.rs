@@ -129,6 +129,7 @@ struct CasePage {
     tasks: Vec<tasks::Row>,
     withdrawals: &'static [(&'static str, &'static str)],
     key: String,
+    version: String,
     papers: papers::Section,
     /// Whether there is a repayment schedule to show.
     has_schedule: bool,
@@ -148,13 +149,14 @@ pub(crate) async fn one(
     Query(Done { done }): Query<Done>,
 ) -> Result<Html, Trouble> {
     let id = encoded(&id);
-    let case = state.api.get(&session.access, &format!("applications/{id}")).await?.body;
+    let crate::api::Answer { body: case, version } =
+        state.api.get(&session.access, &format!("applications/{id}")).await?;
     let (mut lines, mut tasks, mut persons) = (Vec::new(), Vec::new(), Vec::new());
     if !session.is_applicant() {
         let timeline = state.api.get(&session.access, &format!("applications/{id}/timeline")).await?.body;
         lines = timeline["items"].as_array().into_iter().flatten().map(|entry| line(state.desk.party, entry)).collect();
         let now = state.now(&session).await?;
-        tasks = tasks::open(&state, &session, now, &format!("tasks?application_id={id}&limit=200")).await?.0;
+        tasks = tasks::open(&state, &session, now, &format!("tasks?application_id={id}&limit=200")).await?.tasks;
         // Not everybody who may open a case may look at persons, and not every organisation keeps any.
         if let Ok(masked) = state.api.get(&session.access, &format!("applications/{id}/personal-data")).await {
             persons = records(&masked.body);
@@ -178,6 +180,7 @@ pub(crate) async fn one(
         tasks,
         withdrawals: state.desk.application.filter(|_| may_withdraw).map_or(&[], |application| application.withdrawals),
         key: crate::session::random(),
+        version,
         papers,
         has_schedule: state.desk.application.is_some() && case["receipt"].is_object(),
         done: match done.as_str() {

@@ -9,6 +9,7 @@ use crate::{
     estimate,
     form::{self, Choice, Kind, Sent, Shown, TaskForm, Wrong},
     lang::{fill, filters},
+    live,
     page::{Frame, Html, Trouble, again, html},
     papers,
     session::{Session, random},
@@ -61,6 +62,8 @@ struct DecisionPage {
     version: String,
     key: String,
     choices: Vec<ShownChoice>,
+    /// Whether terms of a loan are among what is decided.
+    has_estimate: bool,
     has_choice: bool,
     trouble: String,
 }
@@ -121,6 +124,27 @@ pub(crate) async fn decide(
             refused(&state, &session, task?, &sent, refusal).await
         }
     }
+}
+
+/// What the loan would cost on the terms typed so far; nothing as long as they make none.
+pub(crate) async fn estimate(
+    Extract(state): Shared,
+    session: Session,
+    Path((id, name)): Path<(String, String)>,
+    Form(sent): Form<Sent>,
+) -> Result<Html, Trouble> {
+    session.check(sent.get("csrf").map(String::as_str))?;
+    let form = task_form(&state, &name)?;
+    let code = sent.get("choice").map_or("", String::as_str);
+    let Some(choice) = form.choices.iter().find(|choice| choice.code == code) else {
+        return live::estimate(Vec::new());
+    };
+    let (body, wrong) = body(&form, choice, &sent);
+    if !wrong.is_empty() {
+        return live::estimate(Vec::new());
+    }
+    let case = state.api.get(&session.access, &format!("applications/{}", encoded(&id))).await?.body;
+    live::estimate(estimate::of(&body, &case["wish"]["term_months"], state.now(&session).await?.date()))
 }
 
 /// The form again, with what is wrong; anything that another try cannot mend is a page of its own.
@@ -216,6 +240,7 @@ async fn page(
         version: case.version,
         // A new key: what was refused was no decision, and what comes now is another request.
         key: random(),
+        has_estimate: task.form.choices.iter().flat_map(|choice| choice.fields).any(|field| field.name == "rate_ppm"),
         has_choice: !task.form.tag.is_empty(),
         choices: choices.collect(),
         trouble: trouble.to_owned(),

@@ -18,6 +18,7 @@ mod estimate;
 pub mod form;
 mod handover;
 mod lang;
+mod live;
 mod page;
 mod papers;
 mod password;
@@ -35,6 +36,7 @@ use axum::{
 use form::{Action, Application, TaskForm};
 use session::Sealer;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Bytes that a form may have.
 const FORM_LIMIT: usize = 64 * 1024;
@@ -65,6 +67,8 @@ pub(crate) struct State {
     desk: Desk,
     api: Api,
     sealer: Sealer,
+    /// Places for pages that listen to what happens.
+    listening: Arc<Semaphore>,
 }
 
 impl State {
@@ -81,7 +85,12 @@ pub(crate) type Shared = axum::extract::State<Arc<State>>;
 /// all replicas of a service.
 pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
     let has_applicants = desk.application.is_some();
-    let state = Arc::new(State { desk, api: Api::new(interface), sealer: Sealer::new(secret, desk.party) });
+    let state = Arc::new(State {
+        desk,
+        api: Api::new(interface),
+        sealer: Sealer::new(secret, desk.party),
+        listening: Arc::new(Semaphore::new(live::MOST)),
+    });
     let mut pages = Router::new()
         .route("/", get(tasks::workbench))
         .route("/login", get(session::login_page).post(session::login))
@@ -107,6 +116,12 @@ pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/charters", get(charters::list).post(charters::propose))
         .route("/charters/{hash}", get(charters::one).post(charters::give))
         .route("/lang/{language}", get(lang::choose))
+        .route("/live/tasks", get(live::tasks))
+        .route("/live/applications/{id}", get(live::application))
+        .route("/tasks/{id}/{task}/estimate", post(decisions::estimate))
+        .route("/htmx.js", get(live::htmx))
+        .route("/sse.js", get(live::sse))
+        .route("/live.js", get(live::own))
         .route("/desk.css", get(page::style));
     if has_applicants {
         pages = pages

@@ -18,9 +18,9 @@ use axum::{
 /// A page.
 pub(crate) type Html = axum::response::Html<String>;
 
-/// Nothing is loaded from elsewhere, nothing runs, and nobody frames these pages.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing is loaded from elsewhere, nothing runs but the three scripts of [`crate::live`], and nobody frames these pages.
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'";
 
 /// Who files applications and withdraws them.
 pub(crate) const FILES: &[&str] = &["applicant", "intake_officer"];
@@ -133,7 +133,12 @@ impl Frame {
 
 /// The headers of every page.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let of_a_part = request.headers().contains_key("hx-request");
     let mut response = next.run(request).await;
+    if of_a_part && response.status().is_redirection() {
+        // To the sign-in, most likely: as a whole page, not in the place of a part of this one.
+        response = (StatusCode::OK, [("hx-refresh", "true")]).into_response();
+    }
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),

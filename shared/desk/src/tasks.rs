@@ -2,8 +2,9 @@
 
 use crate::{
     Shared, State,
-    api::{encoded, filtered},
+    api::encoded,
     lang::filters,
+    live,
     page::{Frame, Html, Trouble, html},
     session::Session,
     words,
@@ -45,19 +46,21 @@ struct Workbench {
     overdue: usize,
     incidents: usize,
     tasks: Vec<Row>,
+    /// Tells this list from a later one.
+    seen: String,
     now: String,
 }
 
 #[derive(Default, Deserialize)]
 pub(crate) struct Filter {
     #[serde(default)]
-    role: String,
+    pub role: String,
     #[serde(default)]
-    application_id: String,
+    pub application_id: String,
     #[serde(default)]
     uscc: String,
     #[serde(default)]
-    cursor: String,
+    pub cursor: String,
 }
 
 pub(crate) async fn workbench(
@@ -77,6 +80,7 @@ pub(crate) async fn workbench(
         overdue: 0,
         incidents: 0,
         tasks: Vec::new(),
+        seen: String::new(),
         now: words::minute(&now.to_string()),
     };
     if page.is_applicant {
@@ -92,7 +96,8 @@ pub(crate) async fn workbench(
         }
         return html(&page);
     }
-    let tasks = open(&state, &session, now, "tasks?limit=200").await?.0;
+    let Open { tasks, .. } = open(&state, &session, now, "tasks?limit=200").await?;
+    page.seen = live::digest(&state.api.get(&session.access, &live::path_of(&Filter::default())).await?.body);
     page.mine = tasks.len();
     page.nearly = tasks.iter().filter(|task| task.urgency == "nearly").count();
     page.overdue = tasks.iter().filter(|task| task.urgency == "overdue").count();
@@ -110,6 +115,9 @@ struct TasksPage {
     roles: Vec<(String, String)>,
     tasks: Vec<Row>,
     next: Option<String>,
+    seen: String,
+    /// The query of this list.
+    query: String,
 }
 
 pub(crate) async fn list(
@@ -117,29 +125,34 @@ pub(crate) async fn list(
     session: Session,
     Query(filter): Query<Filter>,
 ) -> Result<Html, Trouble> {
-    let filters = [("role", &filter.role), ("application_id", &filter.application_id), ("cursor", &filter.cursor)];
-    let path = filtered("tasks?limit=50", filters);
-    let (tasks, next) = open(&state, &session, state.now(&session).await?, &path).await?;
+    let path = live::path_of(&filter);
+    let Open { tasks, next, seen } = open(&state, &session, state.now(&session).await?, &path).await?;
     let roles = session.roles.iter().filter(|role| *role != "auditor" && *role != "operator");
     html(&TasksPage {
         frame: Frame::new(&state, &session),
         roles: roles.map(|role| (role.clone(), words::word(role).to_owned())).collect(),
         tasks,
         next,
+        seen,
+        query: path.trim_start_matches("tasks?limit=50").to_owned(),
         filter,
     })
 }
 
-/// A page of open tasks, and where the next one begins.
-pub(crate) async fn open(
-    state: &State,
-    session: &Session,
-    now: Moment,
-    path: &str,
-) -> Result<(Vec<Row>, Option<String>), Trouble> {
+/// A page of open tasks.
+pub(crate) struct Open {
+    pub tasks: Vec<Row>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+    /// Tells this list from a later one.
+    pub seen: String,
+}
+
+/// Reads a page of open tasks.
+pub(crate) async fn open(state: &State, session: &Session, now: Moment, path: &str) -> Result<Open, Trouble> {
     let body = state.api.get(&session.access, path).await?.body;
     let rows = body["items"].as_array().into_iter().flatten().map(|task| row(task, now, session));
-    Ok((rows.collect(), body["next_cursor"].as_str().map(encoded)))
+    Ok(Open { tasks: rows.collect(), next: body["next_cursor"].as_str().map(encoded), seen: live::digest(&body) })
 }
 
 fn row(task: &Value, now: Moment, session: &Session) -> Row {

@@ -12,8 +12,11 @@ use fantoccini::{
     key::Key,
 };
 use hyper_util::client::legacy::connect::HttpConnector;
+use nuan::{api::Api, firms};
 use serde_json::{Value, json};
 use std::{
+    io::{Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -37,8 +40,23 @@ fn program(variable: &str, name: &str) -> PathBuf {
 /// A browser with one window, of its own profile.
 struct Screen {
     client: Client,
+    /// Of the driver.
+    port: u16,
+    session: String,
     _driver: Child,
     _profile: tempfile::TempDir,
+}
+
+impl Drop for Screen {
+    /// Has the driver end its browser, which would outlive both.
+    fn drop(&mut self) {
+        let Ok(mut driver) = TcpStream::connect(("127.0.0.1", self.port)) else { return };
+        let _ = driver.set_read_timeout(Some(Duration::from_secs(5)));
+        let request = format!("DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", self.session, self.port);
+        if driver.write_all(request.as_bytes()).is_ok() {
+            let _ = driver.read(&mut [0; 64]);
+        }
+    }
 }
 
 impl Screen {
@@ -79,7 +97,10 @@ impl Screen {
         loop {
             let mut builder = ClientBuilder::new(HttpConnector::new());
             match builder.capabilities(capabilities.clone()).connect(&format!("http://127.0.0.1:{port}")).await {
-                Ok(client) => return Screen { client, _driver: driver, _profile: profile },
+                Ok(client) => {
+                    let session = client.session_id().await.unwrap().unwrap();
+                    return Screen { client, port, session, _driver: driver, _profile: profile };
+                }
                 Err(error) => assert!(Instant::now() < until, "no browser: {error}"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -120,6 +141,15 @@ impl Screen {
                 return;
             }
             assert!(Instant::now() < until, "{url} never says {words}: {text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the page that is open says this: nobody opens it anew.
+    async fn comes_to_say(&self, words: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.text().await.contains(words) {
+            assert!(Instant::now() < until, "it never comes to say {words}: {}", self.text().await);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -445,6 +475,52 @@ async fn a_double_click_decides_once_and_the_back_button_shows_that_it_is_done()
     screen.client.back().await.unwrap();
     screen.client.forward().await.unwrap();
     assert!(screen.client.find(Locator::Css("form.decision")).await.is_err(), "{}", screen.text().await);
+}
+
+#[tokio::test]
+async fn open_pages_move_by_themselves_and_lose_nothing_that_is_typed() {
+    let house = House::open().await;
+    let people = People::of(&house).await;
+    let applicant = Api::new(union(&house), &house.applicant).unwrap();
+    let file = async |n: u32| {
+        let filed = applicant.post("applications", &firms::form(n, 0).unwrap()).await.unwrap();
+        filed["application_id"].as_str().unwrap().to_owned()
+    };
+    let (desk, case) = (Screen::wide().await, Screen::wide().await);
+    let url = people.sit_down(&house, &desk, "li").await;
+    people.sit_down(&house, &case, "li").await;
+
+    // A new task comes onto the open workbench.
+    desk.goto(&format!("{url}/")).await;
+    desk.says("没有待办").await;
+    let id = file(0).await;
+    desk.comes_to_say(&id).await;
+
+    // The open case and the open decision hear of the withdrawal; what is typed stays.
+    case.goto(&format!("{url}/applications/{id}")).await;
+    desk.open_task(url, &format!("/tasks/{id}/check-eligibility")).await;
+    desk.fill("choice", "ask_for_papers").await;
+    applicant.post(&format!("applications/{id}/withdrawal"), &json!({ "reason": "NO_NEED" })).await.unwrap();
+    case.comes_to_say("已撤回").await;
+    desk.comes_to_say("此案已有变化").await;
+    assert!(desk.find("[name=\"choice\"][value=\"ask_for_papers\"]").await.is_selected().await.unwrap());
+
+    // What the loan would cost stands there while the terms are typed.
+    let id = file(1).await;
+    people.decide(&house, &desk, "li", &id, "check-eligibility", &[("choice", "approve")]).await;
+    let agrees = [("choice", "agree"), ("agree.amount_fen", "50000"), ("agree.counter_guarantee", "NONE")];
+    people.decide(&house, &desk, "zhao", &id, "due-diligence", &agrees).await;
+    let url = people.sit_down(&house, &desk, "wu").await;
+    desk.open_task(url, &format!("/tasks/{id}/investigate")).await;
+    desk.fill("choice", "recommend").await;
+    for (name, value) in [("amount_fen", "50000"), ("rate_ppm", "4.35"), ("method", "BULLET")] {
+        assert!(!desk.text().await.contains("利息合计"), "no terms, no estimate");
+        desk.fill(&format!("recommend.{name}"), value).await;
+    }
+    desk.comes_to_say("利息合计").await;
+    let entries =
+        desk.client.execute("return window.performance.getEntriesByType('navigation').length", Vec::new()).await;
+    assert_eq!(entries.unwrap(), json!(1));
 }
 
 #[tokio::test]
