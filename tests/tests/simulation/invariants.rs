@@ -18,7 +18,7 @@ use simulation::World;
 use std::collections::BTreeMap;
 use union_core::{
     Union,
-    application::{Application, ReservationState},
+    application::{Application, ApplicationState, ReservationState},
     rows::{FirmRow, FundRow, ProgrammeRow},
 };
 
@@ -33,6 +33,34 @@ macro_rules! ensure {
             return Err(format!($($why)+));
         }
     };
+}
+
+/// Looks at the world after every input: what holds of it, and that each application has gone where it may go.
+#[derive(Debug, Default)]
+pub struct Watch {
+    states: BTreeMap<ApplicationId, ApplicationState>,
+}
+
+impl Watch {
+    /// What holds after every input.
+    ///
+    /// # Errors
+    /// The first thing that does not.
+    pub fn hold(&mut self, world: &World) -> Result<(), String> {
+        hold(world)?;
+        for application in applications(world) {
+            let id = &application.id;
+            let stored =
+                world.shell::<Union>().and_then(|union| union.stored().get(&union_core::rows::application(id)));
+            let status = stored.map_or("", |stored| stored.index.status);
+            let Some(now) = ApplicationState::ALL.into_iter().find(|state| state.code() == status) else {
+                return Err(format!("{id} is {status}"));
+            };
+            let before = self.states.insert(id.clone(), now).unwrap_or(ApplicationState::IntakeReview);
+            ensure!(before.leads_to(now), "{id} went from {before:?} to {now:?}");
+        }
+        Ok(())
+    }
 }
 
 /// What holds after every input.

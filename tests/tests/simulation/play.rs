@@ -6,7 +6,7 @@
 use crate::{
     cast::{self, Channel, FAR, Setup, application, filed, kindly, repair, step_of},
     core_banking::{CoreBanking, Does},
-    invariants,
+    invariants::Watch,
 };
 use contracts::{AskRefusal, AskRefused, DisbursementReport, Message, UndoAnswered};
 use domain::{ApplicationId, Moment, Party};
@@ -22,6 +22,7 @@ pub struct Play {
     pub world: World,
     pub id: ApplicationId,
     cast: Cast,
+    watch: Watch,
 }
 
 /// Who makes the fault happen.
@@ -82,15 +83,15 @@ impl Play {
             said_no: false,
             seen: 0,
         };
-        Play { world, id, cast }
+        Play { world, id, cast, watch: Watch::default() }
     }
 
     /// Plays until nothing more happens: it is over, or waits for a repair.
     pub fn play(&mut self) -> Result<(), String> {
-        let Play { world, cast, .. } = self;
+        let Play { world, cast, watch, .. } = self;
         loop {
             cast.tamper(world);
-            invariants::hold(world)?;
+            watch.hold(world)?;
             if let Some(act) = cast.between_turns(world) {
                 world.act(act).map_err(|defect| defect.to_string())?;
                 continue;

@@ -5,7 +5,7 @@
 use crate::{
     cast::{self, Channel, FAR, Mood, Setup, actor, decide, file, kindly, register, repair, withdraw},
     core_banking::{CoreBanking, Does},
-    invariants::{self, applications, endings},
+    invariants::{self, Watch, applications, endings},
 };
 use domain::{ApplicationId, Party};
 use proptest::prelude::*;
@@ -88,6 +88,7 @@ fn programme() -> impl Strategy<Value = Programme> {
 struct Play {
     world: World,
     core_banking: CoreBanking,
+    watch: Watch,
 }
 
 /// Turns after which something goes round in circles.
@@ -100,20 +101,20 @@ impl Play {
         // Without a seed the newest comes first, which no channel would do.
         world.order = programme.order.map_or(Order::NewestFirst, Order::Shuffled);
         world.batch = programme.batch;
-        Play { world, core_banking: CoreBanking::default() }
+        Play { world, core_banking: CoreBanking::default(), watch: Watch::default() }
     }
 
     /// Lets the next thing happen until then; nobody acts but the core-banking system.
     fn turn(&mut self, until: domain::Moment) -> Result<bool, String> {
-        let Play { world, core_banking } = self;
+        let Play { world, core_banking, watch } = self;
         let turned = world.turn(until, &mut |world| core_banking.act(world)).map_err(|defect| defect.to_string())?;
-        invariants::hold(world)?;
+        watch.hold(world)?;
         Ok(turned)
     }
 
     fn act(&mut self, act: Act) -> Result<(), String> {
         self.world.act(act).map_err(|defect| defect.to_string())?;
-        invariants::hold(&self.world)
+        self.watch.hold(&self.world)
     }
 
     fn nth(&self, n: usize) -> Option<ApplicationId> {
@@ -200,7 +201,7 @@ impl Play {
             let command = bank_core::Command::ReceiveDeposit { reference: format!("PZ-{before}"), amount_fen };
             self.until_answered(Party::Bank, "operations", "operations", &command, |world| balance(world) > before)?;
         }
-        invariants::hold(&self.world)
+        self.watch.hold(&self.world)
     }
 
     fn until_answered(
@@ -229,10 +230,10 @@ impl Play {
         }
         for turns in 0.. {
             ensure(turns < TOO_MANY, "it never comes to rest")?;
-            let Play { world, core_banking } = self;
+            let Play { world, core_banking, watch } = self;
             let mut outside = |world: &World| core_banking.act(world).or_else(|| kindly(world, |_| false));
             let turned = world.turn(FAR, &mut outside).map_err(|defect| defect.to_string())?;
-            invariants::hold(world)?;
+            watch.hold(world)?;
             if !turned {
                 match see_to_incidents(world) {
                     Some(act) => self.act(act)?,

@@ -318,3 +318,79 @@ impl ApplicationState {
         }
     }
 }
+
+impl ApplicationState {
+    /// Every state.
+    pub const ALL: [ApplicationState; 15] = [
+        ApplicationState::IntakeReview,
+        ApplicationState::NeedDocs,
+        ApplicationState::Queued,
+        ApplicationState::GuaranteeReview,
+        ApplicationState::CreditReview,
+        ApplicationState::Contracting,
+        ApplicationState::Ready,
+        ApplicationState::Disbursing,
+        ApplicationState::Disbursed,
+        ApplicationState::Compensating,
+        ApplicationState::IntakeRejected,
+        ApplicationState::GuaranteeDeclined,
+        ApplicationState::CreditDeclined,
+        ApplicationState::Withdrawn,
+        ApplicationState::Expired,
+    ];
+
+    /// Where it may go from here on the way forward. The green channel asks guarantor and bank together, so that the bank's no may come
+    /// first, and both approvals at once.
+    const fn onward(self) -> &'static [ApplicationState] {
+        use ApplicationState as S;
+        match self {
+            S::IntakeReview => &[S::NeedDocs, S::Queued, S::GuaranteeReview, S::IntakeRejected],
+            S::NeedDocs => &[S::IntakeReview, S::IntakeRejected],
+            S::Queued => &[S::GuaranteeReview],
+            S::GuaranteeReview => &[S::CreditReview, S::Contracting, S::GuaranteeDeclined, S::CreditDeclined],
+            S::CreditReview => &[S::Contracting, S::CreditDeclined],
+            S::Contracting => &[S::Ready, S::GuaranteeDeclined, S::CreditDeclined],
+            S::Ready => &[S::Disbursing, S::IntakeRejected],
+            S::Disbursing => &[S::Disbursed, S::Ready],
+            S::Compensating => &[S::IntakeRejected, S::GuaranteeDeclined, S::CreditDeclined, S::Withdrawn, S::Expired],
+            S::Disbursed | S::IntakeRejected | S::GuaranteeDeclined | S::CreditDeclined | S::Withdrawn | S::Expired => {
+                &[]
+            }
+        }
+    }
+
+    /// Whether it has ended, well or not. A pay-out is the end of an application; what comes then is its loan's.
+    pub const fn is_final(self) -> bool {
+        self.onward().is_empty()
+    }
+
+    /// The machine of DOMAIN.md section 4: the one place that knows where an application may go. Until the pay-out is ordered it may
+    /// turn back, be withdrawn or expire; where nothing is to be undone it does so at once.
+    ///
+    /// # Errors
+    /// It may not go there; the error names both states.
+    pub fn on(self, to: ApplicationState) -> Result<ApplicationState, IllegalTransition> {
+        use ApplicationState as S;
+        // While it is being paid out the bank's answer comes first.
+        let may_turn = !self.is_final() && !matches!(self, S::Disbursing | S::Compensating);
+        let ends = may_turn && matches!(to, S::Compensating | S::Withdrawn | S::Expired);
+        if ends || self.onward().contains(&to) {
+            return Ok(to);
+        }
+        Err(IllegalTransition { state: format!("{self:?}"), input: format!("{to:?}") })
+    }
+
+    /// Whether it may come there in one step or several: one decision may take more than one.
+    pub fn leads_to(self, to: ApplicationState) -> bool {
+        let (mut reached, mut open) = (vec![self], vec![self]);
+        while let Some(state) = open.pop() {
+            for next in Self::ALL {
+                if state.on(next).is_ok() && !reached.contains(&next) {
+                    reached.push(next);
+                    open.push(next);
+                }
+            }
+        }
+        reached.contains(&to)
+    }
+}

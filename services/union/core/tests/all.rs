@@ -25,6 +25,7 @@ mod all {
     mod repairs;
     mod reservation;
     mod rights;
+    mod states;
 }
 
 #[path = "../../../../shared/organisation/tests/tables/rights.rs"]
