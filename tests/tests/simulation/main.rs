@@ -12,4 +12,5 @@ mod happy;
 mod invariants;
 mod matrix;
 mod play;
+mod races;
 mod random;
