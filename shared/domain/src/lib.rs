@@ -4,11 +4,12 @@
 //! organisation's state; it refuses to guess (a missing calendar year, an identifier with a wrong check digit, an amount
 //! that overflows are errors or `None`, never a default).
 //!
-//! Where to look: [`money`], [`time`], [`calendar`], [`party`], [`identifiers`], [`schedule`], [`charter`].
+//! Where to look: [`money`], [`time`], [`calendar`], [`party`], [`identifiers`], [`schedule`], [`loan`], [`charter`].
 
 pub mod calendar;
 pub mod charter;
 pub mod identifiers;
+pub mod loan;
 pub mod money;
 pub mod party;
 pub mod schedule;

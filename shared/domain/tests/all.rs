@@ -9,6 +9,8 @@ mod charter;
 mod golden;
 #[path = "all/identifiers.rs"]
 mod identifiers;
+#[path = "all/living.rs"]
+mod living;
 #[path = "all/loans.rs"]
 mod loans;
 #[path = "all/money.rs"]

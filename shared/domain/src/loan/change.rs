@@ -1,0 +1,134 @@
+//! What falls due is changed before its day: interest deferred, the maturity moved, the whole loan repaid early. Each makes another
+//! version; what has fallen due stays as it is.
+
+use super::{Due, Loan, due};
+use crate::{
+    money::Fen,
+    schedule::{End, ScheduleError, Terms, prepay, schedule},
+    time::Date,
+};
+
+/// Why what falls due stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// The terms that would hold have no schedule.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// No interest of its own falls due on that day, or only with the last row.
+    #[error("no interest that can be deferred falls due on {on}")]
+    NothingToDefer {
+        /// The day.
+        on: Date,
+    },
+    /// The plan has to be in force before the day that it moves.
+    #[error("{on} has come already")]
+    TooLate {
+        /// The day.
+        on: Date,
+    },
+    /// The parts are not the interest, or fall due before it or after the maturity.
+    #[error("the parts do not make up the interest between its day and the maturity")]
+    WrongParts,
+    /// The maturity would not move onwards, or what has fallen due would change.
+    #[error("the maturity cannot be moved to {to}")]
+    CannotExtend {
+        /// The day asked for.
+        to: Date,
+    },
+    /// A sum does not fit.
+    #[error("a sum of the loan is too large")]
+    Overflow,
+}
+
+impl Loan {
+    /// Defers the interest that falls due on a day into parts on later days: deferred, not waived (DOMAIN section 2, S7). `today` is the
+    /// day on which the plan comes into force.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing is changed.
+    pub fn defer(&mut self, today: Date, on: Date, parts: &[(Date, Fen)]) -> Result<(), ChangeError> {
+        if on <= today {
+            return Err(ChangeError::TooLate { on });
+        }
+        let maturity = self.maturity().ok_or(ChangeError::Overflow)?;
+        let is_it = |due: &Due| due.on == on && !due.deferred && due.interest_fen > Fen::ZERO && due.on < maturity;
+        let found = self.current().find(|(_, due)| is_it(due)).map(|(at, due)| (at, due.clone()));
+        let (at, moved) = found.ok_or(ChangeError::NothingToDefer { on })?;
+        let in_time = parts.iter().all(|(day, part)| *day > on && *day <= maturity && *part > Fen::ZERO);
+        let sum = Fen::sum(parts.iter().map(|(_, part)| *part)).ok_or(ChangeError::Overflow)?;
+        if !in_time || sum != moved.interest_fen {
+            return Err(ChangeError::WrongParts);
+        }
+        let without = Due { interest_fen: Fen::ZERO, ..moved.clone() };
+        let deferred = |&(on, interest_fen): &(Date, Fen)| Due {
+            on,
+            principal_fen: Fen::ZERO,
+            interest_fen,
+            deferred: true,
+            ..moved.clone()
+        };
+        let new = [without].into_iter().filter(|due| due.principal_fen > Fen::ZERO);
+        let new: Vec<Due> = new.chain(parts.iter().map(deferred)).collect();
+        self.replace(|place, _| place == at, new);
+        Ok(())
+    }
+
+    /// Moves the maturity onwards, on the same terms otherwise.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing is changed.
+    pub fn extend(&mut self, today: Date, to: Date) -> Result<(), ChangeError> {
+        let maturity = self.terms.maturity()?;
+        if maturity <= today {
+            return Err(ChangeError::TooLate { on: maturity });
+        }
+        if to <= maturity {
+            return Err(ChangeError::CannotExtend { to });
+        }
+        let terms = Terms { end: End::On(to), ..self.terms.clone() };
+        let (before, after) = (schedule(&self.terms)?, schedule(&terms)?);
+        let fallen = before.iter().filter(|row| row.to <= today).count();
+        if before.get(..fallen) != after.get(..fallen) {
+            return Err(ChangeError::CannotExtend { to });
+        }
+        // Deferred parts stay where they are, and a row whose interest was deferred has none.
+        let was_deferred = |row: u16| self.current().any(|(_, due)| due.deferred && due.row == row);
+        let new = after.iter().skip(fallen).map(|row| {
+            let interest_fen = if was_deferred(row.no) { Fen::ZERO } else { row.interest_fen };
+            Due { interest_fen, ..due(row) }
+        });
+        let new: Vec<Due> = new.collect();
+        self.replace(|_, due| due.on > today && !due.deferred, new);
+        self.terms = terms;
+        Ok(())
+    }
+
+    /// The whole loan falls due on a day before its maturity: the balance, the interest until then, and every part that was deferred.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing is changed.
+    pub fn fall_due(&mut self, on: Date) -> Result<(), ChangeError> {
+        let rows = prepay(&self.terms, on)?;
+        let last = rows.last().map(due).ok_or(ChangeError::Overflow)?;
+        let is_touched = self.current().any(|(at, due)| due.on >= on && self.paid(at, |_| true) != Some(Fen::ZERO));
+        if is_touched {
+            return Err(ChangeError::TooLate { on });
+        }
+        let parts = self.current().filter(|(_, due)| due.deferred && due.on >= on);
+        let parts = parts.map(|(_, due)| Due { on, ..due.clone() });
+        let new: Vec<Due> = [last].into_iter().chain(parts).collect();
+        self.replace(|_, due| due.on >= on, new);
+        Ok(())
+    }
+
+    /// Another version, in which these dues have taken the place of those.
+    fn replace(&mut self, which: impl Fn(usize, &Due) -> bool, new: Vec<Due>) {
+        self.version = self.version.saturating_add(1);
+        for (at, due) in self.dues.iter_mut().enumerate() {
+            if due.replaced_in.is_none() && which(at, due) {
+                due.replaced_in = Some(self.version);
+            }
+        }
+        self.dues.extend(new);
+    }
+}
