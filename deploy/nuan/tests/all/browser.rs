@@ -555,9 +555,22 @@ async fn every_kind_of_page_is_accessible_and_fits_its_window() {
     desk.is_accessible("a decision that is half filled in").await;
     desk.press("form.decision button").await;
     desk.is_accessible("the page to confirm").await;
-    let token = house.token(Party::Union, "wang", &["fund_manager"]).await;
+    let token = house.token(Party::Union, "wang", &["fund_manager", "charter_signatory", "supervisor"]).await;
+    let wang = Api::new(url, &token).unwrap();
+    let rules = domain::Charter {
+        version: 2,
+        effective_from: domain::Date::constant(2020, 1, 1),
+        ..domain::Charter::programme_2017()
+    };
+    let charter = wang.post("charters", &json!({ "charter": rules, "because": "延长期限" })).await.unwrap();
+    let charter = format!("/charters/{}", charter["hash"].as_str().unwrap());
+    house.token(Party::Union, "zhou", &["fund_manager"]).await;
+    let absence = json!({
+        "person": "person:li", "deputy": "person:zhou", "from": "2019-06-03", "to": "2019-06-14", "because": "年休假",
+    });
+    wang.post("absences", &absence).await.unwrap();
     desk.sign_in(url, "wang", &token).await;
-    for page in ["/actions", "/actions/0"] {
+    for page in ["/actions", "/actions/0", "/charters", &charter, "/absences"] {
         desk.goto(&format!("{url}{page}")).await;
         desk.is_accessible(page).await;
     }

@@ -734,10 +734,25 @@ async fn whoever_asks_for_english_reads_it_on_every_page_and_stays_where_they_we
             .collect()
     };
     let task = format!("/tasks/{id}/check-eligibility");
-    for path in ["/", "/tasks", "/incidents", "/password", &format!("{task}/hands"), "/books/0", "/books/1"] {
+    for path in [
+        "/",
+        "/tasks",
+        "/incidents",
+        "/password",
+        &format!("{task}/hands"),
+        "/books/0",
+        "/books/1",
+        "/charters",
+        "/absences",
+    ] {
         let page = li.open(path).await;
         assert_eq!(chinese_in(&page), Vec::<String>::new(), "{path}: {}", page.text);
     }
+    let list = li.open("/charters").await;
+    let charter = list.text.split("href=\"/charters/").nth(1).unwrap().split('"').next().unwrap();
+    let page = li.open(&format!("/charters/{charter}")).await;
+    let rules = page.text.split("<details>").next().unwrap().to_owned();
+    assert_eq!(chinese_in(&Page { text: rules, ..page }), Vec::<String>::new());
     let page = li.open(&task).await;
     let confirm = li.fill(&page, &task, &[("choice", "approve")]).await;
     assert!(confirm.says("Please check") && chinese_in(&confirm).is_empty(), "{}", confirm.text);
