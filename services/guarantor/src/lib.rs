@@ -62,7 +62,7 @@ fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
 pub fn app(handle: Handle<Guarantor>, vault: Arc<Vault>, net_assets: NetAssets) -> Router {
     let secret = vault.secret("desk", &[]);
     let interface = router(handle, vault, net_assets);
-    interface.clone().merge(::desk::router(interface, desk::DESK, secret))
+    ::desk::with_pages(interface, desk::DESK, secret)
 }
 
 /// The guarantor's HTTP interface.

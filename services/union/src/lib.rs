@@ -55,7 +55,7 @@ fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
 pub fn app(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
     let secret = vault.secret("desk", &[]);
     let interface = router(handle, vault);
-    interface.clone().merge(::desk::router(interface, desk::DESK, secret))
+    ::desk::with_pages(interface, desk::DESK, secret)
 }
 
 /// The union's HTTP interface.

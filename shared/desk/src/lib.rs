@@ -81,9 +81,16 @@ impl State {
 
 pub(crate) type Shared = axum::extract::State<Arc<State>>;
 
+/// An organisation's interface and the pages that are made of it. Whoever opens an address that is neither in a browser reads so on
+/// a page.
+pub fn with_pages(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
+    let pages = router(interface.clone(), desk, secret);
+    interface.merge(pages).layer(from_fn(page::nowhere)).layer(from_fn(lang::for_reader))
+}
+
 /// The pages of an organisation. `interface` is its HTTP interface; `secret` seals the cookies, and has to be the same in
 /// all replicas of a service.
-pub fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
+fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
     let has_applicants = desk.application.is_some();
     let state = Arc::new(State {
         desk,

@@ -131,6 +131,21 @@ impl Frame {
     }
 }
 
+/// What a browser is told of an address that there is not; programs are told by the interface.
+pub(crate) async fn nowhere(request: Request, next: Next) -> Response {
+    let is_page = !request.uri().path().starts_with("/api/");
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let is_browser = accepts.contains("text/html");
+    let response = next.run(request).await;
+    let is_page_already =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/html; charset=utf-8");
+    if !is_page || !is_browser || is_page_already || response.status() != StatusCode::NOT_FOUND {
+        return response;
+    }
+    Trouble::Refused(Refusal::new(StatusCode::NOT_FOUND, "没有找到", "没有这个页面；请从首页重新打开。"))
+        .into_response()
+}
+
 /// The headers of every page.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
     let of_a_part = request.headers().contains_key("hx-request");

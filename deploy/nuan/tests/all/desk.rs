@@ -470,7 +470,11 @@ async fn what_is_stale_doubled_forged_or_not_ones_own_is_refused() {
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert_eq!(page.headers["cache-control"], "no-store");
-    assert!(!page.says("<script"), "no page needs a script");
+    assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"), "{policy}");
+    let scripts: Vec<&str> =
+        page.text.split("<script").skip(1).map(|rest| rest.split("</script>").next().unwrap()).collect();
+    assert!(scripts.iter().all(|script| script.starts_with(" src=\"/") && script.ends_with(" defer>")), "{scripts:?}");
+    assert!(!page.says("javascript:") && !page.says("hx-on") && !page.says(" onclick"), "nothing runs in the page");
 
     // Signed out is signed out.
     let out = li.fill(&page, "/logout", &[]).await;
@@ -769,4 +773,17 @@ async fn whoever_asks_for_english_reads_it_on_every_page_and_stays_where_they_we
     assert_eq!(li.open("/lang/zh-CN?next=//evil.example/").await.to, "/");
     assert!(li.open("/tasks").await.says("待办"));
     assert_eq!(li.open("/lang/fr?next=/").await.status, StatusCode::NOT_FOUND);
+
+    // An address that there is not is told to people on a page, and to programs as everything is.
+    let ask = async |path: &str, accept: &str| {
+        let client = Client::builder().no_proxy().build().unwrap();
+        let answer = client.get(format!("{}{path}", house.union())).header("accept", accept).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        (answer.headers()["content-type"].to_str().unwrap().to_owned(), answer.text().await.unwrap())
+    };
+    let (kind, text) = ask("/nowhere", "text/html,*/*").await;
+    assert!(kind.starts_with("text/html") && text.contains("没有这个页面"), "{kind}: {text}");
+    for (path, accept) in [("/nowhere", "*/*"), ("/api/v1/nowhere", "text/html")] {
+        assert_eq!(ask(path, accept).await.0, "application/problem+json", "{path} {accept}");
+    }
 }
