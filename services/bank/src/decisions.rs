@@ -2,7 +2,7 @@
 
 use bank_core::{
     Bank, Command,
-    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck},
+    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, ReversalCheck},
 };
 use contracts::CreditDecline;
 use domain::{Amount, ApplicationId, CardNumber, Method, Ppm};
@@ -108,6 +108,19 @@ enum CorrectionDecision {
     },
 }
 
+/// Task `check-reversal`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum ReversalDecision {
+    /// 冲正：借款不成立
+    Release {},
+    /// 不予冲正
+    Return {
+        /// 理由
+        because: String,
+    },
+}
+
 /// The schema of a decision's body.
 pub fn schema() -> Described {
     one_of(
@@ -119,6 +132,7 @@ pub fn schema() -> Described {
             described::<PaymentDecision>(),
             described::<CorrectionBody>(),
             described::<CorrectionDecision>(),
+            described::<ReversalDecision>(),
         ],
     )
 }
@@ -187,6 +201,13 @@ pub fn decide(
                 CorrectionDecision::Return { because } => CorrectionCheck::Return { because },
             };
             Command::CheckCorrection { application_id, verdict }
+        }
+        "check-reversal" => {
+            let verdict = match web::from_slice(body)? {
+                ReversalDecision::Release {} => ReversalCheck::Release,
+                ReversalDecision::Return { because } => ReversalCheck::Return { because },
+            };
+            Command::CheckReversal { application_id, verdict }
         }
         _ => return Err(Problem::not_found("银行没有这种任务，任务编号见 GET /api/v1/tasks。")),
     };

@@ -84,6 +84,15 @@ const CHECK_CORRECTION: TaskForm = TaskForm {
     ],
 };
 
+const CHECK_REVERSAL: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "release", label: "冲正：借款不成立", fields: &[] },
+        Choice { code: "return", label: "不予冲正", fields: &[BECAUSE] },
+    ],
+};
+
 /// The bank's pages.
 pub const DESK: Desk = Desk {
     party: "bank",
@@ -96,19 +105,29 @@ pub const DESK: Desk = Desk {
         ("check-payment", CHECK_PAYMENT),
         ("prepare-correction", PREPARE_CORRECTION),
         ("check-correction", CHECK_CORRECTION),
+        ("check-reversal", CHECK_REVERSAL),
     ],
     books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
     unmasked: &["credit_investigator", "credit_approver", "operations"],
     reads_papers: &["credit_investigator", "credit_approver", "operations"],
-    actions: &[Action {
-        title: "担保金到账",
-        path: "deposit-receipts",
-        roles: &["operations"],
-        hint: "工会追加的担保金到账后入账；同一凭证号只入账一次。",
-        fields: &[
-            Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" },
-            Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" },
-        ],
-    }],
+    actions: &[
+        Action {
+            title: "冲正当日放款",
+            path: "reversals",
+            roles: &["payment_maker"],
+            hint: "不应作出的放款可在起息日当日冲正，由复核岗当日放行；逾日只能按提前还款办理。",
+            fields: &[Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" }, BECAUSE],
+        },
+        Action {
+            title: "担保金到账",
+            path: "deposit-receipts",
+            roles: &["operations"],
+            hint: "工会追加的担保金到账后入账；同一凭证号只入账一次。",
+            fields: &[
+                Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" },
+                Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" },
+            ],
+        },
+    ],
     application: None,
 };

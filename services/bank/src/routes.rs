@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use bank_core::{Bank, Command, Row, rights};
-use domain::{Amount, Fen, Uscc};
+use domain::{Amount, ApplicationId, Fen, Uscc};
 use party::{
     http::{
         AUDITOR, App, Because, OFFICER, Page, Route, Who, Writing, application_id, because, page_limit, policy,
@@ -33,6 +33,7 @@ pub(crate) fn router() -> Router<Arc<App<Bank>>> {
         .route("/api/v1/books", post(open_books))
         .route("/api/v1/deposit-receipts", post(receive_deposit))
         .route("/api/v1/loans", get(loans))
+        .route("/api/v1/reversals", post(prepare_reversal))
         .route("/api/v1/applications/{id}/incidents/{number}/resolution", post(resolve))
 }
 
@@ -52,10 +53,17 @@ pub(crate) fn table() -> Vec<Route> {
         .answers(204, "已入账", None),
         Route::get("/api/v1/loans", BOOKS, "贷款", policy::list_of("Loans", &named("Loan", ObjectBuilder::new())))
             .with([
-                Parameter::query("state", Kind::Text, "PENDING、ACTIVE、TERMINATED"),
+                Parameter::query("state", Kind::Text, "PENDING、ACTIVE、TERMINATED、REVERSED"),
                 Parameter::query("uscc", Kind::Text, "统一社会信用代码"),
             ])
             .paged(),
+        Route::post(
+            "/api/v1/reversals",
+            Who::Roles(rights::REVERSAL),
+            "提议冲正当日放款：经办提议，由复核岗当日放行（任务 check-reversal），逾日失效",
+            described::<NewReversal>(),
+        )
+        .shows_application(200, "已交复核"),
         Route::post(
             "/api/v1/applications/{id}/incidents/{number}/resolution",
             OWNERS,
@@ -98,6 +106,24 @@ async fn receive_deposit(State(app): Shared, writing: Writing) -> Result<Respons
     let read = reference.and_then(|reference| Some((reference, Amount::new(Fen::new(amount?)).ok()?)));
     let (reference, amount_fen) = fields.finish(read)?;
     app.command(writing, Command::ReceiveDeposit { reference, amount_fen }, None, None).await
+}
+
+/// A pay-out that should not have been made.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "read field by field; only its schema is used")]
+struct NewReversal {
+    /// 申请编号
+    application_id: String,
+    /// 理由，2 至 500 字
+    because: String,
+}
+
+async fn prepare_reversal(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(writing.json_bytes()?)?;
+    let id = fields.read("application_id", "IDENTIFIER", ApplicationId::parse);
+    let because = fields.text("because", 2..=500);
+    let (application_id, because) = fields.finish(id.zip(because))?;
+    app.command(writing, Command::PrepareReversal { application_id, because }, None, None).await
 }
 
 #[derive(Deserialize)]

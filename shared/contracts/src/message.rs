@@ -407,6 +407,19 @@ pub struct LoanDisbursed {
     pub receipt: DisbursementReceipt,
 }
 
+/// Bank → union and guarantor: the pay-out was reversed on its own day. There is no loan, and nothing stands behind it any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PayoutReversed {
+    /// Application, charter and key.
+    pub about: About,
+    /// The receipt of the pay-out, as it was given.
+    pub receipt: DisbursementReceipt,
+    /// The day on which it was reversed: its value date.
+    #[schemars(with = "String")]
+    pub on: Date,
+}
+
 /// Union → guarantor: make the letter effective (S1 step 10).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -628,6 +641,10 @@ messages! {
     DisbursementReported(DisbursementReported) = "disbursement.reported" v 2 after DisbursementReported, Bank => Union;
     /// The loan under your letter is paid out.
     LoanDisbursed(LoanDisbursed) = "disbursement.loan_disbursed" v 1, Bank => Guarantor;
+    /// The loan under your letter never was: its pay-out is reversed.
+    LoanReversed(PayoutReversed) = "disbursement.loan_reversed" v 1, Bank => Guarantor;
+    /// The pay-out is reversed.
+    PayoutReversed(PayoutReversed) = "disbursement.payout_reversed" v 1, Bank => Union;
 
     /// Make the letter effective.
     ActivateLetter(ActivateLetter) = "letter.activate" v 1, Union => Guarantor;

@@ -91,6 +91,7 @@ fn chinese(code: &str) -> &str {
         "DISBURSING" => "放款中",
         "UNKNOWN" => "结果不明",
         "DISBURSED" => "已放款",
+        "REVERSED" => "已冲正",
         "WITHDRAWN" => "已撤回",
         "EXPIRED" => "已过期",
         "INTAKE_REJECTED" => "不予受理",

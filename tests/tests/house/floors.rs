@@ -34,8 +34,8 @@ const HOUSE: &[Crate] = &[
     Crate { folder: "shared/telemetry", name: "telemetry", floor: 3, may: FLOORS_0_AND_1 },
     Crate { folder: "shared/tools", name: "tools", floor: 3, may: &[] },
     Crate { folder: "shared/web", name: "web", floor: 3, may: FLOORS_0_AND_1 },
-    // The pages: a client of the interface, which knows no shell.
-    Crate { folder: "shared/desk", name: "desk", floor: 3, may: FLOOR_0 },
+    // The pages: a client of the interface, which knows no shell, but who is the same person as whom.
+    Crate { folder: "shared/desk", name: "desk", floor: 3, may: &["domain", "saga"] },
     Crate { folder: "shared/simulation", name: "simulation", floor: 3, may: CORE },
     Crate { folder: "shared/party", name: "party", floor: 3, may: PARTY },
     Crate {

@@ -4,7 +4,7 @@ use crate::firms::{form, member};
 use bank_core::{
     Bank,
     case::DecisionOutcome,
-    command::{CreditVerdict, Finding, PaymentCheck},
+    command::{CreditVerdict, Finding, PaymentCheck, ReversalCheck},
 };
 use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Charter, Charters, Date, Fen, Moment, Party, Ppm, charter::ReliefPolicy};
@@ -304,6 +304,10 @@ fn in_the_bank(world: &World, task: &OpenTask, mood: Mood) -> bank_core::Command
             C::CheckPayment { application_id, verdict: PaymentCheck::Return { because } }
         }
         ("check-payment", _) => C::CheckPayment { application_id, verdict: PaymentCheck::Release },
+        ("check-reversal", Mood::Unkind) => {
+            C::CheckReversal { application_id, verdict: ReversalCheck::Return { because } }
+        }
+        ("check-reversal", _) => C::CheckReversal { application_id, verdict: ReversalCheck::Release },
         (other, _) => panic!("what is `{other}`?"),
     }
 }

@@ -226,7 +226,7 @@ fn firms_are_what_their_applications_say(world: &World) -> Result<(), String> {
             ensure!(firm.open.is_none(), "{} and {:?} are open together", application.id, firm.open);
             firm.open = Some(application.id.clone());
         }
-        if application.receipt.is_some() {
+        if application.receipt.is_some() && application.reversed_on.is_none() {
             ensure!(firm.live_loan.is_none(), "I10: {} and {:?} live together", application.id, firm.live_loan);
             firm.live_loan = Some(application.id.clone());
             firm.loans += 1;
@@ -273,7 +273,9 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
     // I5, I11: lent is what was posted, once; nobody has heard of anything else.
     let receipt = paid_out.map(|paid_out| &paid_out.receipt);
     let lent = balance_of(world, id);
-    ensure!(lent == receipt.map_or(0, |receipt| receipt.amount_fen.fen().get()), "I5: {lent} is lent on {receipt:?}");
+    let is_reversed = paid_out.is_some_and(bank_core::case::PaidOut::is_reversed);
+    let standing = receipt.filter(|_| !is_reversed);
+    ensure!(lent == standing.map_or(0, |receipt| receipt.amount_fen.fen().get()), "I5: {lent} is lent on {receipt:?}");
     let postings = world.shell::<Bank>().unwrap().transfers().filter(|record| {
         record.transfer.debit.main() == "B1301" && record.transfer.debit.part() == Some(id.to_string().as_str())
     });
@@ -286,18 +288,22 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
     // I6: the liability is on with the letter, and equal to the loan.
     let effective = letter.is_some_and(|letter| letter.state == LetterState::Effective);
     let liability = liability_of(world, id)?;
-    ensure!(liability == if effective { lent } else { 0 }, "I6: liability {liability}, lent {lent}, {letter:?}");
+    // Between the bank's reversal and its word of it, the liability is still on.
+    let carried = receipt.filter(|_| effective).map_or(0, |receipt| receipt.amount_fen.fen().get());
+    ensure!(liability == carried, "I6: liability {liability}, lent {lent}, {letter:?}");
     ensure!(!effective || paid_out.is_some(), "I7: effective without a loan");
 
     // I7: what was paid out rests on the one letter and on a reservation of the same amount.
     if let Some(paid_out) = paid_out {
         let bound = letter.is_some_and(|letter| {
             letter.letter.letter_no == paid_out.letter_no
-                && matches!(letter.state, LetterState::Issued | LetterState::Effective)
+                && (matches!(letter.state, LetterState::Issued | LetterState::Effective)
+                    || (is_reversed && letter.state == LetterState::Released))
         });
         ensure!(bound, "I7: paid out under {}, and the letter is {letter:?}", paid_out.letter_no);
         let backed = reservation.is_some_and(|reservation| {
-            reservation.exposure_fen == paid_out.receipt.amount_fen && reservation.state != ReservationState::Released
+            reservation.exposure_fen == paid_out.receipt.amount_fen
+                && (is_reversed || reservation.state != ReservationState::Released)
         });
         ensure!(backed, "I7: paid out on {reservation:?}");
         ensure!(paid_out.maker != paid_out.checker, "four eyes on the payment");
@@ -313,8 +319,10 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
         ensure!(decision.investigator != decision.approver, "four eyes on the credit");
     }
     let committed = reservation.is_some_and(|reservation| reservation.state == ReservationState::Committed);
-    ensure!(!committed || (effective && run.pivot_passed), "committed without an effective letter");
-    let at_work = world.tasks().find(|(_, task)| task.application_id == *id);
+    ensure!(!committed || ((effective || is_reversed) && run.pivot_passed), "committed without an effective letter");
+    // But for the bank's reversal, on the day of the pay-out.
+    let reverses = |task: &organisation::OpenTask| task.task_id.ends_with("/check-reversal");
+    let at_work = world.tasks().find(|(_, task)| task.application_id == *id && !reverses(task));
     ensure!(run.ending().is_none() || at_work.is_none(), "ended, and somebody is at {at_work:?}");
     let queued = fund(world).queue.contains(id);
     ensure!(queued == matches!(run.state("reserve fund"), Some(State::Waiting)), "in the queue: {queued}");
@@ -333,6 +341,17 @@ fn settled(world: &World, application: &Application) -> Result<(), String> {
         other => panic!("no loan but {other:?}"),
     });
     let paid_out = credit.is_some_and(|case| case.paid_out.is_some());
+    if application.reversed_on.is_some() {
+        ensure!(
+            *ending == Ending::Completed && loan == Some(LoanState::Reversed),
+            "reversed, and the loan is {loan:?}"
+        );
+        ensure!(letter == Some(LetterState::Released), "reversed, and the letter is {letter:?}");
+        ensure!(reservation == Some(ReservationState::Released), "reversed, and the reservation is {reservation:?}");
+        let exposure = guarantee.map(|case| case.exposure_fen);
+        ensure!(exposure == Some(Fen::ZERO), "reversed, and exposed to {exposure:?}");
+        return Ok(());
+    }
     if *ending == Ending::Completed {
         ensure!(paid_out && loan == Some(LoanState::Active), "completed, and the loan is {loan:?}");
         ensure!(letter == Some(LetterState::Effective), "completed, and the letter is {letter:?}");

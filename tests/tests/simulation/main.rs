@@ -14,3 +14,4 @@ mod matrix;
 mod play;
 mod races;
 mod random;
+mod reversal;

@@ -21,6 +21,8 @@ enum Op {
     File { firm: u32, amount: i64, channel: Channel },
     /// So many things happen by themselves.
     Turns(u8),
+    /// A maker wants one of today's pay-outs reversed.
+    Reverse(usize),
     /// One of two persons decides a task.
     Decide { task: usize, mood: Mood, by: bool },
     /// An applicant withdraws.
@@ -64,6 +66,7 @@ fn op() -> impl Strategy<Value = Op> {
         20 => (1..8_u8).prop_map(Op::Turns),
         40 => (0..20_usize, mood, any::<bool>()).prop_map(|(task, mood, by)| Op::Decide { task, mood, by }),
         2 => (0..8_usize).prop_map(Op::Withdraw),
+        4 => (0..8_usize).prop_map(Op::Reverse),
         1 => (0..8_usize).prop_map(Op::AskAgain),
         4 => (0..20_usize).prop_map(Op::Copy),
         4 => (0..20_usize, 1..300_u16).prop_map(|(parcel, minutes)| Op::Lose { parcel, minutes }),
@@ -122,6 +125,16 @@ impl Play {
         (!ids.is_empty()).then(|| ids[n % ids.len()].clone())
     }
 
+    fn paid_out_today(&self, n: usize) -> Option<ApplicationId> {
+        let today = self.world.now().date();
+        let is_todays = |id: &ApplicationId| {
+            let paid_out = cast::credit(&self.world, id).and_then(|case| case.paid_out.as_ref());
+            paid_out.is_some_and(|paid_out| paid_out.receipt.value_date == today)
+        };
+        let ids: Vec<_> = applications(&self.world).map(|one| one.id.clone()).filter(is_todays).collect();
+        (!ids.is_empty()).then(|| ids[n % ids.len()].clone())
+    }
+
     fn op(&mut self, op: Op) -> Result<(), String> {
         let parcels = self.world.parcels.len();
         match op {
@@ -138,6 +151,10 @@ impl Play {
                 let act = decide(&self.world, *party, task, if by { "ann" } else { "bob" }, mood);
                 self.act(act)
             }
+            Op::Reverse(n) => self.paid_out_today(n).map_or(Ok(()), |application_id| {
+                let command = bank_core::Command::PrepareReversal { application_id, because: "重复放款".into() };
+                self.act(Act::command(Party::Bank, actor("ann", "payment_maker"), &command))
+            }),
             Op::Withdraw(n) => self.nth(n).map_or(Ok(()), |id| self.act(withdraw(&id))),
             Op::AskAgain(n) => {
                 let Some(id) = self.nth(n) else { return Ok(()) };
@@ -300,13 +317,16 @@ fn random_programmes_come_to_every_end() {
     use proptest::{strategy::ValueTree, test_runner::TestRunner};
     let mut runner = TestRunner::deterministic();
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
-    for _ in 0..40 {
+    let mut reversed = 0;
+    for _ in 0..60 {
         let programme = programme().new_tree(&mut runner).unwrap().current();
         let world = live(&programme).unwrap_or_else(|why| panic!("{why}\n{programme:#?}"));
+        reversed += applications(&world).filter(|one| one.reversed_on.is_some()).count();
         for (end, times) in endings(&world) {
             *ends.entry(end).or_default() += times;
         }
     }
     let often = |end: &str, times| ends.get(end).is_some_and(|found| *found >= times);
     assert!(often("completed", 20) && often("refused", 5) && often("withdrawn", 5) && often("expired", 2), "{ends:?}");
+    assert!(reversed >= 3, "{reversed} pay-outs were reversed");
 }

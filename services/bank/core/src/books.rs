@@ -101,6 +101,18 @@ pub(crate) fn disburse(
     Ok(w.desk.book(voucher)?)
 }
 
+/// The pay-out is reversed: Dr 2011 Cr 1301, or Dr 2241, once a payment. Whether the books took it.
+pub(crate) fn reverse(
+    w: &mut World<'_>,
+    key: &str,
+    amount: Amount,
+    from: To,
+) -> Result<Result<(), ledger::Refusal>, Stop> {
+    let (loan, debited) = (LOANS.sub(&w.id).map_err(malformed)?, credited(w, from)?);
+    let transfer = Transfer::posted(format!("reverse:{key}"), &debited, &loan, amount);
+    Ok(w.desk.book(Voucher::new("reverse", &w.id).with(transfer))?)
+}
+
 /// What waited in suspense is the borrower's: Dr 2241 Cr 2011, once a payment.
 pub(crate) fn correct(w: &mut World<'_>, key: &str, amount: Amount) -> Result<(), Stop> {
     let (suspense, borrower) = (credited(w, To::Suspense)?, credited(w, To::Borrower)?);

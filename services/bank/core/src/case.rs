@@ -292,6 +292,28 @@ pub struct PaidOut {
     /// The borrower's account was closed: the money waits, or waited, in suspense.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_suspense: Option<InSuspense>,
+    /// It should not have been made: its reversal, proposed or done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversal: Option<Reversal>,
+}
+
+impl PaidOut {
+    /// Whether it was reversed: there is no loan.
+    pub fn is_reversed(&self) -> bool {
+        self.reversal.as_ref().is_some_and(|reversal| reversal.released.is_some())
+    }
+}
+
+/// The reversal of a pay-out on its own day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reversal {
+    /// Who wants it.
+    pub prepared_by: Person,
+    /// Why.
+    pub because: String,
+    /// Who released it and when: the money is back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Released>,
 }
 
 /// Money in suspense, on its way to another account.

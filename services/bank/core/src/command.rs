@@ -66,6 +66,20 @@ pub enum Command {
         /// The decision.
         verdict: CorrectionCheck,
     },
+    /// Wants a pay-out of today reversed. By the payment maker.
+    PrepareReversal {
+        /// The application.
+        application_id: ApplicationId,
+        /// Why it should not have been made.
+        because: String,
+    },
+    /// Releases the reversal, or sends it back. By the payment checker.
+    CheckReversal {
+        /// The application.
+        application_id: ApplicationId,
+        /// The decision.
+        verdict: ReversalCheck,
+    },
     /// Something about a charter of the programme; by two signatories.
     Charter(Motion),
     /// A task changes hands.
@@ -100,6 +114,8 @@ impl Command {
             | Command::CheckPayment { application_id, .. }
             | Command::PrepareCorrection { application_id, .. }
             | Command::CheckCorrection { application_id, .. }
+            | Command::PrepareReversal { application_id, .. }
+            | Command::CheckReversal { application_id, .. }
             | Command::HandTask(Handover { application_id, .. })
             | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
@@ -177,6 +193,19 @@ pub enum CorrectionCheck {
     /// Back to the maker.
     Return {
         /// What is wrong with it.
+        because: String,
+    },
+}
+
+/// What the payment checker decides about a reversal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum ReversalCheck {
+    /// The money comes back: there is no loan.
+    Release,
+    /// The pay-out stands.
+    Return {
+        /// Why.
         because: String,
     },
 }

@@ -3,17 +3,17 @@
 use crate::{
     Bank, Command, Duty, Role, Row, books,
     case::Case,
-    command::{CorrectionCheck, CreditVerdict, PaymentCheck},
+    command::{CorrectionCheck, CreditVerdict, PaymentCheck, ReversalCheck},
     contract, core_banking, credit, letter,
     payment::{self, To},
     requests::World,
-    rights, rows, suspense,
+    reversal, rights, rows, suspense,
 };
 use contracts::Message;
 use domain::{Amount, Charters};
 use organisation::{
     Actor, Desk, Input, Key, Person, PortAnswer, Refusal, Rows, Stop, charters, papers,
-    participant::{self, Participant, must_say_why, on_task},
+    participant::{self, Participant, must_say_why, on_case, on_task},
 };
 use std::collections::BTreeSet;
 
@@ -39,8 +39,7 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
         && let Some(file) = &case.file
     {
         wanted.extend(charters::pinned(founding, &file.charter));
-        let corrects = case.paid_out.as_ref().is_some_and(|paid_out| paid_out.in_suspense.is_some());
-        if orders_payment || corrects || case.payment.is_some() {
+        if orders_payment || case.paid_out.is_some() || case.payment.is_some() {
             wanted.extend(books::loan_keys(&id, file.firm.uscc.as_str()));
         }
         // The loan changes with its contract.
@@ -131,6 +130,19 @@ impl Participant for Bank {
                     }
                 })
             }
+            Command::PrepareReversal { application_id, because } => on_case(self, desk, application_id, |w| {
+                must_say_why(because)?;
+                reversal::prepare(w, by, because)
+            }),
+            Command::CheckReversal { application_id, verdict } => {
+                on_task(self, desk, actor, application_id, Duty::CheckReversal, |w| match verdict {
+                    ReversalCheck::Release => reversal::release(w, by),
+                    ReversalCheck::Return { because } => {
+                        must_say_why(because)?;
+                        reversal::send_back(w, by, because)
+                    }
+                })
+            }
             Command::Charter(motion) => charters::moved(self, desk, actor, motion),
             Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
@@ -151,8 +163,8 @@ impl Participant for Bank {
             Duty::Investigate | Duty::DecideCredit => case.file.as_ref().map(|file| file.wish.amount_fen),
             Duty::SignLoanContract => case.signing.as_ref().map(|signing| signing.amount_fen),
             Duty::PreparePayment | Duty::CheckPayment => case.payment.as_ref().map(|payment| payment.amount_fen),
-            // Which account it is no rule knows.
-            Duty::PrepareCorrection | Duty::CheckCorrection => None,
+            // Which account it is no rule knows, nor whether a pay-out should have been made.
+            Duty::PrepareCorrection | Duty::CheckCorrection | Duty::CheckReversal => None,
         }
     }
 
@@ -163,6 +175,7 @@ impl Participant for Bank {
             Duty::SignLoanContract => contract::signed(w, by),
             Duty::PreparePayment => payment::prepare(w, by),
             Duty::CheckPayment => payment::release(w, by, To::Borrower),
+            Duty::CheckReversal => Err(Stop::Illegal("no rule reverses a pay-out".to_owned())),
             Duty::PrepareCorrection | Duty::CheckCorrection => {
                 Err(Stop::Illegal("no rule knows another account of the borrower's".to_owned()))
             }
@@ -170,6 +183,7 @@ impl Participant for Bank {
     }
 
     fn time_passed(w: &mut World<'_>) -> Result<(), Stop> {
+        reversal::tick(w)?;
         core_banking::tick(w)
     }
 

@@ -3,8 +3,8 @@
 use crate::{
     Bank, IncidentKind, Row,
     case::{
-        AtCore, Case, Contract, Correction, Decision, File, InSuspense, PaidOut, Payment, Released, Report, Signing,
-        StatementAsked,
+        AtCore, Case, Contract, Correction, Decision, File, InSuspense, PaidOut, Payment, Released, Report, Reversal,
+        Signing, StatementAsked,
     },
     rows::{self, Loan, LoanInput, LoanState},
 };
@@ -190,6 +190,31 @@ pub enum Fact {
         /// Who released it and when.
         released: Released,
     },
+    /// A maker wants the pay-out reversed.
+    ReversalPrepared {
+        /// The application.
+        id: ApplicationId,
+        /// Who.
+        by: Person,
+        /// Why.
+        because: String,
+    },
+    /// It is not reversed: the checker has sent it back, or the day is over.
+    ReversalDropped {
+        /// The application.
+        id: ApplicationId,
+        /// Who.
+        by: Person,
+        /// Why.
+        because: String,
+    },
+    /// The pay-out is reversed: there is no loan.
+    PayoutReversed {
+        /// The application.
+        id: ApplicationId,
+        /// Who released it and when.
+        released: Released,
+    },
     /// A person has to look at something.
     IncidentRaised {
         /// The application.
@@ -300,6 +325,19 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::Corrected { id, released } => {
             in_suspense(rows, id, |suspense| suspense.released = Some(released.clone()))
         }
+        Fact::ReversalPrepared { id, by, because } => paid_out(rows, id, |paid_out| {
+            let (prepared_by, because) = (by.clone(), because.clone());
+            paid_out.reversal = Some(Reversal { prepared_by, because, released: None });
+        }),
+        Fact::ReversalDropped { id, .. } => paid_out(rows, id, |paid_out| paid_out.reversal = None),
+        Fact::PayoutReversed { id, released } => {
+            paid_out(rows, id, |paid_out| {
+                if let Some(reversal) = &mut paid_out.reversal {
+                    reversal.released = Some(released.clone());
+                }
+            })?;
+            loan_goes(rows, id, LoanInput::Reversed)
+        }
         Fact::IncidentRaised { id, kind, detail, at } => with(rows, id, |case| {
             case.incidents.push(IncidentRecord { kind: *kind, detail: detail.clone(), at: *at, resolved: None });
             // The person is called: that timer is spent.
@@ -341,6 +379,14 @@ fn with_loan(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut 
         change(loan);
     }
     Ok(())
+}
+
+fn paid_out(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut PaidOut)) -> Result<(), NotLoaded> {
+    with(rows, id, |case| {
+        if let Some(paid_out) = &mut case.paid_out {
+            change(paid_out);
+        }
+    })
 }
 
 fn in_suspense(

@@ -19,6 +19,7 @@ mod fact;
 mod letter;
 mod payment;
 mod requests;
+mod reversal;
 pub mod rights;
 pub mod rows;
 mod suspense;

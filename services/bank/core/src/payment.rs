@@ -179,6 +179,7 @@ pub(crate) fn posted(w: &mut World<'_>, posting_no: String, to: To) -> Result<()
         maker,
         checker: released.by,
         in_suspense: (to == To::Suspense).then(InSuspense::default),
+        reversal: None,
     };
     w.record(Fact::PaidOut { id: w.id.clone(), paid_out })?;
     let report = DisbursementReport::Posted { receipt: receipt.clone() };

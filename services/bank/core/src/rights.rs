@@ -18,6 +18,8 @@ pub const CONTRACT: &[&str] = &[Role::Operations.code()];
 pub const PREPARATION: &[&str] = &[Role::PaymentMaker.code()];
 /// The payment's release, and that of its correction.
 pub const RELEASE: &[&str] = &[Role::PaymentChecker.code()];
+/// Wanting a pay-out reversed.
+pub const REVERSAL: &[&str] = &[Role::PaymentMaker.code()];
 /// A task's change of hands; which of them, its role and [`organisation::people::handed`] say.
 pub const IN_HAND: &[&str] = &[
     Role::CreditInvestigator.code(),
@@ -44,7 +46,8 @@ pub const fn of(command: &Command) -> &'static [&'static str] {
         Command::DecideCredit { .. } => CREDIT,
         Command::SignLoanContract { .. } => CONTRACT,
         Command::PreparePayment { .. } | Command::PrepareCorrection { .. } => PREPARATION,
-        Command::CheckPayment { .. } | Command::CheckCorrection { .. } => RELEASE,
+        Command::PrepareReversal { .. } => REVERSAL,
+        Command::CheckPayment { .. } | Command::CheckCorrection { .. } | Command::CheckReversal { .. } => RELEASE,
         Command::HandTask(_) => IN_HAND,
         Command::Charter(_) => CHARTERS,
         Command::AskForPapers { .. } => PAPERS,

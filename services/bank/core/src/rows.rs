@@ -58,6 +58,8 @@ pub enum LoanState {
     Active,
     /// The contract was terminated unused (S1-8's undo): there never was a loan.
     Terminated,
+    /// The pay-out was reversed on its own day: there is no loan.
+    Reversed,
 }
 
 impl LoanState {
@@ -67,6 +69,7 @@ impl LoanState {
             LoanState::Pending => "PENDING",
             LoanState::Active => "ACTIVE",
             LoanState::Terminated => "TERMINATED",
+            LoanState::Reversed => "REVERSED",
         }
     }
 }
@@ -78,16 +81,18 @@ pub enum LoanInput {
     PaidOut,
     /// Its contract is terminated unused.
     Terminated,
+    /// Its pay-out is reversed.
+    Reversed,
 }
 
 impl LoanInput {
     /// Every input.
-    pub const ALL: [LoanInput; 2] = [LoanInput::PaidOut, LoanInput::Terminated];
+    pub const ALL: [LoanInput; 3] = [LoanInput::PaidOut, LoanInput::Terminated, LoanInput::Reversed];
 }
 
 impl LoanState {
     /// Every state.
-    pub const ALL: [LoanState; 3] = [LoanState::Pending, LoanState::Active, LoanState::Terminated];
+    pub const ALL: [LoanState; 4] = [LoanState::Pending, LoanState::Active, LoanState::Terminated, LoanState::Reversed];
 
     /// The state after this input; the only place that knows.
     ///
@@ -97,6 +102,7 @@ impl LoanState {
         match (self, input) {
             (LoanState::Pending, LoanInput::PaidOut) => Ok(LoanState::Active),
             (LoanState::Pending, LoanInput::Terminated) => Ok(LoanState::Terminated),
+            (LoanState::Active, LoanInput::Reversed) => Ok(LoanState::Reversed),
             (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
         }
     }

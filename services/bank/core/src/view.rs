@@ -27,7 +27,7 @@ fn index_of_loan(loan: &Loan) -> Index {
     Index {
         status: loan.state.code(),
         uscc: loan.uscc.clone(),
-        ended: loan.state == LoanState::Terminated,
+        ended: matches!(loan.state, LoanState::Terminated | LoanState::Reversed),
         ..Index::default()
     }
 }
@@ -38,7 +38,7 @@ fn index_of_case(case: &Case) -> Index {
     Index {
         status,
         uscc: case.file.as_ref().map(|file| file.firm.uscc.to_string()).unwrap_or_default(),
-        ended: matches!(status, "" | DISBURSED | CREDIT_DECLINED | CANCELLED),
+        ended: matches!(status, "" | DISBURSED | REVERSED | CREDIT_DECLINED | CANCELLED),
         wake_at: case.tasks.values().filter_map(|task| task.next_wake()).chain(asks).min(),
         tasks: participant::tasks::<Bank>(case),
         incidents: participant::incidents::<Bank>(case),
@@ -46,6 +46,7 @@ fn index_of_case(case: &Case) -> Index {
 }
 
 const DISBURSED: &str = "DISBURSED";
+const REVERSED: &str = "REVERSED";
 const CREDIT_DECLINED: &str = "CREDIT_DECLINED";
 const CANCELLED: &str = "CANCELLED";
 
@@ -55,6 +56,7 @@ fn state(case: &Case) -> &'static str {
     let reported_unknown = case.in_flight().is_some_and(|core| core.unknown_reported);
     match case {
         Case { file: None, .. } => "",
+        Case { paid_out: Some(paid_out), .. } if paid_out.is_reversed() => REVERSED,
         Case { paid_out: Some(_), .. } => DISBURSED,
         Case { payment: Some(_), .. } if reported_unknown => "UNKNOWN",
         Case { payment: Some(_), .. } => "DISBURSING",
@@ -180,6 +182,9 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         Fact::CorrectionReturned { because, .. } => {
             line_of(S::Disburse, "returned", format!("更正账户退回：{because}"))
         }
+        Fact::ReversalPrepared { because, .. } => line_of(S::Disburse, "noted", format!("提议冲正放款：{because}")),
+        Fact::ReversalDropped { because, .. } => line_of(S::Disburse, "returned", format!("放款不予冲正：{because}")),
+        Fact::PayoutReversed { .. } => line_of(S::Disburse, "undone", "放款已冲正，借款不成立".into()),
         Fact::Corrected { .. } => line_of(S::Disburse, "noted", "挂账款项已转入更正账户".into()),
         Fact::PaidOut { paid_out, .. } if paid_out.in_suspense.is_some() => {
             let receipt = &paid_out.receipt;

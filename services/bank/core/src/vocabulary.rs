@@ -115,6 +115,8 @@ pub enum Duty {
     PrepareCorrection,
     /// Its release.
     CheckCorrection,
+    /// The release of a pay-out's reversal.
+    CheckReversal,
 }
 
 impl participant::Duty for Duty {
@@ -127,7 +129,7 @@ impl participant::Duty for Duty {
             Duty::DecideCredit => Role::CreditApprover,
             Duty::SignLoanContract => Role::Operations,
             Duty::PreparePayment | Duty::PrepareCorrection => Role::PaymentMaker,
-            Duty::CheckPayment | Duty::CheckCorrection => Role::PaymentChecker,
+            Duty::CheckPayment | Duty::CheckCorrection | Duty::CheckReversal => Role::PaymentChecker,
         }
     }
 
@@ -135,9 +137,11 @@ impl participant::Duty for Duty {
         match self {
             Duty::Investigate | Duty::DecideCredit => Step::Credit,
             Duty::SignLoanContract => Step::Contract,
-            Duty::PreparePayment | Duty::CheckPayment | Duty::PrepareCorrection | Duty::CheckCorrection => {
-                Step::Disburse
-            }
+            Duty::PreparePayment
+            | Duty::CheckPayment
+            | Duty::PrepareCorrection
+            | Duty::CheckCorrection
+            | Duty::CheckReversal => Step::Disburse,
         }
     }
 
@@ -150,6 +154,7 @@ impl participant::Duty for Duty {
             Duty::CheckPayment => "check-payment",
             Duty::PrepareCorrection => "prepare-correction",
             Duty::CheckCorrection => "check-correction",
+            Duty::CheckReversal => "check-reversal",
         }
     }
 
@@ -162,6 +167,7 @@ impl participant::Duty for Duty {
             Duty::CheckPayment => "放款复核",
             Duty::PrepareCorrection => "挂账更正经办",
             Duty::CheckCorrection => "挂账更正复核",
+            Duty::CheckReversal => "放款冲正复核",
         }
     }
 }

@@ -64,6 +64,13 @@ pub(crate) fn liability_on(w: &mut World<'_>, letter_no: &str, amount: Amount) -
     book(w.desk, Voucher::new("effective", &w.id).with(transfer))
 }
 
+/// The letter is let go: the liability for the loan is off (G9001 − P).
+pub(crate) fn liability_off(w: &mut World<'_>, letter_no: &str, amount: Amount) -> Result<(), Stop> {
+    let account = liability_of(&w.id)?;
+    let transfer = Transfer::posted(format!("released:{letter_no}"), &LIABILITIES, &account, amount);
+    book(w.desk, Voucher::new("released", &w.id).with(transfer))
+}
+
 fn book(desk: &mut Desk<Guarantor>, voucher: Voucher) -> Result<(), Stop> {
     desk.book(voucher)?.map_err(|refusal| Stop::Illegal(format!("the guarantor's books refuse: {refusal}")))
 }

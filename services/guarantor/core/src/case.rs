@@ -46,6 +46,9 @@ pub struct Case {
     /// The loan that the bank paid out under the letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loan: Option<DisbursementReceipt>,
+    /// The day on which the bank reversed that pay-out: there is no loan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversed_on: Option<Date>,
     /// The union's ask to make the letter effective, while the bank's word is awaited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation: Option<Activation>,
@@ -72,6 +75,7 @@ impl Case {
             letter: None,
             letters_issued: 0,
             loan: None,
+            reversed_on: None,
             activation: None,
             exposure_fen: Fen::ZERO,
             incidents: Vec::new(),
@@ -288,6 +292,8 @@ pub enum LetterState {
     Revoked,
     /// Taken back after its last day was over; the bank stated that nothing was paid out.
     Expired,
+    /// Let go after it was effective: the pay-out was reversed.
+    Released,
 }
 
 /// What happens to a letter until its loan lives.
@@ -299,17 +305,25 @@ pub enum LetterInput {
     Revoke,
     /// The same, after its last day was over.
     Expire,
+    /// Its loan is none any more.
+    Release,
 }
 
 impl LetterInput {
     /// Every input.
-    pub const ALL: [LetterInput; 3] = [LetterInput::PaidOut, LetterInput::Revoke, LetterInput::Expire];
+    pub const ALL: [LetterInput; 4] =
+        [LetterInput::PaidOut, LetterInput::Revoke, LetterInput::Expire, LetterInput::Release];
 }
 
 impl LetterState {
     /// Every state.
-    pub const ALL: [LetterState; 4] =
-        [LetterState::Issued, LetterState::Effective, LetterState::Revoked, LetterState::Expired];
+    pub const ALL: [LetterState; 5] = [
+        LetterState::Issued,
+        LetterState::Effective,
+        LetterState::Revoked,
+        LetterState::Expired,
+        LetterState::Released,
+    ];
 
     /// The state after this input; the only place that knows.
     ///
@@ -320,6 +334,7 @@ impl LetterState {
             (LetterState::Issued, LetterInput::PaidOut) => Ok(LetterState::Effective),
             (LetterState::Issued, LetterInput::Revoke) => Ok(LetterState::Revoked),
             (LetterState::Issued, LetterInput::Expire) => Ok(LetterState::Expired),
+            (LetterState::Effective, LetterInput::Release) => Ok(LetterState::Released),
             (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
         }
     }

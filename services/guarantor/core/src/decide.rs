@@ -27,7 +27,9 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
     if let Input::Message(received) = input {
         match &received.message {
             Message::AssessGuarantee(ask) => drop(wanted.insert(rows::client(ask.firm.uscc.as_str()))),
-            Message::ActivateLetter(_) | Message::LoanDisbursed(_) => wanted.extend(books::liability_keys(&id)),
+            Message::ActivateLetter(_) | Message::LoanDisbursed(_) | Message::LoanReversed(_) => {
+                wanted.extend(books::liability_keys(&id))
+            }
             _ => {}
         }
     }
@@ -67,6 +69,7 @@ impl Participant for Guarantor {
             Message::RevokeLetter(undo) => letter::revoked(w, &undo.about),
             Message::NotDisbursedStated(statement) => letter::stated(w, statement),
             Message::LoanDisbursed(notice) => loan::disbursed(w, notice),
+            Message::LoanReversed(said) => loan::reversed(w, said),
             Message::ActivateLetter(ask) => loan::asked(w, ask),
             Message::PaperForGuarantor(part) => papers::received(w.desk, part),
             other => Err(Stop::Illegal(format!("{} is not said to the guarantor", other.kind().name()))),

@@ -11,7 +11,7 @@ use crate::{
     rows::{self, ExposureRow},
 };
 use contracts::DisbursementReceipt;
-use domain::{ApplicationId, Fen};
+use domain::{ApplicationId, Date, Fen};
 use organisation::{
     Key, NotLoaded, Person, Row as AnyRow, Rows, charters, papers,
     participant::{self, IncidentRecord},
@@ -147,6 +147,18 @@ pub enum Fact {
         /// The application.
         id: ApplicationId,
     },
+    /// The bank has reversed the pay-out on its own day.
+    LoanReversed {
+        /// The application.
+        id: ApplicationId,
+        /// When.
+        on: Date,
+    },
+    /// The letter is let go: the liability is off.
+    LetterReleased {
+        /// The application.
+        id: ApplicationId,
+    },
     /// A person has to look at something.
     IncidentRaised {
         /// The application.
@@ -221,6 +233,10 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::LetterEffective { id } => {
             with(rows, id, |case| case.activation = None)?;
             letter(rows, id, |letter| letter.state = letter.state.on(LetterInput::PaidOut).unwrap_or(letter.state))
+        }
+        Fact::LoanReversed { id, on } => with(rows, id, |case| case.reversed_on = Some(*on)),
+        Fact::LetterReleased { id } => {
+            letter(rows, id, |letter| letter.state = letter.state.on(LetterInput::Release).unwrap_or(letter.state))
         }
         Fact::IncidentRaised { id, incident } => with(rows, id, |case| case.incidents.push(incident.clone())),
     }

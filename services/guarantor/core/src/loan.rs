@@ -8,7 +8,8 @@ use crate::{
     letter, opinion,
     requests::World,
 };
-use contracts::{ActivateLetter, AskRefusal, DisbursementReceipt, LoanDisbursed};
+use contracts::{ActivateLetter, AskRefusal, DisbursementReceipt, LoanDisbursed, PayoutReversed};
+use domain::Fen;
 use organisation::{
     Person, Stop,
     participant::{self, Taken},
@@ -100,7 +101,40 @@ fn complete(w: &mut World<'_>) -> Result<(), Stop> {
     opinion::expose(w, amount_fen.fen())?;
     // The word that was missing has come: nobody has to look for it any more.
     w.resolve_all(IncidentKind::PayOutNotHeard, &Person::new("service:guarantor"), "银行放款通知已到")?;
-    w.settle(&about, Step::Activate, &Input::Finished(Said::Activated { at }))
+    w.settle(&about, Step::Activate, &Input::Finished(Said::Activated { at }))?;
+    release(w)
+}
+
+/// The bank has reversed the pay-out on its own day: there is no loan, and the letter is let go. Should the union still ask for it to be
+/// made effective, it is, and let go at once: what it asks after a pay-out has to be done.
+pub(crate) fn reversed(w: &mut World<'_>, said: &PayoutReversed) -> Result<(), Stop> {
+    let known = w.case()?.map(|case| (case.loan.clone(), case.reversed_on));
+    match known {
+        // Its word of the pay-out itself may come later: a parked message is decided when people have seen to it.
+        Some((loan, None)) if loan.as_ref().is_none_or(|loan| *loan == said.receipt) => {
+            w.record(Fact::LoanReversed { id: w.id.clone(), on: said.on })?;
+            release(w)
+        }
+        Some((loan, Some(_))) if loan.as_ref().is_none_or(|loan| *loan == said.receipt) => Ok(()),
+        _ => {
+            let DisbursementReceipt { posting_no, amount_fen, value_date, .. } = &said.receipt;
+            let detail = format!("冲正凭证 {posting_no}，金额 {amount_fen} 元，起息日 {value_date}");
+            w.raise(IncidentKind::BankContradicts, detail)
+        }
+    }
+}
+
+/// Lets go of a letter that is effective, once its loan was reversed.
+fn release(w: &mut World<'_>) -> Result<(), Stop> {
+    let effective = w.case()?.and_then(|case| {
+        let (letter, loan) = (case.letter.as_ref()?, case.loan.as_ref()?);
+        (case.reversed_on.is_some() && letter.state == LetterState::Effective)
+            .then(|| (letter.letter.letter_no.clone(), loan.amount_fen))
+    });
+    let Some((letter_no, amount_fen)) = effective else { return Ok(()) };
+    w.record(Fact::LetterReleased { id: w.id.clone() })?;
+    books::liability_off(w, &letter_no, amount_fen)?;
+    opinion::expose(w, Fen::ZERO)
 }
 
 /// The time for the bank's word has passed: a person is told, and the wait goes on.

@@ -35,10 +35,11 @@ pub(crate) fn state(case: &Case) -> &'static str {
     let taken_back = letter.and_then(|letter| match letter.state {
         LetterState::Revoked => Some("REVOKED"),
         LetterState::Expired => Some("EXPIRED"),
-        LetterState::Issued | LetterState::Effective => None,
+        LetterState::Issued | LetterState::Effective | LetterState::Released => None,
     });
     match (letter.map(|letter| letter.state), &case.opinion) {
         (Some(LetterState::Effective), _) => "EFFECTIVE",
+        (Some(LetterState::Released), _) => "RELEASED",
         (Some(LetterState::Issued), _) => match letter.and_then(|letter| letter.revocation) {
             Some(Revocation::Asked) => "COMPENSATING",
             _ => "ISSUED",
@@ -59,7 +60,8 @@ pub(crate) fn state(case: &Case) -> &'static str {
 
 fn has_ended(case: &Case) -> bool {
     let agreed = case.opinion.as_ref().is_some_and(|o| matches!(o.decision, OpinionDecision::Agreed { .. }));
-    let effective = case.letter.as_ref().is_some_and(|letter| letter.state == LetterState::Effective);
+    let lived = |state: LetterState| matches!(state, LetterState::Effective | LetterState::Released);
+    let effective = case.letter.as_ref().is_some_and(|letter| lived(letter.state));
     case.tasks.is_empty() && (effective || !agreed)
 }
 
@@ -174,6 +176,8 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             say(Step::Activate, "noted", format!("银行已放款 {} 元，起息日 {}", receipt.amount_fen, receipt.value_date))
         }
         Fact::LetterEffective { .. } => say(Step::Activate, "done", "保函生效，在保责任开始".into()),
+        Fact::LoanReversed { on, .. } => say(Step::Activate, "noted", format!("银行已于 {on} 冲正放款")),
+        Fact::LetterReleased { .. } => say(Step::Activate, "undone", "保函解除，在保责任终止".into()),
         Fact::IncidentRaised { incident, .. } => say(incident.kind.step(), "stuck", incident.kind.zh().to_owned()),
         Fact::OpinionWithdrawn { .. }
         | Fact::ExposureChanged { .. }

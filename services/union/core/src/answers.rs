@@ -12,7 +12,7 @@ use crate::{
 };
 use contracts::{
     AskRefused, CreditDecided, CreditDecision, DisbursementReport, DisbursementReported, GuaranteeAssessed,
-    GuaranteeOpinion, LetterIssued, LoanContractSigned, Message, NotPosted, UndoAnswered,
+    GuaranteeOpinion, LetterIssued, LoanContractSigned, Message, NotPosted, PayoutReversed, UndoAnswered,
 };
 use domain::Amount;
 use organisation::{Refusal, RefusalKind, Stop};
@@ -165,6 +165,26 @@ fn reported(w: &mut Origination, answer: &DisbursementReported) -> Result<Event<
         DisbursementReport::Closed => Outcome::Closed,
     };
     Ok(Event::Answered { step, key, outcome })
+}
+
+/// The bank has reversed the pay-out on its own day: the firm has no loan, and the fund is free again, now or once what follows a
+/// pay-out is done.
+///
+/// # Errors
+/// A refusal, which is journaled, if it is not the pay-out that is known here.
+pub(crate) fn reversed(w: &mut Origination, said: &PayoutReversed) -> Result<(), Stop> {
+    let application = w.application()?;
+    // Its word of the pay-out itself may come later: a parked message is decided when people have seen to it.
+    let is_another = application.receipt.as_ref().is_some_and(|known| *known != said.receipt);
+    if is_another || said.on != said.receipt.value_date {
+        let detail = format!("{}: no such pay-out was reported", w.id);
+        return Err(Refusal::new(RefusalKind::Conflict, "UNKNOWN_PAY_OUT", "无此放款", detail).into());
+    }
+    if application.reversed_on.is_some() {
+        return Ok(());
+    }
+    w.desk.record(Fact::PayoutReversed { id: w.id.clone(), on: said.on })?;
+    fund::let_go(w)
 }
 
 const DISBURSE: &str = "disburse";

@@ -59,6 +59,9 @@ pub struct Application {
     /// Proof of the pay-out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<DisbursementReceipt>,
+    /// The day on which the bank reversed that pay-out: there is no loan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversed_on: Option<Date>,
     /// The file in the archive, once the application is settled by a pay-out and the applicant told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<Archived>,
@@ -235,7 +238,9 @@ impl ReservationState {
     pub fn on(self, input: ReservationInput) -> Result<ReservationState, IllegalTransition> {
         match (self, input) {
             (ReservationState::Held, ReservationInput::Commit) => Ok(ReservationState::Committed),
-            (ReservationState::Held, ReservationInput::Release) => Ok(ReservationState::Released),
+            (ReservationState::Held | ReservationState::Committed, ReservationInput::Release) => {
+                Ok(ReservationState::Released)
+            }
             (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
         }
     }
@@ -282,6 +287,8 @@ pub enum ApplicationState {
     Disbursing,
     /// Paid out; letter and reservation follow.
     Disbursed,
+    /// Paid out, and reversed by the bank on the same day: there is no loan.
+    Reversed,
     /// Turning back: partners undo what they did.
     Compensating,
     /// Turned down by the union.
@@ -309,6 +316,7 @@ impl ApplicationState {
             ApplicationState::Ready => "READY",
             ApplicationState::Disbursing => "DISBURSING",
             ApplicationState::Disbursed => "DISBURSED",
+            ApplicationState::Reversed => "REVERSED",
             ApplicationState::Compensating => "COMPENSATING",
             ApplicationState::IntakeRejected => "INTAKE_REJECTED",
             ApplicationState::GuaranteeDeclined => "GUARANTEE_DECLINED",
@@ -321,7 +329,7 @@ impl ApplicationState {
 
 impl ApplicationState {
     /// Every state.
-    pub const ALL: [ApplicationState; 15] = [
+    pub const ALL: [ApplicationState; 16] = [
         ApplicationState::IntakeReview,
         ApplicationState::NeedDocs,
         ApplicationState::Queued,
@@ -331,6 +339,7 @@ impl ApplicationState {
         ApplicationState::Ready,
         ApplicationState::Disbursing,
         ApplicationState::Disbursed,
+        ApplicationState::Reversed,
         ApplicationState::Compensating,
         ApplicationState::IntakeRejected,
         ApplicationState::GuaranteeDeclined,
@@ -352,16 +361,18 @@ impl ApplicationState {
             S::Contracting => &[S::Ready, S::GuaranteeDeclined, S::CreditDeclined],
             S::Ready => &[S::Disbursing, S::IntakeRejected],
             S::Disbursing => &[S::Disbursed, S::Ready],
+            S::Disbursed => &[S::Reversed],
             S::Compensating => &[S::IntakeRejected, S::GuaranteeDeclined, S::CreditDeclined, S::Withdrawn, S::Expired],
-            S::Disbursed | S::IntakeRejected | S::GuaranteeDeclined | S::CreditDeclined | S::Withdrawn | S::Expired => {
+            S::Reversed | S::IntakeRejected | S::GuaranteeDeclined | S::CreditDeclined | S::Withdrawn | S::Expired => {
                 &[]
             }
         }
     }
 
-    /// Whether it has ended, well or not. A pay-out is the end of an application; what comes then is its loan's.
-    pub const fn is_final(self) -> bool {
-        self.onward().is_empty()
+    /// Whether it has ended, well or not. A pay-out is the end of an application; what comes then is its loan's, or the bank's reversal
+    /// on the same day.
+    pub fn is_final(self) -> bool {
+        self == ApplicationState::Disbursed || self.onward().is_empty()
     }
 
     /// The machine of DOMAIN.md section 4: the one place that knows where an application may go. Until the pay-out is ordered it may

@@ -11,6 +11,7 @@ use crate::{
     view,
     vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
 };
+use contracts::Message;
 use domain::{ApplicationId, Charter, CharterHash, Charters, Date, Moment};
 use organisation::people::{Handover, handed, task_refused};
 use organisation::{
@@ -105,6 +106,9 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
             on_application(union, desk, &id, |w| {
                 if let Some((partner, ask)) = papers::ask(message) {
                     return papers::asked(w, partner, ask);
+                }
+                if let Message::PayoutReversed(said) = message {
+                    return answers::reversed(w, said);
                 }
                 let event = answers::event(w, message)?;
                 drive(union, w, event).map(drop)
@@ -385,6 +389,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         letter: None,
         contract_no: None,
         receipt: None,
+        reversed_on: None,
         archived: None,
         disputed: Vec::new(),
         disputed_answers: Vec::new(),
@@ -483,6 +488,9 @@ pub(crate) fn state(application: &Application) -> ApplicationState {
     let at = |step: &str| run.state(step);
     match &run.phase {
         Phase::Unwinding { .. } => ApplicationState::Compensating,
+        Phase::Forward | Phase::Ended { ending: Ending::Completed } if application.reversed_on.is_some() => {
+            ApplicationState::Reversed
+        }
         Phase::Ended { ending: Ending::Completed } => ApplicationState::Disbursed,
         Phase::Ended { ending: Ending::Withdrawn { .. } } => ApplicationState::Withdrawn,
         Phase::Ended { ending: Ending::Expired { .. } } => ApplicationState::Expired,

@@ -127,6 +127,13 @@ pub enum Fact {
         /// The application.
         id: ApplicationId,
     },
+    /// The bank has reversed the pay-out on its own day: the firm has no loan.
+    PayoutReversed {
+        /// The application.
+        id: ApplicationId,
+        /// When.
+        on: Date,
+    },
     /// The reservation stands behind a loan.
     ReservationCommitted {
         /// The application.
@@ -325,12 +332,33 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::AnswerDisputed { id, answer, .. } => {
             with(rows, id, |application| application.disputed_answers.push(answer.clone()))
         }
-        Fact::Disbursed { id, receipt } => {
+        Fact::PayoutReversed { id, on } => {
             let mut uscc = String::new();
+            let mut was_locked = false;
             with(rows, id, |application| {
-                application.receipt = Some(receipt.clone());
+                application.reversed_on = Some(*on);
+                was_locked = application.receipt.is_some();
                 uscc = application.firm.uscc.to_string();
             })?;
+            if !was_locked {
+                return Ok(());
+            }
+            firm(rows, &uscc, |firm| {
+                firm.live_loan = None;
+                firm.loans = firm.loans.saturating_sub(1);
+            })
+        }
+        Fact::Disbursed { id, receipt } => {
+            let mut uscc = String::new();
+            let mut is_reversed = false;
+            with(rows, id, |application| {
+                application.receipt = Some(receipt.clone());
+                is_reversed = application.reversed_on.is_some();
+                uscc = application.firm.uscc.to_string();
+            })?;
+            if is_reversed {
+                return Ok(());
+            }
             firm(rows, &uscc, |firm| {
                 firm.live_loan = Some(id.clone());
                 firm.loans += 1;

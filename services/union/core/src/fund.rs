@@ -178,7 +178,21 @@ pub(crate) fn commit(w: &mut Origination) -> Result<Must, Stop> {
         Voucher::new("commit", &w.id).with(Transfer::posted(format!("commit:{}", w.id), &COMMITTED, &HELD, amount));
     book(&mut w.desk, voucher)?;
     w.desk.record(Fact::ReservationCommitted { id: w.id.clone() })?;
+    let_go(w)?;
     Ok(Must::Done)
+}
+
+/// The loan behind which the reservation stands is none any more: the bank has reversed its pay-out.
+pub(crate) fn let_go(w: &mut Origination) -> Result<(), Stop> {
+    let application = w.application()?;
+    let committed = application.reservation.clone().filter(|one| one.state == ReservationState::Committed);
+    let Some(reservation) = committed.filter(|_| application.reversed_on.is_some()) else { return Ok(()) };
+    let amount = Amount::new(reservation.reserved_fen).map_err(|_| overflow())?;
+    let id = format!("let-go:{}", w.id);
+    let voucher = Voucher::new("let_go", &w.id).with(Transfer::posted(id, &CAPACITY, &COMMITTED, amount));
+    book(&mut w.desk, voucher)?;
+    w.desk.record(Fact::ReservationReleased { id: w.id.clone() })?;
+    next_in_line(w)
 }
 
 /// S13: more money stands at the bank against the fund's capital; who waits for the fund looks again.

@@ -110,6 +110,9 @@ pub fn summary(application: &Application) -> Value {
 
 /// What the applicant is told at the end.
 fn notice(application: &Application) -> Option<String> {
+    if let Some(day) = application.reversed_on {
+        return Some(format!("银行已于 {day} 当日冲正此笔放款，借款不成立；如仍需贷款，请重新申请。"));
+    }
     let (archived, receipt) = (application.archived.as_ref()?, application.receipt.as_ref()?);
     let (amount, day, posting) = (receipt.amount_fen.fen(), receipt.value_date, &receipt.posting_no);
     Some(format!("您的申请已办结：银行放款 {amount} 元，起息日 {day}，凭证号 {posting}；归档号 {}。", archived.number))
@@ -192,6 +195,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             "noted",
             format!("银行已放款 {} 元，起息日 {}", receipt.amount_fen.fen(), receipt.value_date),
         ),
+        Fact::PayoutReversed { on, .. } => plain("disburse", "undone", format!("银行已于 {on} 冲正放款，借款不成立")),
         Fact::Archived { archived, .. } => {
             plain("notify and archive", "noted", format!("已通知申请人放款结果，归档号 {}", archived.number))
         }

@@ -178,6 +178,8 @@ pub fn sample(kind: Kind) -> Message {
             letter_no: "BH-NCD-2018-0052-1".into(),
             receipt: receipt(),
         }),
+        Kind::LoanReversed => Message::LoanReversed(payout_reversed()),
+        Kind::PayoutReversed => Message::PayoutReversed(payout_reversed()),
         Kind::ActivateLetter => {
             Message::ActivateLetter(ActivateLetter { about: about("activate"), letter_no: "BH-NCD-2018-0052-1".into() })
         }
@@ -193,4 +195,8 @@ pub fn sample(kind: Kind) -> Message {
         Kind::BankTellsUnion => Message::BankTellsUnion(charter_answered()),
         Kind::BankTellsGuarantor => Message::BankTellsGuarantor(charter_answered()),
     }
+}
+
+fn payout_reversed() -> PayoutReversed {
+    PayoutReversed { about: about("reverse:disb:NCD-2018-0052"), receipt: receipt(), on: "2018-09-05".parse().unwrap() }
 }

@@ -8,7 +8,7 @@
 
 use bank_core::{
     Bank, Command, CoreBanking, Fact, Role, Row,
-    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck},
+    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, ReversalCheck},
     rows,
 };
 use contracts::{
@@ -305,6 +305,12 @@ pub fn command(what: &str) -> Command {
             let because = "户名不符".into();
             Command::CheckCorrection { application_id, verdict: CorrectionCheck::Return { because } }
         }
+        "want-reversal" => Command::PrepareReversal { application_id, because: "重复放款".into() },
+        "reverse" => Command::CheckReversal { application_id, verdict: ReversalCheck::Release },
+        "return-reversal" => {
+            let because = "放款无误".into();
+            Command::CheckReversal { application_id, verdict: ReversalCheck::Return { because } }
+        }
         "return-payment" => {
             let because = "账号有误".into();
             Command::CheckPayment { application_id, verdict: PaymentCheck::Return { because } }
@@ -359,6 +365,9 @@ pub fn brief(message: &Message) -> String {
             DisbursementReport::Closed => "closed".into(),
         },
         Message::LoanDisbursed(notice) => format!("loan disbursed {}", notice.receipt.posting_no),
+        Message::LoanReversed(notice) | Message::PayoutReversed(notice) => {
+            format!("reversed {}", notice.receipt.posting_no)
+        }
         Message::NotDisbursedStated(answer) => format!("not disbursed: {}", answer.not_disbursed),
         other => panic!("the bank says {}?", other.kind().name()),
     };

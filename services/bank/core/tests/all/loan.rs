@@ -7,6 +7,7 @@ fn each_pair_of_state_and_input_is_named_or_illegal() {
     let named = [
         (LoanState::Pending, LoanInput::PaidOut, LoanState::Active),
         (LoanState::Pending, LoanInput::Terminated, LoanState::Terminated),
+        (LoanState::Active, LoanInput::Reversed, LoanState::Reversed),
     ];
     for state in LoanState::ALL {
         for input in LoanInput::ALL {

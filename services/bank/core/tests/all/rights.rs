@@ -61,7 +61,7 @@ const fn with<const N: usize, const M: usize>(way: [&'static str; N], step: &'st
     longer
 }
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 25] = [
     "open-books",
     "deposit",
     "recommend",
@@ -77,6 +77,9 @@ const COMMANDS: [&str; 22] = [
     "enter",
     "move",
     "return-account",
+    "want-reversal",
+    "reverse",
+    "return-reversal",
     "answer-charter",
     "claim",
     "give-back",

@@ -8,6 +8,7 @@ fn each_pair_of_state_and_input_is_named_or_illegal() {
         (LetterState::Issued, LetterInput::PaidOut, LetterState::Effective),
         (LetterState::Issued, LetterInput::Revoke, LetterState::Revoked),
         (LetterState::Issued, LetterInput::Expire, LetterState::Expired),
+        (LetterState::Effective, LetterInput::Release, LetterState::Released),
     ];
     for state in LetterState::ALL {
         for input in LetterInput::ALL {

@@ -2,7 +2,7 @@
 
 use contracts::{
     About, ActivateLetter, AssessGuarantee, DisbursementReceipt, Firm, IssueLetter, LoanDisbursed, Message,
-    NotDisbursedStated, Plain, SignContracts, Wish, wire::Received,
+    NotDisbursedStated, PayoutReversed, Plain, SignContracts, Wish, wire::Received,
 };
 use domain::{Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Party, Ppm, Uscc};
 use guarantor_core::{
@@ -251,18 +251,27 @@ impl Office {
     }
 
     pub fn disbursed(&self, letter_no: &str, fen: i64) -> Message {
-        let value_date = self.at.date();
         Message::LoanDisbursed(LoanDisbursed {
             about: self.about(1, "disb:NCD-2020-0001"),
             letter_no: letter_no.into(),
-            receipt: DisbursementReceipt {
-                posting_no: "PZ-1".into(),
-                amount_fen: amount(fen),
-                rate_ppm: Ppm::new(40_500).unwrap(),
-                value_date,
-                maturity_on: Date::constant(2021, 6, 1),
-            },
+            receipt: self.receipt(fen),
         })
+    }
+
+    pub fn reversed(&self, fen: i64) -> Message {
+        let about = self.about(1, "disb:NCD-2020-0001");
+        Message::LoanReversed(PayoutReversed { about, receipt: self.receipt(fen), on: self.at.date() })
+    }
+
+    /// Of a pay-out made today.
+    fn receipt(&self, fen: i64) -> DisbursementReceipt {
+        DisbursementReceipt {
+            posting_no: "PZ-1".into(),
+            amount_fen: amount(fen),
+            rate_ppm: Ppm::new(40_500).unwrap(),
+            value_date: self.at.date(),
+            maturity_on: Date::constant(2021, 6, 1),
+        }
     }
 
     pub fn stated(&self, letter_no: &str, not_disbursed: bool) -> Message {

@@ -26,6 +26,7 @@ fn lives() -> Office {
     office.eligible(3, AMOUNT);
     office.tell(office.agreed(3, AMOUNT + 1));
     office.tell(office.posted(1, AMOUNT));
+    office.tell(office.reversed(1, 20_000_000));
     let control = |control| Command::Control { control, because: "工会决定".into() };
     let top_up = Control::TopUp { amount_fen: amount(10_000_000) };
     office.act("w", "fund_manager", control(top_up));
@@ -114,7 +115,7 @@ fn each_kind_of_fact_is_written_as_pinned() {
         first.entry(kind).or_insert(json);
     }
     // A new kind of fact belongs into `lives` and here.
-    assert_eq!(first.len(), 34, "{:#?}", first.keys());
+    assert_eq!(first.len(), 35, "{:#?}", first.keys());
     insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
 }
 

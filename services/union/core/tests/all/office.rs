@@ -2,7 +2,7 @@
 
 use contracts::{
     About, Confirmed, CreditDecided, CreditDecision, DisbursementReceipt, DisbursementReport, DisbursementReported,
-    Firm, GuaranteeAssessed, GuaranteeOpinion, Letter, LetterIssued, LoanContractSigned, Message, UndoAnswered, Wish,
+    Firm, GuaranteeAssessed, GuaranteeOpinion, Letter, LetterIssued, LoanContractSigned, Message, PayoutReversed, UndoAnswered, Wish,
     wire::Received,
 };
 use domain::{Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Ppm, Uscc};
@@ -98,6 +98,16 @@ pub fn letter(number: u32, fen: i64) -> Letter {
     let (issued_on, valid_until) = (Date::constant(2020, 6, 1), Date::constant(2020, 7, 1));
     let hash = Letter::digest(&letter_no, amount(fen), issued_on, valid_until, 18);
     Letter { letter_no, amount_fen: amount(fen), issued_on, valid_until, period_months: 18, hash }
+}
+
+fn receipt(fen: i64) -> DisbursementReceipt {
+    DisbursementReceipt {
+        posting_no: "PZ-1".into(),
+        amount_fen: amount(fen),
+        rate_ppm: Ppm::new(40_500).unwrap(),
+        value_date: Date::constant(2020, 6, 1),
+        maturity_on: Date::constant(2021, 6, 1),
+    }
 }
 
 impl Office {
@@ -363,15 +373,13 @@ impl Office {
         Message::LoanContractSigned(LoanContractSigned { about, contract_no: "HT-1".into() })
     }
 
+    pub fn reversed(&self, number: u32, fen: i64) -> Message {
+        let (about, receipt) = (self.about("disburse", number), receipt(fen));
+        Message::PayoutReversed(PayoutReversed { about, on: receipt.value_date, receipt })
+    }
+
     pub fn posted(&self, number: u32, fen: i64) -> Message {
-        let receipt = DisbursementReceipt {
-            posting_no: "PZ-1".into(),
-            amount_fen: amount(fen),
-            rate_ppm: Ppm::new(40_500).unwrap(),
-            value_date: Date::constant(2020, 6, 1),
-            maturity_on: Date::constant(2021, 6, 1),
-        };
-        let report = DisbursementReport::Posted { receipt };
+        let report = DisbursementReport::Posted { receipt: receipt(fen) };
         Message::DisbursementReported(DisbursementReported { about: self.about("disburse", number), report })
     }
 

@@ -7,6 +7,7 @@ fn each_pair_of_state_and_input_is_named_or_illegal() {
     let named = [
         (ReservationState::Held, ReservationInput::Commit, ReservationState::Committed),
         (ReservationState::Held, ReservationInput::Release, ReservationState::Released),
+        (ReservationState::Committed, ReservationInput::Release, ReservationState::Released),
     ];
     for state in ReservationState::ALL {
         for input in ReservationInput::ALL {
