@@ -215,10 +215,12 @@ async fn schedule(
     app.may_see(&caller, &id).await?;
     app.row(&id).await?;
     let paid_out = match own_row(&app, &rows::application(&id)).await? {
-        Some(Row::Application(application)) => application.receipt.clone().zip(application.approval.clone()),
+        Some(Row::Application(application)) if application.reversed_on.is_none() => {
+            application.receipt.clone().zip(application.approval.clone())
+        }
         _ => None,
     };
-    let (receipt, approval) = paid_out.ok_or_else(|| Problem::not_found("尚未放款，还没有还款计划。"))?;
+    let (receipt, approval) = paid_out.ok_or_else(|| Problem::not_found("尚未放款或放款已冲正，没有还款计划。"))?;
     let terms = Terms {
         method: approval.method,
         principal: receipt.amount_fen,

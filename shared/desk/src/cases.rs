@@ -182,7 +182,7 @@ pub(crate) async fn one(
         key: crate::session::random(),
         version,
         papers,
-        has_schedule: state.desk.application.is_some() && case["receipt"].is_object(),
+        has_schedule: state.desk.application.is_some() && case["receipt"].is_object() && case["reversed_on"].is_null(),
         done: match done.as_str() {
             "" => "",
             "paper" => "材料已收到。",

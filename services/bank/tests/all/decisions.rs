@@ -3,7 +3,7 @@
 use crate::interface::start;
 use bank_core::{
     Command as C,
-    command::{CreditVerdict, Finding, PaymentCheck},
+    command::{CreditVerdict, Finding, PaymentCheck, ReversalCheck},
 };
 use contracts::CreditDecline;
 use domain::{Amount, ApplicationId, Fen, Method, Ppm};
@@ -74,6 +74,18 @@ async fn each_body_is_the_command_that_it_says() {
             json!({ "verdict": "return", "because": "账号有误" }),
             C::CheckPayment { application_id: id(), verdict: PaymentCheck::Return { because: "账号有误".into() } },
         ),
+        (
+            "payment_checker",
+            "check-reversal",
+            json!({ "verdict": "release" }),
+            C::CheckReversal { application_id: id(), verdict: ReversalCheck::Release },
+        ),
+        (
+            "payment_checker",
+            "check-reversal",
+            json!({ "verdict": "return", "because": "无误" }),
+            C::CheckReversal { application_id: id(), verdict: ReversalCheck::Return { because: "无误".into() } },
+        ),
     ];
     for (role, task, body, expected) in rows {
         let (answer, work) = service.post_as(role, &path(task), "application/json", body.to_string()).await;
@@ -102,6 +114,8 @@ async fn what_is_no_decision_never_reaches_the_writer() {
         ("payment_maker", "prepare-payment", json!([])),
         ("payment_checker", "check-payment", json!({ "verdict": "release", "amount_fen": 1 })),
         ("payment_checker", "check-payment", json!({ "verdict": "return" })),
+        ("payment_checker", "check-reversal", json!({ "verdict": "return" })),
+        ("payment_checker", "check-reversal", json!({})),
     ];
     for (role, task, body) in rows {
         let (answer, work) = service.post_as(role, &path(task), "application/json", body.to_string()).await;

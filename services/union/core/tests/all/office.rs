@@ -2,8 +2,8 @@
 
 use contracts::{
     About, Confirmed, CreditDecided, CreditDecision, DisbursementReceipt, DisbursementReport, DisbursementReported,
-    Firm, GuaranteeAssessed, GuaranteeOpinion, Letter, LetterIssued, LoanContractSigned, Message, PayoutReversed, UndoAnswered, Wish,
-    wire::Received,
+    Firm, GuaranteeAssessed, GuaranteeOpinion, Letter, LetterIssued, LoanContractSigned, Message, PayoutReversed,
+    UndoAnswered, Wish, wire::Received,
 };
 use domain::{Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Ppm, Uscc};
 use ledger::{AccountCode, trial_balance};
