@@ -101,6 +101,7 @@ pub fn summary(application: &Application) -> Value {
         "letter": application.letter,
         "contract_no": application.contract_no,
         "receipt": application.receipt,
+        "reversed_on": application.reversed_on,
         "archived": application.archived,
         "notice": notice(application),
         "disputed": application.disputed,
