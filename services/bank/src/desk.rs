@@ -112,6 +112,35 @@ pub const DESK: Desk = Desk {
     reads_papers: &["credit_investigator", "credit_approver", "operations"],
     actions: &[
         Action {
+            title: "登记收款",
+            path: "repayments",
+            roles: &["operations"],
+            hint: "按起息日的应还款项依次冲抵：逾期利息、逾期本金、罚息、复利、当期利息、当期本金。提前结清只能以当日为起息日，金额须等于当日结清应还。",
+            fields: &[
+                Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" },
+                Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" },
+                Field { name: "value_date", label: "起息日", kind: Kind::Day, hint: "" },
+                Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" },
+                Field {
+                    name: "kind",
+                    label: "种类",
+                    kind: Kind::One(&[("SCHEDULED", "按期或逾期还款"), ("EARLY", "提前结清")]),
+                    hint: "",
+                },
+            ],
+        },
+        Action {
+            title: "冲正收款",
+            path: "repayment-reversals",
+            roles: &["operations"],
+            hint: "记错的收款按序号冲正，款项自原到期日起重新应还；贷款结清后不能再冲正。",
+            fields: &[
+                Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" },
+                Field { name: "receipt", label: "第几笔收款", kind: Kind::Number, hint: "" },
+                BECAUSE,
+            ],
+        },
+        Action {
             title: "冲正当日放款",
             path: "reversals",
             roles: &["payment_maker"],

@@ -5,6 +5,7 @@
 
 pub mod decisions;
 pub mod desk;
+mod loans;
 mod routes;
 
 use axum::Router;
@@ -58,7 +59,7 @@ pub fn app(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
 
 /// The bank's HTTP interface.
 pub fn router(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
-    http::router(handle, vault, edge(), routes::router())
+    http::router(handle, vault, edge(), routes::router().merge(loans::router()))
 }
 
 /// Who sees papers and personal data whole, with a reason: who decides on the credit, and who signs and pays.
@@ -86,7 +87,7 @@ pub fn edge() -> Edge<Bank> {
             is_retained: |row| matches!(row, Row::Case(case) if case.paid_out.is_some()),
         }),
         charters: Some(Command::Charter),
-        routes: routes::table(),
+        routes: [routes::table(), loans::table()].concat(),
     }
 }
 

@@ -1,29 +1,20 @@
-//! The routes that only the bank has: the books, the loans, closing incidents.
+//! The routes that only the bank has: the books, reversing a pay-out, closing incidents; [`crate::loans`] has those of loans.
 
 use axum::{
     Router,
     extract::{Path, State},
-    http::Uri,
     response::Response,
-    routing::{get, post},
+    routing::post,
 };
-use bank_core::{Bank, Command, Row, rights};
-use domain::{Amount, ApplicationId, Fen, Uscc};
-use party::{
-    http::{
-        AUDITOR, App, Because, OFFICER, Page, Route, Who, Writing, application_id, because, page_limit, policy,
-        unreadable,
-    },
-    store::read::Filter,
-};
+use bank_core::{Bank, Command, rights};
+use domain::{Amount, ApplicationId, Fen};
+use party::http::{App, Because, Route, Who, Writing, application_id, because};
 use serde::Deserialize;
-use serde_json::Value;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use web::{
-    Fields, Problem, Query,
-    openapi::{Kind, Parameter, described, named},
-    utoipa::openapi::ObjectBuilder,
+    Fields, Problem,
+    openapi::{Parameter, described},
 };
 
 type Shared = State<Arc<App<Bank>>>;
@@ -32,7 +23,6 @@ pub(crate) fn router() -> Router<Arc<App<Bank>>> {
     Router::new()
         .route("/api/v1/books", post(open_books))
         .route("/api/v1/deposit-receipts", post(receive_deposit))
-        .route("/api/v1/loans", get(loans))
         .route("/api/v1/reversals", post(prepare_reversal))
         .route("/api/v1/applications/{id}/incidents/{number}/resolution", post(resolve))
 }
@@ -40,7 +30,6 @@ pub(crate) fn router() -> Router<Arc<App<Bank>>> {
 pub(crate) fn table() -> Vec<Route> {
     const REPAIR: Who = Who::Roles(rights::BOOKS);
     const OWNERS: Who = Who::Roles(rights::INCIDENTS);
-    const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
     const OPERATIONS: Who = Who::Roles(rights::DEPOSIT);
     vec![
         Route::post("/api/v1/books", REPAIR, "启用账簿", described::<Books>()).answers(204, "已启用", None),
@@ -51,12 +40,6 @@ pub(crate) fn table() -> Vec<Route> {
             described::<DepositReceipt>(),
         )
         .answers(204, "已入账", None),
-        Route::get("/api/v1/loans", BOOKS, "贷款", policy::list_of("Loans", &named("Loan", ObjectBuilder::new())))
-            .with([
-                Parameter::query("state", Kind::Text, "PENDING、ACTIVE、TERMINATED、REVERSED"),
-                Parameter::query("uscc", Kind::Text, "统一社会信用代码"),
-            ])
-            .paged(),
         Route::post(
             "/api/v1/reversals",
             Who::Roles(rights::REVERSAL),
@@ -124,41 +107,6 @@ async fn prepare_reversal(State(app): Shared, writing: Writing) -> Result<Respon
     let because = fields.text("because", 2..=500);
     let (application_id, because) = fields.finish(id.zip(because))?;
     app.command(writing, Command::PrepareReversal { application_id, because }, None, None).await
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LoansQuery {
-    state: Option<String>,
-    uscc: Option<String>,
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
-const PREFIX: &str = "loan/";
-
-async fn loans(State(app): Shared, uri: Uri, Query(query): Query<LoansQuery>) -> Result<Response, Problem> {
-    let limit = page_limit(query.limit)?;
-    let uscc = query.uscc.map(|uscc| Uscc::parse(&uscc)).transpose();
-    let uscc = uscc.map_err(|error| Problem::bad_request("INVALID_QUERY", format!("uscc：{error}")))?;
-    let filter = Filter { status: query.state, uscc: uscc.map(|uscc| uscc.to_string()), ended: None };
-    let after = match query.cursor {
-        Some(cursor) => format!("{PREFIX}{}", web::decode_cursor(&cursor)?),
-        None => String::new(),
-    };
-    let rows = app.handle.readers.list(PREFIX, &filter, &after, limit + 1).await.map_err(|error| unreadable(&error))?;
-    let page = Page::cut(rows, limit, |row| row.key[PREFIX.len()..].to_owned());
-    let loan = |row: &party::store::read::StateRow| -> Result<Value, Problem> {
-        match serde_json::from_str(&row.body) {
-            Ok(Row::Loan(loan)) => serde_json::to_value(loan).map_err(|error| Problem::internal(&error)),
-            Ok(Row::Case(_) | Row::Papers(_) | Row::Charters(_)) => {
-                Err(Problem::internal(&format!("`{}` is no loan", row.key)))
-            }
-            Err(error) => Err(Problem::internal(&error)),
-        }
-    };
-    let items = page.items.iter().map(loan).collect::<Result<Vec<_>, _>>()?;
-    page.with(items).respond(&uri)
 }
 
 async fn resolve(

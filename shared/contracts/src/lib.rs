@@ -9,6 +9,7 @@
 
 pub mod asyncapi;
 pub mod charter;
+pub mod loan;
 pub mod message;
 pub mod papers;
 pub mod reader;
@@ -16,6 +17,7 @@ pub mod reason;
 pub mod wire;
 
 pub use charter::*;
+pub use loan::*;
 pub use message::*;
 pub use papers::*;
 pub use reader::Reader;

@@ -1,10 +1,11 @@
-//! The messages of origination (DOMAIN.md section 2, S1), each a struct of domain types with a fixed route.
+//! The messages (DOMAIN.md section 2), those of origination first, each a struct of domain types with a fixed route.
 //!
 //! An *ask* carries the idempotency key of the step and attempt that sent it; its *answer* repeats the key. Undoing an
 //! ask is a message of its own under the same key, so that it can overtake its original.
 
 use crate::{
     charter::CharterAnswered,
+    loan::{LoanReported, LoanReportsAsked},
     papers::{PaperSealed, PapersAsked},
     reader::{Reader, readers},
     reason::{CreditDecline, GuaranteeDecline, NotPosted},
@@ -650,6 +651,15 @@ messages! {
     ActivateLetter(ActivateLetter) = "letter.activate" v 1, Union => Guarantor;
     /// The letter is effective.
     LetterActivated(Confirmed) = "letter.activated" v 1, Guarantor => Union;
+
+    /// An event in the life of the loan under your letter.
+    LoanReportedToGuarantor(LoanReported) = "loan.reported_to_guarantor" v 1, Bank => Guarantor;
+    /// An event in the life of the loan.
+    LoanReportedToUnion(LoanReported) = "loan.reported_to_union" v 1, Bank => Union;
+    /// The guarantor lacks reports on this loan.
+    GuarantorAsksLoanReports(LoanReportsAsked) = "loan.reports_asked_by_guarantor" v 1, Guarantor => Bank;
+    /// The union lacks reports on this loan.
+    UnionAsksLoanReports(LoanReportsAsked) = "loan.reports_asked_by_union" v 1, Union => Bank;
 
     /// Seal to this letterbox of the guarantor's what it may have of the application.
     GuarantorAsksPapers(PapersAsked) = "papers.asked_by_guarantor" v 1, Guarantor => Union;

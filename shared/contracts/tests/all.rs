@@ -3,6 +3,8 @@
 
 #[path = "all/documents.rs"]
 mod documents;
+#[path = "all/followed.rs"]
+mod followed;
 #[path = "all/samples.rs"]
 mod samples;
 #[path = "all/wire.rs"]

@@ -176,6 +176,14 @@ impl Loan {
         self.dues.iter().enumerate().filter(|(_, due)| due.replaced_in.is_none())
     }
 
+    /// What falls due and is not paid in full.
+    fn unpaid(&self) -> impl Iterator<Item = &Due> {
+        let is_unpaid = |at: usize| {
+            [Part::Principal, Part::Interest].into_iter().any(|part| self.left(at, part) != Some(Fen::ZERO))
+        };
+        self.current().filter(move |(at, _)| is_unpaid(*at)).map(|(_, due)| due)
+    }
+
     /// What came, in order.
     pub fn receipts(&self) -> &[Receipt] {
         &self.receipts
@@ -198,6 +206,24 @@ impl Loan {
         Fen::sum(paid)
     }
 
+    /// Principal whose day has passed, seen from `on`. `None`: a sum does not fit.
+    pub fn overdue_principal(&self, on: Date) -> Option<Fen> {
+        let passed = self.current().filter(|(_, due)| due.on < on).map(|(at, _)| self.left(at, Part::Principal));
+        Fen::sum(passed.collect::<Option<Vec<_>>>()?)
+    }
+
+    /// Contract interest that has fallen due until a day, that day's with it, paid or not. `None`: a sum does not fit.
+    pub fn interest_fallen_due(&self, on: Date) -> Option<Fen> {
+        Fen::sum(self.current().filter(|(_, due)| due.on <= on).map(|(_, due)| due.interest_fen))
+    }
+
+    /// The first day after `last` on which something that is not paid falls due, or is overdue since the day before; none: no such
+    /// day will come.
+    pub fn next_look(&self, last: Date) -> Option<Date> {
+        let days = self.unpaid().flat_map(|due| [Some(due.on), due.on.tomorrow().ok()]).flatten();
+        days.filter(|day| *day > last).min()
+    }
+
     /// Whether nothing is owed and nothing will fall due.
     pub fn is_settled(&self) -> bool {
         let all = |due: &Due| due.principal_fen.checked_add(due.interest_fen);
@@ -210,10 +236,7 @@ impl Loan {
 
     /// The day from which something has been overdue without a break, seen from `on`.
     pub fn overdue_since(&self, on: Date) -> Option<Date> {
-        let is_unpaid = |at: usize| {
-            [Part::Principal, Part::Interest].into_iter().any(|part| self.left(at, part) != Some(Fen::ZERO))
-        };
-        self.current().filter(|(at, due)| due.on < on && is_unpaid(*at)).map(|(_, due)| due.on).min()
+        self.unpaid().map(|due| due.on).filter(|day| *day < on).min()
     }
 
     /// What is owed on a day, by what for and since when: nothing of zero. `None`: a sum does not fit.
@@ -263,6 +286,13 @@ impl Loan {
         let seq = u32::try_from(self.receipts.len()).unwrap_or(u32::MAX).saturating_add(1);
         self.receipts.push(Receipt { seq, on, lines, reversed: false });
         self.receipts.last().ok_or(ReceiptError::Overflow)
+    }
+
+    /// Enters a receipt that was split before: the next one, or nothing happens.
+    pub fn enter(&mut self, receipt: Receipt) {
+        if usize::try_from(receipt.seq) == Ok(self.receipts.len().saturating_add(1)) {
+            self.receipts.push(receipt);
+        }
     }
 
     /// Reverses a wrong receipt: what it had paid is owed again from its day on, with penalty as if it had not come.

@@ -27,6 +27,8 @@ pub struct World {
     pub orders: Vec<(Party, PortOrder)>,
     /// How many messages or timers one commit takes at most.
     pub batch: usize,
+    /// Rows that are not woken: what a test is not about.
+    pub asleep: fn(&Key) -> bool,
     now: Moment,
     nodes: BTreeMap<Party, Box<dyn Node>>,
     /// By sender and receiver: the number of the last message.
@@ -154,6 +156,7 @@ impl World {
             crashes: BTreeMap::new(),
             refused: Vec::new(),
             mirrors: BTreeMap::new(),
+            asleep: |_| false,
         }
     }
 
@@ -199,7 +202,8 @@ impl World {
 
     /// The rows that want to be woken, unordered.
     pub fn timers(&self) -> impl Iterator<Item = (Moment, Party, &Key)> {
-        self.indexes().filter_map(|(party, key, index)| Some((index.wake_at?, party, key)))
+        let awake = self.indexes().filter(|(_, key, _)| !(self.asleep)(key));
+        awake.filter_map(|(party, key, index)| Some((index.wake_at?, party, key)))
     }
 
     /// Everything that was refused so far.

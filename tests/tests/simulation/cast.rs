@@ -77,9 +77,66 @@ pub fn organisations(setup: Setup) -> (Union, Guarantor, Bank) {
 }
 
 /// The three before their first morning.
+///
+/// They end with the pay-out: nothing falls due on a loan until [`loans_live`].
 pub fn empty(setup: Setup) -> World {
     let (union, guarantor, bank) = organisations(setup);
-    World::new(first_morning()).with(union).with(guarantor).with(bank)
+    let mut world = World::new(first_morning()).with(union).with(guarantor).with(bank);
+    world.asleep = |key| key.to_string().starts_with("loan/");
+    world
+}
+
+/// From now on loans live: what falls due is owed.
+pub fn loans_live(world: &mut World) {
+    world.asleep = |_| false;
+}
+
+/// The loans that the bank keeps, by application.
+pub fn loans(world: &World) -> impl Iterator<Item = &bank_core::rows::Loan> {
+    world.shell::<Bank>().unwrap().owns().filter_map(|(_, row)| match row {
+        bank_core::Row::Loan(loan) => Some(&**loan),
+        _ => None,
+    })
+}
+
+/// The loan of an application, if it has one.
+pub fn loan<'w>(world: &'w World, id: &ApplicationId) -> Option<&'w bank_core::rows::Loan> {
+    loans(world).find(|loan| loan.application_id == *id)
+}
+
+/// What is owed on a loan today, fen.
+pub fn owed(world: &World, loan: &bank_core::rows::Loan) -> i64 {
+    let living = loan.life.as_ref().filter(|_| loan.state.is_living());
+    let lines = living.and_then(|life| life.loan.owed(world.now().date())).unwrap_or_default();
+    lines.iter().map(|line| line.amount_fen.get()).sum()
+}
+
+/// What the whole loan costs today, fen.
+pub fn whole(world: &World, loan: &bank_core::rows::Loan) -> i64 {
+    let today = world.now().date();
+    let mut after = loan.life.as_ref().unwrap().loan.clone();
+    let falls_due = after.fall_due(today);
+    let lines = falls_due.ok().and_then(|()| after.owed(today)).unwrap_or_default();
+    lines.iter().map(|line| line.amount_fen.get()).sum::<i64>().max(1)
+}
+
+/// A receipt of today, under a reference of its own.
+pub fn pay(world: &World, loan: &bank_core::rows::Loan, fen: i64, early: bool) -> Act {
+    let so_far = loan.life.as_ref().map_or(0, |life| life.entries.len());
+    let command = bank_core::Command::ReceiveRepayment {
+        application_id: loan.application_id.clone(),
+        reference: format!("HK-{}-{}", loan.application_id, so_far + 1),
+        value_date: world.now().date(),
+        amount_fen: amount(fen),
+        early,
+    };
+    Act::command(Party::Bank, actor("olga", "operations"), &command)
+}
+
+/// A borrower pays what is owed today, if one owes anything.
+pub fn borrowers_pay(world: &World) -> Option<Act> {
+    let (loan, fen) = loans(world).map(|loan| (loan, owed(world, loan))).find(|(_, fen)| *fen > 0)?;
+    Some(pay(world, loan, fen, false))
 }
 
 /// The three by hand, with their books open; the firms 1 to 9 have members in the union.

@@ -14,4 +14,5 @@ mod matrix;
 mod play;
 mod races;
 mod random;
+mod repayment;
 mod reversal;

@@ -23,6 +23,10 @@ enum Op {
     Turns(u8),
     /// A maker wants one of today's pay-outs reversed.
     Reverse(usize),
+    /// A borrower pays: what is owed, a part of it, or the whole loan early.
+    Repay(usize, Pays),
+    /// Somebody reverses one of a loan's receipts.
+    Unpay(usize, u32),
     /// One of two persons decides a task.
     Decide { task: usize, mood: Mood, by: bool },
     /// An applicant withdraws.
@@ -45,6 +49,17 @@ enum Op {
     Control(Control),
 }
 
+/// How a borrower pays.
+#[derive(Clone, Copy, Debug)]
+enum Pays {
+    /// What is owed today.
+    Due,
+    /// Every other fen of it, or a fen.
+    Part,
+    /// All of it, before it is due.
+    Early,
+}
+
 #[derive(Clone, Debug)]
 struct Programme {
     /// Carries two or three of the largest applications, or all.
@@ -52,6 +67,8 @@ struct Programme {
     order: Option<u64>,
     batch: usize,
     ops: Vec<Op>,
+    /// What is done once everybody has done what was asked for a week, to whatever was paid out by then.
+    later: Vec<Op>,
 }
 
 const FIRMS: std::ops::Range<u32> = 1..5;
@@ -66,7 +83,7 @@ fn op() -> impl Strategy<Value = Op> {
         20 => (1..8_u8).prop_map(Op::Turns),
         40 => (0..20_usize, mood, any::<bool>()).prop_map(|(task, mood, by)| Op::Decide { task, mood, by }),
         2 => (0..8_usize).prop_map(Op::Withdraw),
-        4 => (0..8_usize).prop_map(Op::Reverse),
+        8 => (0..8_usize).prop_map(Op::Reverse),
         1 => (0..8_usize).prop_map(Op::AskAgain),
         4 => (0..20_usize).prop_map(Op::Copy),
         4 => (0..20_usize, 1..300_u16).prop_map(|(parcel, minutes)| Op::Lose { parcel, minutes }),
@@ -82,10 +99,21 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// What happens to loans.
+fn later() -> impl Strategy<Value = Op> {
+    let pays = prop::sample::select(vec![Pays::Due, Pays::Due, Pays::Part, Pays::Early]);
+    prop_oneof![
+        8 => (0..8_usize, pays).prop_map(|(loan, pays)| Op::Repay(loan, pays)),
+        3 => (0..8_usize, 1..4_u32).prop_map(|(loan, receipt)| Op::Unpay(loan, receipt)),
+        3 => (20..2_500_u16).prop_map(Op::Pass),
+        4 => op(),
+    ]
+}
+
 fn programme() -> impl Strategy<Value = Programme> {
     let order = prop_oneof![3 => any::<u64>().prop_map(Some), 1 => Just(None)];
-    (any::<bool>(), order, 1..4_usize, prop::collection::vec(op(), 40..240))
-        .prop_map(|(rich, order, batch, ops)| Programme { rich, order, batch, ops })
+    (any::<bool>(), order, 1..4_usize, prop::collection::vec(op(), 40..240), prop::collection::vec(later(), 0..30))
+        .prop_map(|(rich, order, batch, ops, later)| Programme { rich, order, batch, ops, later })
 }
 
 struct Play {
@@ -101,6 +129,7 @@ impl Play {
     fn new(programme: &Programme) -> Self {
         let deposit_fen = if programme.rich { 900_000_000 } else { 25_000_000 };
         let mut world = cast::world(Setup { deposit_fen, ..Setup::default() });
+        cast::loans_live(&mut world);
         // Without a seed the newest comes first, which no channel would do.
         world.order = programme.order.map_or(Order::NewestFirst, Order::Shuffled);
         world.batch = programme.batch;
@@ -155,6 +184,24 @@ impl Play {
                 let command = bank_core::Command::PrepareReversal { application_id, because: "重复放款".into() };
                 self.act(Act::command(Party::Bank, actor("ann", "payment_maker"), &command))
             }),
+            Op::Repay(n, pays) => {
+                let living: Vec<_> = cast::loans(&self.world).filter(|loan| loan.state.is_living()).collect();
+                let Some(loan) = living.get(n % living.len().max(1)) else { return Ok(()) };
+                let owed = cast::owed(&self.world, loan);
+                let act = match pays {
+                    Pays::Due => cast::pay(&self.world, loan, owed.max(1), false),
+                    Pays::Part => cast::pay(&self.world, loan, (owed / 2).max(1), false),
+                    Pays::Early => cast::pay(&self.world, loan, cast::whole(&self.world, loan), true),
+                };
+                self.act(act)
+            }
+            Op::Unpay(n, receipt) => {
+                let living: Vec<_> = cast::loans(&self.world).filter(|loan| loan.state.is_living()).collect();
+                let Some(loan) = living.get(n % living.len().max(1)) else { return Ok(()) };
+                let (application_id, because) = (loan.application_id.clone(), "记错账户".into());
+                let command = bank_core::Command::ReverseRepayment { application_id, receipt, because };
+                self.act(Act::command(Party::Bank, actor("olga", "operations"), &command))
+            }
             Op::Withdraw(n) => self.nth(n).map_or(Ok(()), |id| self.act(withdraw(&id))),
             Op::AskAgain(n) => {
                 let Some(id) = self.nth(n) else { return Ok(()) };
@@ -239,6 +286,22 @@ impl Play {
         Err(format!("the {to} does not answer"))
     }
 
+    /// Everybody does what is asked for a week, but pay.
+    fn work_for_a_week(&mut self) -> Result<(), String> {
+        let until = self.world.now().plus_hours(7 * 24);
+        for turns in 0.. {
+            ensure(turns < TOO_MANY, "it never comes to rest")?;
+            let Play { world, core_banking, watch } = self;
+            let mut outside = |world: &World| core_banking.act(world).or_else(|| kindly(world, |_| false));
+            let turned = world.turn(until, &mut outside).map_err(|defect| defect.to_string())?;
+            watch.hold(world)?;
+            if !turned {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// From here on everybody does what is asked; operators see to what is still stuck when nothing more happens.
     fn finish(&mut self) -> Result<(), String> {
         self.core_banking.script.clear();
@@ -248,7 +311,9 @@ impl Play {
         for turns in 0.. {
             ensure(turns < TOO_MANY, "it never comes to rest")?;
             let Play { world, core_banking, watch } = self;
-            let mut outside = |world: &World| core_banking.act(world).or_else(|| kindly(world, |_| false));
+            let mut outside = |world: &World| {
+                core_banking.act(world).or_else(|| kindly(world, |_| false)).or_else(|| cast::borrowers_pay(world))
+            };
             let turned = world.turn(FAR, &mut outside).map_err(|defect| defect.to_string())?;
             watch.hold(world)?;
             if !turned {
@@ -296,6 +361,10 @@ fn live(programme: &Programme) -> Result<World, String> {
     for (n, op) in programme.ops.iter().enumerate() {
         play.op(*op).map_err(|why| format!("at {n} {op:?}: {why}"))?;
     }
+    play.work_for_a_week().map_err(|why| format!("in the week: {why}"))?;
+    for (n, op) in programme.later.iter().enumerate() {
+        play.op(*op).map_err(|why| format!("later, at {n} {op:?}: {why}"))?;
+    }
     play.finish().map_err(|why| format!("at the end: {why}"))?;
     Ok(play.world)
 }
@@ -317,10 +386,17 @@ fn random_programmes_come_to_every_end() {
     use proptest::{strategy::ValueTree, test_runner::TestRunner};
     let mut runner = TestRunner::deterministic();
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut reversed = 0;
+    let mut loans: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut reversed, mut unpaid) = (0, 0);
     for _ in 0..60 {
         let programme = programme().new_tree(&mut runner).unwrap().current();
         let world = live(&programme).unwrap_or_else(|why| panic!("{why}\n{programme:#?}"));
+        let states = cast::loans(&world).map(|loan| loan.state);
+        for state in states {
+            *loans.entry(state.code()).or_default() += 1;
+        }
+        unpaid +=
+            applications(&world).flat_map(|one| &one.life.receipts).filter(|one| one.reversed_on.is_some()).count();
         reversed += applications(&world).filter(|one| one.reversed_on.is_some()).count();
         for (end, times) in endings(&world) {
             *ends.entry(end).or_default() += times;
@@ -328,5 +404,7 @@ fn random_programmes_come_to_every_end() {
     }
     let often = |end: &str, times| ends.get(end).is_some_and(|found| *found >= times);
     assert!(often("completed", 20) && often("refused", 5) && often("withdrawn", 5) && often("expired", 2), "{ends:?}");
-    assert!(reversed >= 3, "{reversed} pay-outs were reversed");
+    assert!(reversed >= 3, "{reversed} pay-outs were reversed, {loans:?}, {unpaid}");
+    assert!(loans["SETTLED"] >= 10 && loans["PREPAID"] >= 3, "{loans:?}");
+    assert!(unpaid >= 3, "{unpaid} receipts were reversed");
 }

@@ -4,14 +4,17 @@
 //! |---|---|---|
 //! | B1003 | clearing: where the union's deposit came in | debit |
 //! | B2012 | the union's deposit (I2: equal to U1001) | credit |
-//! | B1301/*application* | the principal of one loan | debit |
+//! | B1301/*application* | the principal of one loan that is not overdue | debit |
+//! | B1303/*application* | its principal that is overdue | debit |
+//! | B1132/*application* | its interest that has fallen due and is not paid | debit |
+//! | B6011 | income of interest, penalty and compound interest | credit |
 //! | B2011/*uscc* | the account of one borrower | credit |
 //! | B2241/*application* | money paid out that waits for another account of the borrower's | credit |
 //!
 //! Loans are booked one by one, because I5 and I6 hold loan by loan. Posted in a core-banking system of its own, a pay-out
 //! is booked here too, once that system has said so: these books follow it, by the same key.
 
-use crate::{Bank, payment::To, requests::World};
+use crate::{Bank, payment::To, repayment::Split, requests::World};
 use domain::{Amount, ApplicationId, Fen};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, TransferId, Voucher};
 use organisation::{Desk, Key, Refusal, RefusalKind, Stop};
@@ -22,6 +25,12 @@ pub const CLEARING: AccountCode = AccountCode::constant("B1003");
 pub const UNION_DEPOSIT: AccountCode = AccountCode::constant("B2012");
 /// Loans, below it by application.
 pub const LOANS: AccountCode = AccountCode::constant("B1301");
+/// Overdue loans, below it by application.
+pub const OVERDUE: AccountCode = AccountCode::constant("B1303");
+/// Interest receivable, below it by application.
+pub const RECEIVABLE: AccountCode = AccountCode::constant("B1132");
+/// Interest income.
+pub const INTEREST: AccountCode = AccountCode::constant("B6011");
 /// Suspense, below it by application: paid out, and the borrower's account closed.
 pub const SUSPENSE: AccountCode = AccountCode::constant("B2241");
 /// Borrowers' accounts, below it by unified social credit code.
@@ -32,9 +41,12 @@ pub(crate) fn opening_keys() -> [Key; 2] {
     [Key::Account(CLEARING), Key::Account(UNION_DEPOSIT)]
 }
 
-/// The rows that a pay-out books, or its correction.
+/// The rows that are booked below one loan.
 pub(crate) fn loan_keys(id: &ApplicationId, uscc: &str) -> impl Iterator<Item = Key> {
-    [LOANS.sub(id), BORROWERS.sub(uscc), SUSPENSE.sub(id)].into_iter().flatten().map(Key::Account)
+    [LOANS.sub(id), OVERDUE.sub(id), RECEIVABLE.sub(id), BORROWERS.sub(uscc), SUSPENSE.sub(id)]
+        .into_iter()
+        .flatten()
+        .map(Key::Account)
 }
 
 /// Opens the books with the union's deposit, once.
@@ -61,11 +73,21 @@ pub(crate) fn receive_deposit(desk: &mut Desk<Bank>, reference: &str, amount: Am
     if desk.account(&UNION_DEPOSIT)?.is_none() {
         return Err(conflict("BOOKS_NOT_OPEN", "账簿尚未启用", "请先由运维启用账簿（POST /api/v1/books）。").into());
     }
-    if desk.rows().get(&Key::Transfer(receipt(reference)))?.is_some() {
+    if is_booked(desk, &receipt(reference))? {
         return Err(conflict("REFERENCE_USED", "此凭证号已入账", "同一凭证号只入账一次，请核对凭证号。").into());
     }
     let transfer = Transfer::posted(receipt(reference), &CLEARING, &UNION_DEPOSIT, amount);
     book(desk, Voucher::new("receive_deposit", "programme").with(transfer))
+}
+
+/// The transfer by which the money of a repayment comes in.
+pub(crate) fn repayment(reference: &str) -> TransferId {
+    TransferId::new(format!("repayment:{reference}"))
+}
+
+/// Whether a transfer was booked before.
+pub(crate) fn is_booked(desk: &Desk<Bank>, id: &TransferId) -> Result<bool, Stop> {
+    Ok(desk.rows().get(&Key::Transfer(id.clone()))?.is_some())
 }
 
 fn book(desk: &mut Desk<Bank>, voucher: Voucher) -> Result<(), Stop> {
@@ -118,4 +140,86 @@ pub(crate) fn correct(w: &mut World<'_>, key: &str, amount: Amount) -> Result<()
     let (suspense, borrower) = (credited(w, To::Suspense)?, credited(w, To::Borrower)?);
     let transfer = Transfer::posted(format!("correct:{key}"), &suspense, &borrower, amount);
     book(w.desk, Voucher::new("correct", &w.id).with(transfer))
+}
+
+/// The accounts of one loan's collection, open from now on.
+struct Collection {
+    loan: AccountCode,
+    overdue: AccountCode,
+    receivable: AccountCode,
+    borrower: AccountCode,
+}
+
+fn collection(w: &mut World<'_>) -> Result<Collection, Stop> {
+    let of = |main: AccountCode| main.sub(&w.id).map_err(malformed);
+    let (loan, overdue, receivable) = (of(LOANS)?, of(OVERDUE)?, of(RECEIVABLE)?);
+    for code in [&overdue, &receivable] {
+        w.desk.open_account(Account::new(code.clone(), Normal::Debit, Limit::NotBelowZero))?;
+    }
+    w.desk.open_account(Account::new(INTEREST, Normal::Credit, Limit::None))?;
+    w.desk.open_account(Account::new(CLEARING, Normal::Debit, Limit::None))?;
+    Ok(Collection { loan, overdue, receivable, borrower: credited(w, To::Borrower)? })
+}
+
+/// The legs that are not of zero, each under a name of its own.
+fn legs(mut voucher: Voucher, name: &str, parts: &[(&str, &AccountCode, &AccountCode, Fen)]) -> Voucher {
+    for (part, debit, credit, fen) in parts {
+        if let Ok(amount) = Amount::new(*fen) {
+            voucher = voucher.with(Transfer::posted(format!("{name}:{part}"), debit, credit, amount));
+        }
+    }
+    voucher
+}
+
+/// Interest has fallen due: Dr 1132 Cr 6011. `before`: what was accrued until then.
+pub(crate) fn accrue(w: &mut World<'_>, before: Fen, interest: Amount) -> Result<(), Stop> {
+    let accounts = collection(w)?;
+    let id = format!("accrue:{}:{}", w.id, before.get());
+    let transfer = Transfer::posted(id, &accounts.receivable, &INTEREST, interest);
+    book(w.desk, Voucher::new("accrue", &w.id).with(transfer))
+}
+
+/// A repayment: the money comes in, Dr 1003 Cr 2011, and goes to the loan, Dr 2011 Cr 1301 or 1303, Cr 1132, Cr 6011.
+pub(crate) fn repaid(w: &mut World<'_>, reference: &str, split: &Split, from_overdue: Fen) -> Result<(), Stop> {
+    let Collection { loan, overdue, receivable, borrower } = collection(w)?;
+    let id = repayment(reference);
+    let current = split.principal_fen.checked_sub(from_overdue).ok_or_else(too_much)?;
+    let all =
+        Fen::sum([split.principal_fen, split.interest_fen, split.penalty_fen]).and_then(|all| Amount::new(all).ok());
+    let comes_in = Transfer::posted(id.clone(), &CLEARING, &borrower, all.ok_or_else(too_much)?);
+    let parts = [
+        ("overdue", &borrower, &overdue, from_overdue),
+        ("principal", &borrower, &loan, current),
+        ("interest", &borrower, &receivable, split.interest_fen),
+        ("penalty", &borrower, &INTEREST, split.penalty_fen),
+    ];
+    book(w.desk, legs(Voucher::new("repaid", &w.id).with(comes_in), id.as_str(), &parts))
+}
+
+/// A receipt was wrong: the counter-entries. What is overdue then is moved by [`overdue`].
+pub(crate) fn repayment_reversed(w: &mut World<'_>, no: u32, split: &Split) -> Result<(), Stop> {
+    let Collection { loan, receivable, borrower, .. } = collection(w)?;
+    let name = format!("repayment-reversed:{}:{no}", w.id);
+    let all = Fen::sum([split.principal_fen, split.interest_fen, split.penalty_fen]).ok_or_else(too_much)?;
+    let parts = [
+        ("principal", &loan, &borrower, split.principal_fen),
+        ("interest", &receivable, &borrower, split.interest_fen),
+        ("penalty", &INTEREST, &borrower, split.penalty_fen),
+        ("money", &borrower, &CLEARING, all),
+    ];
+    book(w.desk, legs(Voucher::new("repayment_reversed", &w.id), &name, &parts))
+}
+
+/// Another part of the principal is overdue: Dr 1303 Cr 1301, or back. `moved`: how often that was done before.
+pub(crate) fn overdue(w: &mut World<'_>, moved: u32, from: Fen, to: Fen) -> Result<(), Stop> {
+    let Collection { loan, overdue, .. } = collection(w)?;
+    let (debit, credit, more) =
+        if to > from { (&overdue, &loan, to.checked_sub(from)) } else { (&loan, &overdue, from.checked_sub(to)) };
+    let name = format!("overdue:{}:{moved}", w.id);
+    let parts = [("principal", debit, credit, more.ok_or_else(too_much)?)];
+    book(w.desk, legs(Voucher::new("overdue", &w.id), &name, &parts))
+}
+
+fn too_much() -> Stop {
+    Stop::Illegal("an amount of the bank's books is too large".into())
 }

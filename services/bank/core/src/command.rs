@@ -1,7 +1,7 @@
 //! What people may tell the bank to do: one command a decision. No personal data.
 
 use contracts::CreditDecline;
-use domain::{Amount, ApplicationId, Fen, Method, Ppm};
+use domain::{Amount, ApplicationId, Date, Fen, Method, Ppm};
 use organisation::{charters::Motion, people::Handover};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,28 @@ pub enum Command {
         /// The decision.
         verdict: ReversalCheck,
     },
+    /// Money has come for a loan. By operations.
+    ReceiveRepayment {
+        /// The application.
+        application_id: ApplicationId,
+        /// The bank's reference of the money: once in all its books.
+        reference: String,
+        /// Value date: the day on which it counts, today or before.
+        value_date: Date,
+        /// How much, fen; not more than is owed on that day.
+        amount_fen: Amount,
+        /// Whether it repays the whole loan before its maturity; today's value then.
+        early: bool,
+    },
+    /// A receipt was wrong. By operations.
+    ReverseRepayment {
+        /// The application.
+        application_id: ApplicationId,
+        /// The receipt's number within the loan, from 1.
+        receipt: u32,
+        /// What was wrong.
+        because: String,
+    },
     /// Something about a charter of the programme; by two signatories.
     Charter(Motion),
     /// A task changes hands.
@@ -116,6 +138,8 @@ impl Command {
             | Command::CheckCorrection { application_id, .. }
             | Command::PrepareReversal { application_id, .. }
             | Command::CheckReversal { application_id, .. }
+            | Command::ReceiveRepayment { application_id, .. }
+            | Command::ReverseRepayment { application_id, .. }
             | Command::HandTask(Handover { application_id, .. })
             | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),

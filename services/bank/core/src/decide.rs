@@ -6,11 +6,12 @@ use crate::{
     command::{CorrectionCheck, CreditVerdict, PaymentCheck, ReversalCheck},
     contract, core_banking, credit, letter,
     payment::{self, To},
+    repayment::{self, Money},
     requests::World,
     reversal, rights, rows, suspense,
 };
 use contracts::Message;
-use domain::{Amount, Charters};
+use domain::{Amount, Charters, Party};
 use organisation::{
     Actor, Desk, Input, Key, Person, PortAnswer, Refusal, Rows, Stop, charters, papers,
     participant::{self, Participant, must_say_why, on_case, on_task},
@@ -41,16 +42,35 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
         wanted.extend(charters::pinned(founding, &file.charter));
         if orders_payment || case.paid_out.is_some() || case.payment.is_some() {
             wanted.extend(books::loan_keys(&id, file.firm.uscc.as_str()));
+            wanted.insert(Key::Account(books::CLEARING));
         }
         // The loan changes with its contract.
         if case.decision.is_some() {
             wanted.insert(rows::loan(&id));
+        }
+        if case.paid_out.is_some() {
+            wanted.insert(Key::Account(books::INTEREST));
+        }
+        if let Input::Command { command: Command::ReceiveRepayment { reference, .. }, .. } = input {
+            wanted.insert(Key::Transfer(books::repayment(reference)));
         }
     }
     if let Input::Message(received) = input
         && let Some(about) = received.message.about()
     {
         wanted.extend(charters::pinned(founding, &about.charter));
+    }
+    let about_loan = match input {
+        Input::Message(received) => {
+            matches!(received.message, Message::UnionAsksLoanReports(_) | Message::GuarantorAsksLoanReports(_))
+        }
+        Input::Command { command, .. } => {
+            matches!(command, Command::ReceiveRepayment { .. } | Command::ReverseRepayment { .. })
+        }
+        _ => false,
+    };
+    if about_loan {
+        wanted.insert(rows::loan(&id));
     }
     let about_papers = match input {
         Input::Message(received) => papers::is_about(&received.message),
@@ -75,6 +95,8 @@ impl Participant for Bank {
             Message::Disburse(ask) => payment::asked(w, ask),
             Message::QueryDisbursement(query) => payment::queried(w, query),
             Message::CloseDisbursement(close) => payment::closed(w, close),
+            Message::UnionAsksLoanReports(asked) => repayment::asked(w, Party::Union, asked.from),
+            Message::GuarantorAsksLoanReports(asked) => repayment::asked(w, Party::Guarantor, asked.from),
             Message::PaperForBank(part) => papers::received(w.desk, part),
             other => Err(Stop::Illegal(format!("{} is not said to the bank", other.kind().name()))),
         }
@@ -143,6 +165,18 @@ impl Participant for Bank {
                     }
                 })
             }
+            Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, early } => {
+                let (value_date, amount_fen, early) = (*value_date, *amount_fen, *early);
+                on_case(self, desk, application_id, |w| {
+                    repayment::receive(w, by, &Money { reference, value_date, amount_fen, early })
+                })
+            }
+            Command::ReverseRepayment { application_id, receipt, because } => {
+                on_case(self, desk, application_id, |w| {
+                    must_say_why(because)?;
+                    repayment::reverse(w, by, *receipt, because)
+                })
+            }
             Command::Charter(motion) => charters::moved(self, desk, actor, motion),
             Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
@@ -184,6 +218,7 @@ impl Participant for Bank {
 
     fn time_passed(w: &mut World<'_>) -> Result<(), Stop> {
         reversal::tick(w)?;
+        repayment::tick(w)?;
         core_banking::tick(w)
     }
 

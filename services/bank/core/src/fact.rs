@@ -6,6 +6,7 @@ use crate::{
         AtCore, Case, Contract, Correction, Decision, File, InSuspense, PaidOut, Payment, Released, Report, Reversal,
         Signing, StatementAsked,
     },
+    life::{self, with_loan},
     rows::{self, Loan, LoanInput, LoanState},
 };
 use contracts::{Letter, NotPosted};
@@ -226,6 +227,8 @@ pub enum Fact {
         /// When.
         at: Moment,
     },
+    /// Something in the life of a loan that is paid out.
+    Loan(life::Fact),
     /// Papers were asked for or came.
     Papers(papers::Fact),
     /// A charter was brought forward or answered.
@@ -242,6 +245,7 @@ pub type Owed = participant::FactOf<Bank>;
 pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> {
     match fact {
         Fact::Owed(owed) => participant::apply::<Bank>(rows, owed),
+        Fact::Loan(fact) => life::apply(rows, fact),
         Fact::Papers(fact) => papers::apply::<Bank>(rows, fact),
         Fact::Charters(fact) => charters::apply::<Bank>(rows, fact),
         Fact::TakenUp { id, file } => with(rows, id, |case| {
@@ -287,6 +291,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 term_months: contract.term_months,
                 state: LoanState::Pending,
                 receipt: None,
+                life: None,
             };
             rows.put(rows::loan(id), AnyRow::Own(Row::Loan(Box::new(loan))))
         }
@@ -372,13 +377,6 @@ fn payment(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Pa
 /// What does not fit was refused before it was recorded.
 fn loan_goes(rows: &mut Rows<Row>, id: &ApplicationId, input: LoanInput) -> Result<(), NotLoaded> {
     with_loan(rows, id, |loan| loan.state = loan.state.on(input).unwrap_or(loan.state))
-}
-
-fn with_loan(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Loan)) -> Result<(), NotLoaded> {
-    if let Some(Row::Loan(loan)) = rows.own_mut(&rows::loan(id))? {
-        change(loan);
-    }
-    Ok(())
 }
 
 fn paid_out(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut PaidOut)) -> Result<(), NotLoaded> {

@@ -7,7 +7,7 @@
 use crate::{
     CoreBanking, Duty, Fact, IncidentKind, Step, books,
     case::{InSuspense, PaidOut, Payment, Said},
-    contract, core_banking, letter,
+    contract, core_banking, letter, repayment,
     requests::World,
     rows::LoanInput,
     suspense,
@@ -182,6 +182,7 @@ pub(crate) fn posted(w: &mut World<'_>, posting_no: String, to: To) -> Result<()
         reversal: None,
     };
     w.record(Fact::PaidOut { id: w.id.clone(), paid_out })?;
+    repayment::begin(w)?;
     let report = DisbursementReport::Posted { receipt: receipt.clone() };
     w.settle(&about, Step::Disburse, &Input::Finished(Said::Reported(report)))?;
     w.desk.say(Message::LoanDisbursed(LoanDisbursed { about, letter_no, receipt }));

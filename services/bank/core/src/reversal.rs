@@ -8,6 +8,7 @@ use crate::{
     case::{PaidOut, Released},
     contract,
     payment::To,
+    repayment,
     requests::World,
     rows::LoanInput,
 };
@@ -28,6 +29,10 @@ fn of_today<'w>(w: &'w World<'_>) -> Result<&'w PaidOut, Stop> {
     };
     if paid_out.is_reversed() {
         return Err(conflict("REVERSED", "已经冲正", "此笔放款已经冲正。"));
+    }
+    if repayment::has_come(w)? {
+        let detail = "此笔贷款已有收款；请先冲正收款，再冲正放款。";
+        return Err(conflict("REPAID", "已有收款", detail));
     }
     if paid_out.receipt.value_date != w.desk.at().date() {
         let detail = "放款只能在起息日当日冲正；此后请按提前还款办理。";

@@ -20,6 +20,8 @@ pub const PREPARATION: &[&str] = &[Role::PaymentMaker.code()];
 pub const RELEASE: &[&str] = &[Role::PaymentChecker.code()];
 /// Wanting a pay-out reversed.
 pub const REVERSAL: &[&str] = &[Role::PaymentMaker.code()];
+/// Booking what borrowers pay.
+pub const REPAYMENT: &[&str] = &[Role::Operations.code()];
 /// A task's change of hands; which of them, its role and [`organisation::people::handed`] say.
 pub const IN_HAND: &[&str] = &[
     Role::CreditInvestigator.code(),
@@ -48,6 +50,7 @@ pub const fn of(command: &Command) -> &'static [&'static str] {
         Command::PreparePayment { .. } | Command::PrepareCorrection { .. } => PREPARATION,
         Command::PrepareReversal { .. } => REVERSAL,
         Command::CheckPayment { .. } | Command::CheckCorrection { .. } | Command::CheckReversal { .. } => RELEASE,
+        Command::ReceiveRepayment { .. } | Command::ReverseRepayment { .. } => REPAYMENT,
         Command::HandTask(_) => IN_HAND,
         Command::Charter(_) => CHARTERS,
         Command::AskForPapers { .. } => PAPERS,

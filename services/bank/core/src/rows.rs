@@ -1,6 +1,6 @@
 //! The rows of the bank's state and their keys.
 
-use crate::case::Case;
+use crate::{case::Case, life::Life};
 use contracts::DisbursementReceipt;
 use domain::{Amount, ApplicationId, Method, Ppm};
 pub use organisation::participant::case_key as case;
@@ -46,16 +46,25 @@ pub struct Loan {
     /// Proof of the pay-out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<DisbursementReceipt>,
+    /// What falls due and what was received; none before the pay-out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Box<Life>>,
 }
 
-/// State of a loan (DOMAIN.md section 4), as far as origination goes.
+/// State of a loan (DOMAIN.md section 4). Relief, claim and recovery have their states from [`LoanState::Overdue`] on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum LoanState {
     /// The contract is signed.
     Pending,
-    /// Paid out.
+    /// Paid out, and everything paid that has fallen due.
     Active,
+    /// Something was not paid on its day.
+    Overdue,
+    /// Paid in full.
+    Settled,
+    /// Paid in full before its final maturity.
+    Prepaid,
     /// The contract was terminated unused (S1-8's undo): there never was a loan.
     Terminated,
     /// The pay-out was reversed on its own day: there is no loan.
@@ -68,14 +77,23 @@ impl LoanState {
         match self {
             LoanState::Pending => "PENDING",
             LoanState::Active => "ACTIVE",
+            LoanState::Overdue => "OVERDUE",
+            LoanState::Settled => "SETTLED",
+            LoanState::Prepaid => "PREPAID",
             LoanState::Terminated => "TERMINATED",
             LoanState::Reversed => "REVERSED",
         }
     }
+
+    /// Whether money is lent out under it.
+    pub const fn is_living(self) -> bool {
+        matches!(self, LoanState::Active | LoanState::Overdue)
+    }
 }
 
-/// What happens to a loan until it lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What happens to a loan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LoanInput {
     /// The money has left.
     PaidOut,
@@ -83,16 +101,40 @@ pub enum LoanInput {
     Terminated,
     /// Its pay-out is reversed.
     Reversed,
+    /// What fell due was not paid on its day.
+    FellOverdue,
+    /// All that has fallen due is paid.
+    BroughtCurrent,
+    /// Nothing is owed, and nothing will fall due.
+    Settled,
+    /// The same, before the final maturity.
+    Prepaid,
 }
 
 impl LoanInput {
     /// Every input.
-    pub const ALL: [LoanInput; 3] = [LoanInput::PaidOut, LoanInput::Terminated, LoanInput::Reversed];
+    pub const ALL: [LoanInput; 7] = [
+        LoanInput::PaidOut,
+        LoanInput::Terminated,
+        LoanInput::Reversed,
+        LoanInput::FellOverdue,
+        LoanInput::BroughtCurrent,
+        LoanInput::Settled,
+        LoanInput::Prepaid,
+    ];
 }
 
 impl LoanState {
     /// Every state.
-    pub const ALL: [LoanState; 4] = [LoanState::Pending, LoanState::Active, LoanState::Terminated, LoanState::Reversed];
+    pub const ALL: [LoanState; 7] = [
+        LoanState::Pending,
+        LoanState::Active,
+        LoanState::Overdue,
+        LoanState::Settled,
+        LoanState::Prepaid,
+        LoanState::Terminated,
+        LoanState::Reversed,
+    ];
 
     /// The state after this input; the only place that knows.
     ///
@@ -103,6 +145,10 @@ impl LoanState {
             (LoanState::Pending, LoanInput::PaidOut) => Ok(LoanState::Active),
             (LoanState::Pending, LoanInput::Terminated) => Ok(LoanState::Terminated),
             (LoanState::Active, LoanInput::Reversed) => Ok(LoanState::Reversed),
+            (LoanState::Active, LoanInput::FellOverdue) => Ok(LoanState::Overdue),
+            (LoanState::Overdue, LoanInput::BroughtCurrent) => Ok(LoanState::Active),
+            (LoanState::Active | LoanState::Overdue, LoanInput::Settled) => Ok(LoanState::Settled),
+            (LoanState::Active | LoanState::Overdue, LoanInput::Prepaid) => Ok(LoanState::Prepaid),
             (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
         }
     }

@@ -3,10 +3,11 @@
 use crate::{
     Bank, Duty, Fact, Row,
     case::{Case, DecisionOutcome, Said},
-    fact,
+    fact, life,
     rows::{Loan, LoanState},
 };
 use contracts::{AskRefusal, DisbursementReport};
+use domain::Moment;
 use organisation::{
     Index, Line,
     participant::{self, Duty as _, Step as _, Trouble as _},
@@ -27,7 +28,13 @@ fn index_of_loan(loan: &Loan) -> Index {
     Index {
         status: loan.state.code(),
         uscc: loan.uscc.clone(),
-        ended: matches!(loan.state, LoanState::Terminated | LoanState::Reversed),
+        ended: !loan.state.is_living() && loan.state != LoanState::Pending,
+        wake_at: loan
+            .life
+            .as_ref()
+            .filter(|_| loan.state.is_living())
+            .and_then(|life| life.loan.next_look(life.looked_on))
+            .map(Moment::start_of),
         ..Index::default()
     }
 }
@@ -140,6 +147,7 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
     use crate::Step as S;
     match fact {
         Fact::Owed(owed) => line_of_owed(owed),
+        Fact::Loan(fact) => line_of_loan(fact),
         Fact::Papers(fact) => fact.line(),
         // Of no application.
         Fact::Charters(_) => None,
@@ -205,6 +213,11 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         }
         Fact::IncidentRaised { kind, .. } => line_of(S::Disburse, "incident", kind.zh().into()),
     }
+}
+
+fn line_of_loan(fact: &life::Fact) -> Option<Line> {
+    let life::Fact::Reported { report, .. } = fact else { return None };
+    Some(Line { step: "repay".to_owned(), event: report.event(), text: format!("还款：{}", report.zh()) })
 }
 
 fn line_of_owed(fact: &fact::Owed) -> Option<Line> {

@@ -27,6 +27,8 @@ mod papers;
 mod payment;
 #[path = "all/random.rs"]
 mod random;
+#[path = "all/repayment.rs"]
+mod repayment;
 #[path = "all/rights.rs"]
 mod rights;
 #[path = "all/suspense.rs"]

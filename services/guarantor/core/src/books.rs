@@ -71,6 +71,31 @@ pub(crate) fn liability_off(w: &mut World<'_>, letter_no: &str, amount: Amount) 
     book(w.desk, Voucher::new("released", &w.id).with(transfer))
 }
 
+/// Principal is paid back: the liability for the loan falls (G9001 − p).
+pub(crate) fn repaid(w: &mut World<'_>, receipt: u32, principal: Fen) -> Result<(), Stop> {
+    let account = liability_of(&w.id)?;
+    move_liability(w, "repaid", receipt, [&LIABILITIES, &account], principal)
+}
+
+/// A receipt was reversed: the liability is what it was (G9001 + p).
+pub(crate) fn repayment_reversed(w: &mut World<'_>, receipt: u32, principal: Fen) -> Result<(), Stop> {
+    let account = liability_of(&w.id)?;
+    move_liability(w, "repayment_reversed", receipt, [&account, &LIABILITIES], principal)
+}
+
+/// A receipt of interest alone moves nothing.
+fn move_liability(
+    w: &mut World<'_>,
+    event: &'static str,
+    receipt: u32,
+    [debit, credit]: [&AccountCode; 2],
+    principal: Fen,
+) -> Result<(), Stop> {
+    let Ok(amount) = Amount::new(principal) else { return Ok(()) };
+    let transfer = Transfer::posted(format!("{event}:{}:{receipt}", w.id), debit, credit, amount);
+    book(w.desk, Voucher::new(event, &w.id).with(transfer))
+}
+
 fn book(desk: &mut Desk<Guarantor>, voucher: Voucher) -> Result<(), Stop> {
     desk.book(voucher)?.map_err(|refusal| Stop::Illegal(format!("the guarantor's books refuse: {refusal}")))
 }

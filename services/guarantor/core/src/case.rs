@@ -1,7 +1,7 @@
 //! An application as the guarantor keeps it: what it was asked, what its people owe, what it decided and stands for.
 
 use crate::{Duty, Role, Step};
-use contracts::{AskRefusal, DisbursementReceipt, Firm, GuaranteeDecline, GuaranteeOpinion, Letter, Wish};
+use contracts::{AskRefusal, DisbursementReceipt, Firm, GuaranteeDecline, GuaranteeOpinion, Letter, LoanLife, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment};
 use organisation::{
     Person,
@@ -49,6 +49,9 @@ pub struct Case {
     /// The day on which the bank reversed that pay-out: there is no loan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversed_on: Option<Date>,
+    /// What the bank has reported of the loan since.
+    #[serde(default, skip_serializing_if = "LoanLife::is_empty")]
+    pub life: LoanLife,
     /// The union's ask to make the letter effective, while the bank's word is awaited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation: Option<Activation>,
@@ -62,7 +65,7 @@ pub struct Case {
 
 impl Case {
     /// A case of which nothing is known yet.
-    pub const fn new(id: ApplicationId) -> Self {
+    pub fn new(id: ApplicationId) -> Self {
         Case {
             id,
             file: None,
@@ -76,6 +79,7 @@ impl Case {
             letters_issued: 0,
             loan: None,
             reversed_on: None,
+            life: LoanLife::default(),
             activation: None,
             exposure_fen: Fen::ZERO,
             incidents: Vec::new(),

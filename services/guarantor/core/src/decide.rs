@@ -1,7 +1,7 @@
 //! One input after the other: which application it concerns, which step it belongs to.
 
 use crate::{
-    Command, Duty, Guarantor, Role, Row, books, case::Case, command::LetterCheck, letter, loan, opinion,
+    Command, Duty, Guarantor, Role, Row, books, case::Case, command::LetterCheck, letter, living, loan, opinion,
     requests::World, rights, rows, signing,
 };
 use contracts::Message;
@@ -27,9 +27,10 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
     if let Input::Message(received) = input {
         match &received.message {
             Message::AssessGuarantee(ask) => drop(wanted.insert(rows::client(ask.firm.uscc.as_str()))),
-            Message::ActivateLetter(_) | Message::LoanDisbursed(_) | Message::LoanReversed(_) => {
-                wanted.extend(books::liability_keys(&id))
-            }
+            Message::ActivateLetter(_)
+            | Message::LoanDisbursed(_)
+            | Message::LoanReversed(_)
+            | Message::LoanReportedToGuarantor(_) => wanted.extend(books::liability_keys(&id)),
             _ => {}
         }
     }
@@ -71,6 +72,7 @@ impl Participant for Guarantor {
             Message::LoanDisbursed(notice) => loan::disbursed(w, notice),
             Message::LoanReversed(said) => loan::reversed(w, said),
             Message::ActivateLetter(ask) => loan::asked(w, ask),
+            Message::LoanReportedToGuarantor(said) => living::reported(w, said),
             Message::PaperForGuarantor(part) => papers::received(w.desk, part),
             other => Err(Stop::Illegal(format!("{} is not said to the guarantor", other.kind().name()))),
         }

@@ -10,7 +10,7 @@ use crate::{
     },
     rows::{self, ExposureRow},
 };
-use contracts::DisbursementReceipt;
+use contracts::{DisbursementReceipt, LoanReport};
 use domain::{ApplicationId, Date, Fen};
 use organisation::{
     Key, NotLoaded, Person, Row as AnyRow, Rows, charters, papers,
@@ -159,6 +159,24 @@ pub enum Fact {
         /// The application.
         id: ApplicationId,
     },
+    /// The bank has reported an event in the life of the loan; it waits for its turn.
+    LoanReportKept {
+        /// The application.
+        id: ApplicationId,
+        /// Its number.
+        seq: u32,
+        /// What happened.
+        report: LoanReport,
+    },
+    /// It was the report's turn.
+    LoanReportTaken {
+        /// The application.
+        id: ApplicationId,
+        /// Its number.
+        seq: u32,
+        /// Whether it follows from those before; if not, it counts for nothing.
+        fits: bool,
+    },
     /// A person has to look at something.
     IncidentRaised {
         /// The application.
@@ -238,6 +256,10 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::LetterReleased { id } => {
             letter(rows, id, |letter| letter.state = letter.state.on(LetterInput::Release).unwrap_or(letter.state))
         }
+        Fact::LoanReportKept { id, seq, report } => {
+            with(rows, id, |case| case.life.followed.keep(*seq, report.clone()))
+        }
+        Fact::LoanReportTaken { id, fits, .. } => with(rows, id, |case| case.life.take(*fits)),
         Fact::IncidentRaised { id, incident } => with(rows, id, |case| case.incidents.push(incident.clone())),
     }
 }

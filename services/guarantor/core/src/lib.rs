@@ -14,6 +14,7 @@ mod decide;
 mod fact;
 mod letter;
 pub mod limits;
+mod living;
 mod loan;
 mod opinion;
 mod requests;

@@ -5,7 +5,7 @@
 use crate::{
     Fact, Step, books,
     case::{Activation, IncidentKind, LetterState, Revocation, Said},
-    letter, opinion,
+    letter, living, opinion,
     requests::World,
 };
 use contracts::{ActivateLetter, AskRefusal, DisbursementReceipt, LoanDisbursed, PayoutReversed};
@@ -102,7 +102,8 @@ fn complete(w: &mut World<'_>) -> Result<(), Stop> {
     // The word that was missing has come: nobody has to look for it any more.
     w.resolve_all(IncidentKind::PayOutNotHeard, &Person::new("service:guarantor"), "银行放款通知已到")?;
     w.settle(&about, Step::Activate, &Input::Finished(Said::Activated { at }))?;
-    release(w)
+    release(w)?;
+    living::advance(w)
 }
 
 /// The bank has reversed the pay-out on its own day: there is no loan, and the letter is let go. Should the union still ask for it to be

@@ -93,6 +93,12 @@ pub fn summary(case: &Case) -> Value {
         "drafting": case.drafting,
         "letter": case.letter,
         "loan": case.loan,
+        "life": case.life,
+        "outstanding_fen": case
+            .loan
+            .as_ref()
+            .filter(|_| case.reversed_on.is_none())
+            .and_then(|loan| case.life.outstanding(loan.amount_fen.fen())),
         "exposure_fen": case.exposure_fen,
         "incidents": case.incidents,
         "tasks": tasks,
@@ -178,8 +184,12 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         Fact::LetterEffective { .. } => say(Step::Activate, "done", "保函生效，在保责任开始".into()),
         Fact::LoanReversed { on, .. } => say(Step::Activate, "noted", format!("银行已于 {on} 冲正放款")),
         Fact::LetterReleased { .. } => say(Step::Activate, "undone", "保函解除，在保责任终止".into()),
+        Fact::LoanReportKept { report, .. } => {
+            Some(Line { step: "repay".to_owned(), event: report.event(), text: format!("还款：{}", report.zh()) })
+        }
         Fact::IncidentRaised { incident, .. } => say(incident.kind.step(), "stuck", incident.kind.zh().to_owned()),
-        Fact::OpinionWithdrawn { .. }
+        Fact::LoanReportTaken { .. }
+        | Fact::OpinionWithdrawn { .. }
         | Fact::ExposureChanged { .. }
         | Fact::SigningCancelled { .. }
         | Fact::ContractsTerminated { .. }

@@ -1,7 +1,7 @@
 //! An application as the union keeps it: what was filed, what the partners answered, and the saga's run.
 
 use crate::{Reason, Role, vocabulary::GreenReason};
-use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, Wish};
+use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, LoanLife, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
 use saga::{IllegalTransition, Person, Phase, Run, State};
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,9 @@ pub struct Application {
     /// The day on which the bank reversed that pay-out: there is no loan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversed_on: Option<Date>,
+    /// What the bank has reported of the loan since.
+    #[serde(default, skip_serializing_if = "LoanLife::is_empty")]
+    pub life: LoanLife,
     /// The file in the archive, once the application is settled by a pay-out and the applicant told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<Archived>,
@@ -196,8 +199,18 @@ pub struct Reservation {
     pub exposure_fen: Amount,
     /// Share of the fund it holds: `ceil(exposure / multiple)`, fen.
     pub reserved_fen: Fen,
+    /// Principal that is still owed, once the first of it was paid back, fen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outstanding_fen: Option<Fen>,
     /// HELD, COMMITTED or RELEASED.
     pub state: ReservationState,
+}
+
+impl Reservation {
+    /// Principal that the fund stands behind: what was approved, and once it is paid back what is still owed.
+    pub fn exposed(&self) -> Fen {
+        self.outstanding_fen.unwrap_or(self.exposure_fen.fen())
+    }
 }
 
 /// What has become of a reservation.

@@ -4,14 +4,14 @@ use crate::{
     Fact, Reason, Role, Row, Union, answers,
     application::{Application, ApplicationState, Green, Occasion},
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
-    filing, fund,
+    filing, fund, living,
     origination::{self, Origination},
     papers, programme, rights,
     rows::{self, FirmRow, NumbersRow},
     view,
     vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
 };
-use contracts::Message;
+use contracts::{LoanLife, Message};
 use domain::{ApplicationId, Charter, CharterHash, Charters, Date, Moment};
 use organisation::people::{Handover, handed, task_refused};
 use organisation::{
@@ -109,6 +109,9 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
                 }
                 if let Message::PayoutReversed(said) = message {
                     return answers::reversed(w, said);
+                }
+                if let Message::LoanReportedToUnion(said) = message {
+                    return living::reported(w, said);
                 }
                 let event = answers::event(w, message)?;
                 drive(union, w, event).map(drop)
@@ -390,6 +393,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         contract_no: None,
         receipt: None,
         reversed_on: None,
+        life: LoanLife::default(),
         archived: None,
         disputed: Vec::new(),
         disputed_answers: Vec::new(),

@@ -9,7 +9,7 @@ use crate::{
     programme::{Decided, ProgrammeRow, Proposal},
     rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
 };
-use contracts::{DisbursementReceipt, Letter};
+use contracts::{DisbursementReceipt, Letter, LoanReport};
 use domain::{Amount, ApplicationId, Date, Fen};
 use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows, charters, papers};
 use serde::{Deserialize, Serialize};
@@ -133,6 +133,33 @@ pub enum Fact {
         id: ApplicationId,
         /// When.
         on: Date,
+    },
+    /// The bank has reported an event in the life of the loan; it waits for its turn.
+    LoanReportKept {
+        /// The application.
+        id: ApplicationId,
+        /// Its number.
+        seq: u32,
+        /// What happened.
+        report: LoanReport,
+    },
+    /// It was the report's turn.
+    LoanReportTaken {
+        /// The application.
+        id: ApplicationId,
+        /// Its number.
+        seq: u32,
+        /// Whether it follows from those before; if not, it counts for nothing.
+        fits: bool,
+    },
+    /// Principal was paid back, or a receipt reversed: the reservation goes with it.
+    ReservationRecut {
+        /// The application.
+        id: ApplicationId,
+        /// Principal that is still owed, fen.
+        outstanding_fen: Fen,
+        /// Share of the fund it holds now, fen.
+        reserved_fen: Fen,
     },
     /// The reservation stands behind a loan.
     ReservationCommitted {
@@ -302,11 +329,42 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             let mut before = Fen::ZERO;
             with(rows, id, |application| {
                 if let Some(reservation) = &mut application.reservation {
-                    before = reservation.exposure_fen.fen();
+                    before = reservation.exposed();
                     reservation.state = reservation.state.on(ReservationInput::Release).unwrap_or(reservation.state);
                 }
             })?;
             fund(rows, |fund| fund.subtract(before))
+        }
+        Fact::ReservationRecut { id, outstanding_fen, reserved_fen } => {
+            let mut before = Fen::ZERO;
+            with(rows, id, |application| {
+                if let Some(reservation) = &mut application.reservation {
+                    before = reservation.exposed();
+                    reservation.outstanding_fen = Some(*outstanding_fen);
+                    reservation.reserved_fen = *reserved_fen;
+                }
+            })?;
+            fund(rows, |fund| {
+                fund.subtract(before);
+                fund.add(*outstanding_fen);
+            })
+        }
+        Fact::LoanReportKept { id, seq, report } => {
+            with(rows, id, |application| application.life.followed.keep(*seq, report.clone()))
+        }
+        Fact::LoanReportTaken { id, fits, .. } => {
+            let (mut uscc, mut is_settled) = (String::new(), false);
+            with(rows, id, |application| {
+                application.life.take(*fits);
+                uscc = application.firm.uscc.to_string();
+                is_settled = application.life.settled.is_some();
+            })?;
+            if !is_settled {
+                return Ok(());
+            }
+            firm(rows, &uscc, |firm| {
+                firm.live_loan.take_if(|live| live == id);
+            })
         }
         Fact::ReservationCommitted { id } => with(rows, id, |application| {
             if let Some(reservation) = &mut application.reservation {

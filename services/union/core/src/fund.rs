@@ -6,6 +6,7 @@
 use crate::{
     Fact, Reason, Row, Union,
     application::{Reservation, ReservationInput, ReservationState},
+    living,
     origination::Origination,
     programme,
     rows::{self, FundRow},
@@ -113,6 +114,7 @@ pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
         id: format!("YL-{}", w.id),
         exposure_fen: exposure,
         reserved_fen: share,
+        outstanding_fen: None,
         state: ReservationState::Held,
     };
     w.desk.record(Fact::Reserved { id: w.id.clone(), reservation })?;
@@ -179,7 +181,41 @@ pub(crate) fn commit(w: &mut Origination) -> Result<Must, Stop> {
     book(&mut w.desk, voucher)?;
     w.desk.record(Fact::ReservationCommitted { id: w.id.clone() })?;
     let_go(w)?;
+    living::advance(w)?;
     Ok(Must::Done)
+}
+
+/// S5: principal was paid back, or a receipt reversed. The reservation is `ceil(outstanding / multiple)` from now on.
+///
+/// A reversal may take more than the fund has left, as others were let in meanwhile: I3 and I4 admit, they do not undo. Nobody else is
+/// let in until they hold again.
+pub(crate) fn recut(w: &mut Origination, seq: u32) -> Result<(), Stop> {
+    let application = w.application()?;
+    let (Some(reservation), Some(receipt)) = (application.reservation.clone(), &application.receipt) else {
+        return Err(Stop::Illegal(format!("{} has no reservation behind a loan", w.id)));
+    };
+    let outstanding_fen = application.life.outstanding(receipt.amount_fen.fen()).ok_or_else(overflow)?;
+    let reserved_fen = outstanding_fen.ceil_div(w.charter.leverage_multiple).ok_or_else(overflow)?;
+    let before = reservation.reserved_fen;
+    let id = format!("recut:{}:{seq}", w.id);
+    let less = Amount::new(before.checked_sub(reserved_fen).ok_or_else(overflow)?);
+    let more = Amount::new(reserved_fen.checked_sub(before).ok_or_else(overflow)?);
+    let transfer = match (less, more) {
+        (Ok(less), _) => Some(Transfer::posted(id, &CAPACITY, &COMMITTED, less)),
+        (_, Ok(more)) => Some(Transfer::posted(id, &COMMITTED, &CAPACITY, more)),
+        _ => None,
+    };
+    if let Some(transfer) = transfer {
+        book(&mut w.desk, Voucher::new("recut", &w.id).with(transfer))?;
+    }
+    w.desk.record(Fact::ReservationRecut { id: w.id.clone(), outstanding_fen, reserved_fen })?;
+    next_in_line(w)
+}
+
+/// S5: everything is paid, and nothing is reserved behind it any more.
+pub(crate) fn settled(w: &mut Origination) -> Result<(), Stop> {
+    w.desk.record(Fact::ReservationReleased { id: w.id.clone() })?;
+    next_in_line(w)
 }
 
 /// The loan behind which the reservation stands is none any more: the bank has reversed its pay-out.

@@ -11,6 +11,7 @@ mod decide;
 mod fact;
 pub mod filing;
 pub mod fund;
+mod living;
 pub mod origination;
 mod papers;
 pub mod programme;

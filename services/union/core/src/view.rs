@@ -102,6 +102,12 @@ pub fn summary(application: &Application) -> Value {
         "contract_no": application.contract_no,
         "receipt": application.receipt,
         "reversed_on": application.reversed_on,
+        "life": application.life,
+        "outstanding_fen": application
+            .receipt
+            .as_ref()
+            .filter(|_| application.reversed_on.is_none())
+            .and_then(|receipt| application.life.outstanding(receipt.amount_fen.fen())),
         "archived": application.archived,
         "notice": notice(application),
         "disputed": application.disputed,
@@ -196,6 +202,10 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             "noted",
             format!("银行已放款 {} 元，起息日 {}", receipt.amount_fen.fen(), receipt.value_date),
         ),
+        Fact::LoanReportTaken { seq, fits: false, .. } => {
+            plain("repay", "disputed", format!("银行关于此贷款的第 {seq} 号报告与此前所报不符，存疑，未予采信"))
+        }
+        Fact::LoanReportKept { report, .. } => plain("repay", report.event(), report.zh()),
         Fact::PayoutReversed { on, .. } => plain("disburse", "undone", format!("银行已于 {on} 冲正放款，借款不成立")),
         Fact::Archived { archived, .. } => {
             plain("notify and archive", "noted", format!("已通知申请人放款结果，归档号 {}", archived.number))

@@ -184,6 +184,10 @@ pub fn sample(kind: Kind) -> Message {
             Message::ActivateLetter(ActivateLetter { about: about("activate"), letter_no: "BH-NCD-2018-0052-1".into() })
         }
         Kind::LetterActivated => Message::LetterActivated(confirmed("activate")),
+        Kind::LoanReportedToGuarantor => Message::LoanReportedToGuarantor(loan_reported(1, received())),
+        Kind::LoanReportedToUnion => Message::LoanReportedToUnion(loan_reported(1, received())),
+        Kind::GuarantorAsksLoanReports => Message::GuarantorAsksLoanReports(reports_asked()),
+        Kind::UnionAsksLoanReports => Message::UnionAsksLoanReports(reports_asked()),
         Kind::GuarantorAsksPapers => Message::GuarantorAsksPapers(papers_asked()),
         Kind::BankAsksPapers => Message::BankAsksPapers(papers_asked()),
         Kind::PaperForGuarantor => Message::PaperForGuarantor(paper_sealed()),
@@ -195,6 +199,27 @@ pub fn sample(kind: Kind) -> Message {
         Kind::BankTellsUnion => Message::BankTellsUnion(charter_answered()),
         Kind::BankTellsGuarantor => Message::BankTellsGuarantor(charter_answered()),
     }
+}
+
+pub fn loan_reported(seq: u32, report: LoanReport) -> LoanReported {
+    LoanReported { about: about(&format!("loan:NCD-2018-0052:{seq}")), seq, report }
+}
+
+/// The first receipt of golden value G2.
+pub fn received() -> LoanReport {
+    let receipt = LoanReceipt {
+        no: 1,
+        value_date: "2018-09-21".parse().unwrap(),
+        principal_fen: Fen::ZERO,
+        interest_fen: Fen::new(96_000),
+        penalty_fen: Fen::ZERO,
+        outstanding_fen: Fen::new(48_000_000),
+    };
+    LoanReport::Received { receipt }
+}
+
+fn reports_asked() -> LoanReportsAsked {
+    LoanReportsAsked { about: about("loan:NCD-2018-0052"), from: 2 }
 }
 
 fn payout_reversed() -> PayoutReversed {

@@ -52,9 +52,10 @@ pub fn application_of<C>(
     }
 }
 
+/// A case's timer, or that of another row of its application, e.g. its loan.
 fn case_of(key: &Key) -> Option<ApplicationId> {
     match key {
-        Key::Row(key) => key.strip_prefix("case/").and_then(|id| ApplicationId::parse(id).ok()),
+        Key::Row(key) => key.split_once('/').and_then(|(_, id)| ApplicationId::parse(id).ok()),
         _ => None,
     }
 }

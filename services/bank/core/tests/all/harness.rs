@@ -4,6 +4,8 @@
 //! `close N` (messages under the keys of attempt N), `core posted|posted-again|not-posted|closed|unknown N` (the
 //! core-banking system about the payment of attempt N), `wait 90m`, and what persons do: `ann: recommend`, `ann: advise`,
 //! `bob: approve`, `bob: decline`, `bob: return`, `olga: sign`, `max: prepare`, `cleo: release`, `cleo: return-payment`.
+//! Of a loan that is paid out: `day D` (the day begins, and what falls due until then has fallen due), `olga: pay REFERENCE D FEN`,
+//! `olga: prepay REFERENCE FEN`, `olga: unpay N` (the N-th receipt), `union-lacks N`, `guarantor-lacks N` (reports from N on).
 //! What goes out: messages, orders to the port, `refused CODE`, or `-` for nothing.
 
 use bank_core::{
@@ -13,8 +15,8 @@ use bank_core::{
 };
 use contracts::{
     About, ApproveCredit, AskNotDisbursed, CloseDisbursement, CreditDecision, CreditDecline, Disburse,
-    DisbursementReport, Firm, Letter, Message, Plain, PresentLetter, QueryDisbursement, SignLoanContract, Wish,
-    wire::Received,
+    DisbursementReport, Firm, Letter, LoanReceipt, LoanReport, LoanReportsAsked, Message, Plain, PresentLetter,
+    QueryDisbursement, SignLoanContract, Wish, wire::Received,
 };
 use domain::{Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Party, Ppm};
 use organisation::{
@@ -214,6 +216,8 @@ impl House {
             }),
             "query" => Message::QueryDisbursement(QueryDisbursement { about: about("disb") }),
             "close" => Message::CloseDisbursement(CloseDisbursement { about: about("disb") }),
+            "union-lacks" => Message::UnionAsksLoanReports(LoanReportsAsked { about: about("loan"), from: n }),
+            "guarantor-lacks" => Message::GuarantorAsksLoanReports(LoanReportsAsked { about: about("loan"), from: n }),
             _ => return None,
         })
     }
@@ -221,7 +225,10 @@ impl House {
     /// Lets a line come in.
     pub fn run(&mut self, line: &str) -> Result<Outcome<Fact>, Stop> {
         if let Some((person, what)) = line.split_once(": ") {
-            return self.command(person, command(what));
+            return self.command(person, self.repays(what).unwrap_or_else(|| command(what)));
+        }
+        if let Some(on) = line.strip_prefix("day ") {
+            return self.begin_day(day(on));
         }
         match line.split(' ').collect::<Vec<_>>()[..] {
             ["core", what, n] => self.core(&format!("disb:{}:{n}", id()), posting(what)),
@@ -232,6 +239,44 @@ impl House {
             }
             _ => self.hear(self.input(line).unwrap()),
         }
+    }
+
+    /// What is done about repayments.
+    fn repays(&self, what: &str) -> Option<Command> {
+        let application_id = id();
+        let fen = |text: &str| amount(text.parse().unwrap());
+        Some(match what.split(' ').collect::<Vec<_>>()[..] {
+            ["pay", reference, on, sum] => {
+                let (reference, value_date, amount_fen) = (reference.into(), day(on), fen(sum));
+                Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, early: false }
+            }
+            ["prepay", reference, sum] => {
+                let (reference, value_date, amount_fen) = (reference.into(), self.at.date(), fen(sum));
+                Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, early: true }
+            }
+            ["unpay", no] => {
+                let because = "记错账户".into();
+                Command::ReverseRepayment { application_id, receipt: no.parse().unwrap(), because }
+            }
+            _ => return None,
+        })
+    }
+
+    /// Every timer of the loan's until then fires in its turn.
+    fn begin_day(&mut self, on: Date) -> Result<Outcome<Fact>, Stop> {
+        let mut all = Outcome::default();
+        while let Some(wake) = self.loan_wakes().filter(|wake| *wake <= Moment::start_of(on)) {
+            self.at = self.at.max(wake);
+            let outcome = self.take(&Input::Due(rows::loan(&id())))?;
+            assert!(!outcome.recorded.is_empty(), "a timer that changes nothing fires for ever");
+            all.messages.extend(outcome.messages);
+        }
+        self.at = Moment::start_of(on).plus_hours(10);
+        Ok(all)
+    }
+
+    fn loan_wakes(&self) -> Option<Moment> {
+        self.rows.own(&rows::loan(&id())).ok().flatten().and_then(|row| Bank::index(row).wake_at)
     }
 
     /// What a line leads to, in words.
@@ -326,7 +371,18 @@ pub fn words(decided: &Result<Outcome<Fact>, Stop>) -> String {
         Err(Stop::Refused(Refusal { code, .. })) => return format!("refused {code}"),
         Err(other) => return format!("illegal: {other}"),
     };
-    let mut said: Vec<String> = outcome.messages.iter().map(brief).collect();
+    let mut said: Vec<String> = Vec::new();
+    for brief in outcome.messages.iter().map(brief) {
+        // What both hear is said once.
+        let both = said.last().and_then(|last| last.strip_prefix("guarantor ")).map(str::to_owned);
+        match both {
+            Some(what) if brief.strip_prefix("union ") == Some(&what) => {
+                said.pop();
+                said.push(format!("both {what}"));
+            }
+            _ => said.push(brief),
+        }
+    }
     said.extend(outcome.orders.iter().map(|order| {
         let attempt = order.key.rsplit(':').next().unwrap_or_default().to_owned();
         match order.action {
@@ -368,10 +424,30 @@ pub fn brief(message: &Message) -> String {
         Message::LoanReversed(notice) | Message::PayoutReversed(notice) => {
             format!("reversed {}", notice.receipt.posting_no)
         }
+        Message::LoanReportedToGuarantor(said) | Message::LoanReportedToUnion(said) => report(&said.report),
         Message::NotDisbursedStated(answer) => format!("not disbursed: {}", answer.not_disbursed),
         other => panic!("the bank says {}?", other.kind().name()),
     };
     format!("{to} {attempt}: {what}")
+}
+
+fn report(report: &LoanReport) -> String {
+    let split = |receipt: &LoanReceipt| {
+        let penalty = match receipt.penalty_fen.get() {
+            0 => String::new(),
+            fen => format!("+{fen}"),
+        };
+        let (principal, interest) = (receipt.principal_fen.get(), receipt.interest_fen.get());
+        format!("{principal}+{interest}{penalty}, {} left", receipt.outstanding_fen.get())
+    };
+    match report {
+        LoanReport::Received { receipt } => format!("received {}", split(receipt)),
+        LoanReport::Reversed { receipt, .. } => format!("reversed {}", split(receipt)),
+        LoanReport::Overdue { since } => format!("overdue {since}"),
+        LoanReport::Current {} => "current".into(),
+        LoanReport::Settled { on, prepaid: false } => format!("settled {on}"),
+        LoanReport::Settled { on, prepaid: true } => format!("prepaid {on}"),
+    }
 }
 
 /// Runs a table: what comes in, what goes out.

@@ -8,6 +8,12 @@ fn each_pair_of_state_and_input_is_named_or_illegal() {
         (LoanState::Pending, LoanInput::PaidOut, LoanState::Active),
         (LoanState::Pending, LoanInput::Terminated, LoanState::Terminated),
         (LoanState::Active, LoanInput::Reversed, LoanState::Reversed),
+        (LoanState::Active, LoanInput::FellOverdue, LoanState::Overdue),
+        (LoanState::Active, LoanInput::Settled, LoanState::Settled),
+        (LoanState::Active, LoanInput::Prepaid, LoanState::Prepaid),
+        (LoanState::Overdue, LoanInput::BroughtCurrent, LoanState::Active),
+        (LoanState::Overdue, LoanInput::Settled, LoanState::Settled),
+        (LoanState::Overdue, LoanInput::Prepaid, LoanState::Prepaid),
     ];
     for state in LoanState::ALL {
         for input in LoanInput::ALL {

@@ -61,7 +61,7 @@ const fn with<const N: usize, const M: usize>(way: [&'static str; N], step: &'st
     longer
 }
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 27] = [
     "open-books",
     "deposit",
     "recommend",
@@ -80,6 +80,8 @@ const COMMANDS: [&str; 25] = [
     "want-reversal",
     "reverse",
     "return-reversal",
+    "pay",
+    "unpay",
     "answer-charter",
     "claim",
     "give-back",
@@ -117,6 +119,15 @@ fn to_do(state: &str, what: &str, person: &str) -> Command {
         "resolve-incident" => {
             Command::ResolveIncident { application_id: id(), number: 1, because: "与核心系统核对".into() }
         }
+        // Nothing is owed on the day of the pay-out, and nothing was received.
+        "pay" => Command::ReceiveRepayment {
+            application_id: id(),
+            reference: "R-2".into(),
+            value_date: morning().date(),
+            amount_fen: amount(1),
+            early: false,
+        },
+        "unpay" => Command::ReverseRepayment { application_id: id(), receipt: 1, because: "记错账户".into() },
         decision => command(decision),
     }
 }

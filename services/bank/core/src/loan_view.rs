@@ -1,0 +1,103 @@
+//! What readers see of a loan: a line in the book of loans, and its account with all that is owed and was paid.
+
+use crate::{life::Life, rows::Loan};
+use domain::{
+    Date, Fen,
+    loan::{Due, Line, Part, Receipt},
+};
+use serde_json::{Value, json};
+
+/// A loan as a line in the book of loans.
+pub fn loan_line(loan: &Loan, today: Date) -> Value {
+    let life = loan.life.as_deref();
+    let next = life.and_then(|life| {
+        life.loan.dues().iter().filter(|due| is_open(due) && due.on >= today).min_by_key(|due| due.on)
+    });
+    json!({
+        "application_id": loan.application_id,
+        "uscc": loan.uscc,
+        "contract_no": loan.contract_no,
+        "letter_no": loan.letter_no,
+        "amount_fen": loan.amount_fen,
+        "rate_ppm": loan.rate_ppm,
+        "method": loan.method,
+        "term_months": loan.term_months,
+        "state": loan.state,
+        "receipt": loan.receipt,
+        "outstanding_fen": life.filter(|_| loan.state.is_living()).and_then(|life| life.loan.outstanding()),
+        "interest_received_fen": life.and_then(|life| life.loan.interest_received()),
+        "next_due_on": next.map(|due| due.on.to_string()).filter(|_| loan.state.is_living()),
+        "overdue_since": life
+            .filter(|_| loan.state.is_living())
+            .and_then(|life| life.loan.overdue_since(today))
+            .map(|since| since.to_string()),
+    })
+}
+
+const fn is_open(due: &Due) -> bool {
+    due.replaced_in.is_none()
+}
+
+/// A loan with what is owed today, what falls due, and what was received.
+pub fn loan_account(loan: &Loan, today: Date) -> Value {
+    let mut account = loan_line(loan, today);
+    let Some(life) = loan.life.as_deref() else { return account };
+    let owed = if loan.state.is_living() { life.loan.owed(today).unwrap_or_default() } else { Vec::new() };
+    account["owed_today_fen"] = json!(Fen::sum(owed.iter().map(|line| line.amount_fen)));
+    account["owed_today"] = owed_by_part(&owed);
+    account["schedule_version"] = json!(life.loan.version());
+    account["dues"] = dues(life);
+    account["receipts"] = life
+        .loan
+        .receipts()
+        .iter()
+        .zip(&life.entries)
+        .map(|(receipt, entry)| {
+            json!({
+                "no": receipt.seq,
+                "value_date": receipt.on.to_string(),
+                "principal_fen": sum(receipt, Part::is_principal),
+                "interest_fen": sum(receipt, Part::is_contract_interest),
+                "penalty_fen": sum(receipt, |part| matches!(part, Part::Penalty | Part::Compound)),
+                "reference": entry.reference,
+                "by": entry.by,
+                "reversed": entry.reversed,
+            })
+        })
+        .collect();
+    account
+}
+
+fn sum(receipt: &Receipt, of: impl Fn(Part) -> bool) -> Value {
+    json!(receipt.sum(of))
+}
+
+fn owed_by_part(owed: &[Line]) -> Value {
+    let parts = Part::ALL.into_iter().filter_map(|part| {
+        let sum = Fen::sum(owed.iter().filter(|line| line.part == part).map(|line| line.amount_fen))?;
+        (sum > Fen::ZERO).then(|| json!({ "part": part, "amount_fen": sum }))
+    });
+    parts.collect()
+}
+
+/// What falls due, by its day, and what of it was paid.
+fn dues(life: &Life) -> Value {
+    let paid = |at: usize, of: fn(Part) -> bool| {
+        let counted =
+            life.loan.receipts().iter().filter(|receipt| !receipt.reversed).flat_map(|receipt| &receipt.lines);
+        Fen::sum(counted.filter(|line| line.due == at && of(line.part)).map(|line| line.amount_fen))
+    };
+    let mut dues: Vec<(usize, &Due)> = life.loan.dues().iter().enumerate().filter(|(_, due)| is_open(due)).collect();
+    dues.sort_by_key(|(at, due)| (due.on, *at));
+    let due = |(at, due): (usize, &Due)| {
+        json!({
+            "on": due.on.to_string(),
+            "principal_fen": due.principal_fen,
+            "interest_fen": due.interest_fen,
+            "deferred": due.deferred,
+            "principal_paid_fen": paid(at, Part::is_principal),
+            "interest_paid_fen": paid(at, Part::is_contract_interest),
+        })
+    };
+    dues.into_iter().map(due).collect()
+}

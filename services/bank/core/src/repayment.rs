@@ -1,0 +1,309 @@
+//! S5: what the borrower pays, from the pay-out to the last fen. Money is taken for what is owed on its value date, in the order of
+//! DOMAIN.md; a wrong receipt is reversed by name and never taken away; what has fallen due and was not paid is overdue from the next
+//! day on. Each event is reported to union and guarantor under the loan's own number.
+//!
+//! How a sum is split and what is owed [`domain::loan`] knows. It refuses a receipt that is dated ahead, comes twice or is more than is
+//! owed, and a reversal once everything is paid: letter, reservation and counter-guarantee are gone then.
+
+use crate::{
+    Fact, Row, books, contract,
+    life::{self, EntryReversed, Life},
+    requests::World,
+    rows::{self, Loan, LoanInput, LoanState},
+};
+use contracts::{LoanReceipt, LoanReport, LoanReported, Message};
+use domain::{
+    Amount, Date, Fen, Mode, Party,
+    loan::{self, ChangeError, Part, Receipt, ReceiptError},
+    schedule::{self, End, Terms},
+};
+use organisation::{Person, Refusal, RefusalKind, Stop};
+
+/// Money that was received for a loan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Money<'a> {
+    /// The bank's reference of it: once in all its books.
+    pub reference: &'a str,
+    /// The day on which it counts.
+    pub value_date: Date,
+    /// How much.
+    pub amount_fen: Amount,
+    /// Whether it repays the whole loan before its maturity.
+    pub early: bool,
+}
+
+fn conflict(code: &str, title: &str, detail: impl Into<String>) -> Stop {
+    Refusal::new(RefusalKind::Conflict, code, title, detail).into()
+}
+
+fn invalid(code: &str, title: &str, detail: impl Into<String>) -> Stop {
+    Refusal::new(RefusalKind::Invalid, code, title, detail).into()
+}
+
+fn overflow() -> Stop {
+    Stop::Illegal("a sum of the loan is too large".into())
+}
+
+fn row<'w>(w: &'w World<'_>) -> Result<Option<&'w Loan>, Stop> {
+    Ok(match w.desk.own(&rows::loan(&w.id))? {
+        Some(Row::Loan(loan)) => Some(loan),
+        _ => None,
+    })
+}
+
+/// The loan, while it lives.
+fn living<'w>(w: &'w World<'_>) -> Result<Option<&'w Life>, Stop> {
+    Ok(row(w)?.filter(|loan| loan.state.is_living()).and_then(|loan| loan.life.as_deref()))
+}
+
+fn must_live<'w>(w: &'w World<'_>) -> Result<&'w Life, Stop> {
+    if let Some(life) = living(w)? {
+        return Ok(life);
+    }
+    Err(match row(w)?.map(|loan| loan.state) {
+        Some(LoanState::Settled | LoanState::Prepaid) => {
+            conflict("SETTLED", "贷款已结清", "此笔贷款已结清，保函、预留与反担保已解除，不能再收款或冲正。")
+        }
+        _ => conflict("NOT_PAID_OUT", "没有在贷", "此申请没有已放款的贷款。"),
+    })
+}
+
+fn record(w: &mut World<'_>, fact: life::Fact) -> Result<(), Stop> {
+    w.record(Fact::Loan(fact))
+}
+
+/// The loan is paid out.
+pub(crate) fn begin(w: &mut World<'_>) -> Result<(), Stop> {
+    let loan = row(w)?.ok_or_else(|| Stop::Illegal(format!("{} has no loan", w.id)))?;
+    let receipt = loan.receipt.as_ref().ok_or_else(|| Stop::Illegal(format!("{} is not paid out", w.id)))?;
+    let terms = Terms {
+        method: loan.method,
+        principal: receipt.amount_fen,
+        rate: receipt.rate_ppm,
+        from: receipt.value_date,
+        end: End::On(receipt.maturity_on),
+        mode: Mode::Month,
+    };
+    let penalty_rate = schedule::penalty_rate(terms.rate, w.charter()?.penalty_percent).ok_or_else(overflow)?;
+    let id = w.id.clone();
+    record(w, life::Fact::Begun { id, terms, penalty_rate })
+}
+
+/// The bank has received money for the loan.
+pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Result<(), Stop> {
+    let Money { reference, value_date, amount_fen, early } = *money;
+    let (today, mut after) = (w.desk.at().date(), must_live(w)?.loan.clone());
+    if books::is_booked(w.desk, &books::repayment(reference))? {
+        return Err(conflict("REFERENCE_USED", "此凭证号已入账", "同一凭证号只入账一次，请核对凭证号。"));
+    }
+    if value_date > today {
+        return Err(invalid("VALUE_DATE", "起息日无效", format!("起息日 {value_date} 晚于今日 {today}。")));
+    }
+    if early {
+        if value_date != today {
+            return Err(invalid("VALUE_DATE", "起息日无效", "提前还款只能以当日为起息日入账。"));
+        }
+        after.fall_due(today).map_err(|error| cannot_fall_due(&error))?;
+        let owed = owed(&after, today)?;
+        if owed != amount_fen.fen() {
+            let detail = format!("当日提前结清应还 {owed} 元。");
+            return Err(invalid("NOT_WHOLE", "金额与应还不符", detail));
+        }
+        record(w, life::Fact::Rescheduled { id: w.id.clone(), loan: Box::new(after.clone()) })?;
+    }
+    let receipt = after.receive(value_date, amount_fen).map_err(not_taken)?.clone();
+    accrue(w)?;
+    let from_overdue_fen = credited_overdue(w, &after, &receipt)?;
+    books::repaid(w, reference, &split(&receipt)?, from_overdue_fen)?;
+    let (id, reference, by) = (w.id.clone(), reference.to_owned(), by.clone());
+    record(w, life::Fact::Received { id, receipt, from_overdue_fen, reference, by })?;
+    let receipt = last_receipt(w)?;
+    report(w, LoanReport::Received { receipt })?;
+    look(w)
+}
+
+/// Whether money was received that was not reversed.
+pub(crate) fn has_come(w: &World<'_>) -> Result<bool, Stop> {
+    Ok(living(w)?.is_some_and(|life| life.loan.receipts().iter().any(|receipt| !receipt.reversed)))
+}
+
+/// What is owed on a day, in all.
+fn owed(loan: &loan::Loan, on: Date) -> Result<Fen, Stop> {
+    let lines = loan.owed(on).ok_or_else(overflow)?;
+    Fen::sum(lines.iter().map(|line| line.amount_fen)).ok_or_else(overflow)
+}
+
+fn cannot_fall_due(error: &ChangeError) -> Stop {
+    let detail = match error {
+        ChangeError::TooLate { .. } => "当日或以后的应还款项已有收款，不能再提前结清。",
+        _ => "提前结清须在放款日之后、最终到期日之前；到期日请按期还款。",
+    };
+    conflict("NOT_EARLY", "不能提前结清", detail)
+}
+
+fn not_taken(error: ReceiptError) -> Stop {
+    match error {
+        ReceiptError::TooEarly { on, earliest } => {
+            invalid("VALUE_DATE", "起息日无效", format!("起息日 {on} 早于 {earliest}（放款日或上一笔收款的起息日）。"))
+        }
+        ReceiptError::MoreThanOwed { owed } => {
+            let detail = format!("该日应还 {owed} 元；提前结清请注明，多余款项请退回或另行登记。");
+            invalid("MORE_THAN_OWED", "金额超过应还", detail)
+        }
+        ReceiptError::NoReceipt { seq } => {
+            Refusal::new(RefusalKind::NotFound, "NO_RECEIPT", "没有此笔收款", format!("没有第 {seq} 笔收款。")).into()
+        }
+        ReceiptError::Reversed { seq } => conflict("REVERSED", "已经冲正", format!("第 {seq} 笔收款已经冲正。")),
+        ReceiptError::Overflow => overflow(),
+    }
+}
+
+/// How a receipt is booked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Split {
+    /// Principal.
+    pub principal_fen: Fen,
+    /// Contract interest.
+    pub interest_fen: Fen,
+    /// Penalty and compound interest.
+    pub penalty_fen: Fen,
+}
+
+fn split(receipt: &Receipt) -> Result<Split, Stop> {
+    let sum = |of: fn(Part) -> bool| receipt.sum(of).ok_or_else(overflow);
+    Ok(Split {
+        principal_fen: sum(Part::is_principal)?,
+        interest_fen: sum(Part::is_contract_interest)?,
+        penalty_fen: sum(|part| !part.is_principal() && !part.is_contract_interest())?,
+    })
+}
+
+/// How much of a receipt's principal leaves B1303: what is there and will not be overdue any more.
+fn credited_overdue(w: &World<'_>, after: &loan::Loan, receipt: &Receipt) -> Result<Fen, Stop> {
+    let left = after.overdue_principal(w.desk.at().date()).ok_or_else(overflow)?;
+    let freed = must_live(w)?.overdue_fen.checked_sub(left).ok_or_else(overflow)?.max(Fen::ZERO);
+    Ok(freed.min(split(receipt)?.principal_fen))
+}
+
+fn receipt_of(life: &Life, receipt: &Receipt) -> Result<LoanReceipt, Stop> {
+    let Split { principal_fen, interest_fen, penalty_fen } = split(receipt)?;
+    Ok(LoanReceipt {
+        no: receipt.seq,
+        value_date: receipt.on,
+        principal_fen,
+        interest_fen,
+        penalty_fen,
+        outstanding_fen: life.loan.outstanding().ok_or_else(overflow)?,
+    })
+}
+
+fn last_receipt(w: &World<'_>) -> Result<LoanReceipt, Stop> {
+    let life = must_live(w)?;
+    let last = life.loan.receipts().last();
+    receipt_of(life, last.ok_or_else(|| Stop::Illegal(format!("{} has no receipt", w.id)))?)
+}
+
+/// A receipt was wrong: counter-entries, and it is owed again from its day on.
+pub(crate) fn reverse(w: &mut World<'_>, by: &Person, no: u32, because: &str) -> Result<(), Stop> {
+    let on = w.desk.at().date();
+    let life = must_live(w)?;
+    life.loan.clone().reverse(no).map_err(not_taken)?;
+    let found = life.loan.receipts().iter().find(|receipt| receipt.seq == no);
+    let receipt = found.ok_or_else(|| not_taken(ReceiptError::NoReceipt { seq: no }))?.clone();
+    books::repayment_reversed(w, no, &split(&receipt)?)?;
+    let reversed = EntryReversed { by: by.clone(), on, because: because.to_owned() };
+    record(w, life::Fact::Reversed { id: w.id.clone(), no, reversed })?;
+    let receipt = receipt_of(must_live(w)?, &receipt)?;
+    report(w, LoanReport::Reversed { receipt, on })?;
+    look(w)
+}
+
+/// The day of something that falls due, or the day after it, has begun.
+pub(crate) fn tick(w: &mut World<'_>) -> Result<(), Stop> {
+    let today = w.desk.at().date();
+    if w.case()?.is_none_or(|case| case.paid_out.is_none()) {
+        return Ok(());
+    }
+    let is_due = living(w)?.and_then(|life| life.loan.next_look(life.looked_on)).is_some_and(|day| day <= today);
+    if !is_due {
+        return Ok(());
+    }
+    accrue(w)?;
+    look(w)?;
+    record(w, life::Fact::Looked { id: w.id.clone(), on: today })
+}
+
+/// What has fallen due is income, paid or not: Dr 1132 Cr 6011.
+fn accrue(w: &mut World<'_>) -> Result<(), Stop> {
+    let life = must_live(w)?;
+    let (fallen, accrued_fen) = (life.loan.interest_fallen_due(w.desk.at().date()), life.accrued_fen);
+    let more = fallen.and_then(|fallen| fallen.checked_sub(accrued_fen)).ok_or_else(overflow)?;
+    let Ok(interest) = Amount::new(more) else { return Ok(()) };
+    books::accrue(w, accrued_fen, interest)?;
+    record(w, life::Fact::Accrued { id: w.id.clone(), interest_fen: more })
+}
+
+/// Where the loan stands today: what of it is overdue, and whether it is paid in full.
+fn look(w: &mut World<'_>) -> Result<(), Stop> {
+    let today = w.desk.at().date();
+    let life = must_live(w)?;
+    let overdue_fen = life.loan.overdue_principal(today).ok_or_else(overflow)?;
+    let (was, moved) = (life.overdue_fen, life.moved);
+    if was != overdue_fen {
+        books::overdue(w, moved, was, overdue_fen)?;
+        record(w, life::Fact::Moved { id: w.id.clone(), overdue_fen })?;
+    }
+    let life = must_live(w)?;
+    if life.loan.is_settled() {
+        return paid_in_full(w);
+    }
+    let is_overdue = row(w)?.is_some_and(|loan| loan.state == LoanState::Overdue);
+    match must_live(w)?.loan.overdue_since(today) {
+        Some(since) if !is_overdue => goes(w, LoanInput::FellOverdue, LoanReport::Overdue { since }),
+        None if is_overdue => goes(w, LoanInput::BroughtCurrent, LoanReport::Current {}),
+        _ => Ok(()),
+    }
+}
+
+fn paid_in_full(w: &mut World<'_>) -> Result<(), Stop> {
+    let life = must_live(w)?;
+    let maturity = life.loan.terms().maturity().map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))?;
+    let on = life.loan.receipts().iter().filter(|receipt| !receipt.reversed).map(|receipt| receipt.on).max();
+    let on = on.ok_or_else(|| Stop::Illegal(format!("{} is paid by nothing", w.id)))?;
+    let prepaid = on < maturity;
+    let input = if prepaid { LoanInput::Prepaid } else { LoanInput::Settled };
+    goes(w, input, LoanReport::Settled { on, prepaid })
+}
+
+fn goes(w: &mut World<'_>, input: LoanInput, what: LoanReport) -> Result<(), Stop> {
+    contract::loan_may(w, input)?;
+    record(w, life::Fact::Went { id: w.id.clone(), input })?;
+    report(w, what)
+}
+
+/// Union and guarantor are told, under the loan's next number.
+fn report(w: &mut World<'_>, report: LoanReport) -> Result<(), Stop> {
+    record(w, life::Fact::Reported { id: w.id.clone(), report: report.clone() })?;
+    let seq = row(w)?.and_then(|loan| loan.life.as_ref()).map_or(0, |life| life.reports.len());
+    for message in said(w, u32::try_from(seq).unwrap_or(u32::MAX), report)? {
+        w.desk.say(message);
+    }
+    Ok(())
+}
+
+fn said(w: &World<'_>, seq: u32, report: LoanReport) -> Result<[Message; 2], Stop> {
+    let about = w.about(&format!("loan:{}:{seq}", w.id))?;
+    let said = LoanReported { about, seq, report };
+    Ok([Message::LoanReportedToGuarantor(said.clone()), Message::LoanReportedToUnion(said)])
+}
+
+/// A partner lacks reports: it hears them again.
+pub(crate) fn asked(w: &mut World<'_>, partner: Party, from: u32) -> Result<(), Stop> {
+    let reports = row(w)?.and_then(|loan| loan.life.as_ref()).map(|life| life.reports.clone()).unwrap_or_default();
+    for (seq, report) in (1_u32..).zip(reports).filter(|(seq, _)| *seq >= from) {
+        for message in said(w, seq, report)?.into_iter().filter(|message| message.kind().route().1 == partner) {
+            w.desk.say(message);
+        }
+    }
+    Ok(())
+}
