@@ -108,6 +108,7 @@ pub const DESK: Desk = Desk {
         ("check-reversal", CHECK_REVERSAL),
     ],
     books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
+    keeps_loans: true,
     unmasked: &["credit_investigator", "credit_approver", "operations"],
     reads_papers: &["credit_investigator", "credit_approver", "operations"],
     actions: &[

@@ -97,6 +97,7 @@ pub const DESK: Desk = Desk {
         ("check-letter", CHECK_LETTER),
     ],
     books: &[("担保限额", "limits"), ("账户余额", "balances"), ("分录", "transfers")],
+    keeps_loans: false,
     unmasked: &["contract_officer"],
     reads_papers: &["risk_manager", "contract_officer"],
     actions: &[],

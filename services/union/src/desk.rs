@@ -182,6 +182,7 @@ pub const DESK: Desk = Desk {
     title: "暖·创贷 工会",
     tasks: &[("check-eligibility", CHECK_ELIGIBILITY)],
     books: &[("担保金", "fund"), ("项目", "programme"), ("账户余额", "balances"), ("分录", "transfers")],
+    keeps_loans: false,
     unmasked: &["intake_officer"],
     reads_papers: &["intake_officer"],
     actions: ACTIONS,

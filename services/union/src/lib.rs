@@ -6,6 +6,7 @@
 pub mod decisions;
 pub mod desk;
 pub mod identifiers;
+mod loans;
 pub mod members;
 mod routes;
 pub mod submission;
@@ -60,7 +61,7 @@ pub fn app(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
 
 /// The union's HTTP interface.
 pub fn router(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
-    http::router(handle, vault, edge(), routes::router())
+    http::router(handle, vault, edge(), routes::router().merge(loans::router()))
 }
 
 /// Who sees personal data whole, with a reason.
@@ -88,7 +89,7 @@ pub fn edge() -> Edge<Union> {
             is_retained: |row| matches!(row, Row::Application(application) if application.receipt.is_some()),
         }),
         charters: Some(Command::Charter),
-        routes: routes::table(),
+        routes: [routes::table(), loans::table()].concat(),
     }
 }
 

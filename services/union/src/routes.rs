@@ -7,14 +7,10 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use domain::{
-    Amount, Fen,
-    schedule::{End, Mode, Terms},
-};
+use domain::{Amount, Fen};
 use organisation::Key;
 use party::http::{
-    APPLICANT, AUDITOR, App, Because, Caller, Nothing, OFFICER, Route, Who, Writing, application_id, because, json,
-    unreadable,
+    AUDITOR, App, Because, Nothing, OFFICER, Route, Who, Writing, application_id, because, json, unreadable,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -43,7 +39,6 @@ pub(crate) fn router() -> Router<Arc<App<Union>>> {
         .route("/api/v1/applications", post(submit))
         .route("/api/v1/applications/{id}/withdrawal", post(withdraw))
         .route("/api/v1/applications/{id}/repair", post(repair))
-        .route("/api/v1/applications/{id}/schedule", get(schedule))
         .route("/api/v1/members", post(load_members).layer(DefaultBodyLimit::max(REGISTER_LIMIT)))
         .route("/api/v1/books", post(open_books))
         .route("/api/v1/fund", get(fund))
@@ -67,12 +62,6 @@ pub(crate) fn table() -> Vec<Route> {
             .shows_application(200, "撤回后的申请"),
         Route::post("/api/v1/applications/{id}/repair", REPAIR, "处理停滞的步骤", described::<RepairBody>())
             .shows_application(200, "处理后的申请"),
-        Route::get(
-            "/api/v1/applications/{id}/schedule",
-            Who::Roles(&[OFFICER, AUDITOR, APPLICANT]),
-            "放款后的还款计划：每期应还本金与利息",
-            Some(described::<Schedule>()),
-        ),
         Route::post("/api/v1/members", TECHNICAL, "载入会员登记册", described::<members::Members>())
             .or_body("text/csv", named("MembersCsv", ObjectBuilder::new()))
             .answers(204, "已载入", None),
@@ -173,81 +162,6 @@ async fn repair(State(app): Shared, Path(id): Path<String>, writing: Writing) ->
     app.command(writing, Command::Repair { application_id, step, action }, None, None).await
 }
 
-/// What is to be paid on a loan, and when; what was paid is the bank's record.
-#[derive(Serialize, ToSchema)]
-#[schema(as = RepaymentSchedule)]
-struct Schedule {
-    /// 本金合计，分
-    principal_fen: i64,
-    /// 利息合计，分
-    interest_fen: i64,
-    /// 各期
-    items: Vec<Due>,
-}
-
-/// One due date.
-#[derive(Serialize, ToSchema)]
-#[schema(as = RepaymentDue)]
-struct Due {
-    /// 期次
-    no: u16,
-    /// 到期日
-    due_on: String,
-    /// 计息天数
-    days: u32,
-    /// 应还本金，分
-    principal_fen: i64,
-    /// 应还利息，分
-    interest_fen: i64,
-    /// 本期合计，分
-    instalment_fen: i64,
-    /// 期后剩余本金，分
-    balance_fen: i64,
-}
-
-async fn schedule(
-    State(app): Shared,
-    caller: Caller,
-    Path(id): Path<String>,
-    Query(Nothing {}): Query<Nothing>,
-) -> Result<Response, Problem> {
-    let id = application_id(&id)?;
-    app.may_see(&caller, &id).await?;
-    app.row(&id).await?;
-    let paid_out = match own_row(&app, &rows::application(&id)).await? {
-        Some(Row::Application(application)) if application.reversed_on.is_none() => {
-            application.receipt.clone().zip(application.approval.clone())
-        }
-        _ => None,
-    };
-    let (receipt, approval) = paid_out.ok_or_else(|| Problem::not_found("尚未放款或放款已冲正，没有还款计划。"))?;
-    let terms = Terms {
-        method: approval.method,
-        principal: receipt.amount_fen,
-        rate: receipt.rate_ppm,
-        from: receipt.value_date,
-        end: End::On(receipt.maturity_on),
-        mode: Mode::Month,
-    };
-    let rows = domain::schedule::schedule(&terms).map_err(|error| Problem::internal(&error))?;
-    let total = |part: fn(&domain::schedule::Row) -> Fen| Fen::sum(rows.iter().map(part)).map_or(0, Fen::get);
-    let due = |row: &domain::schedule::Row| Due {
-        no: row.no,
-        due_on: row.to.to_string(),
-        days: row.days,
-        principal_fen: row.principal_fen.get(),
-        interest_fen: row.interest_fen.get(),
-        instalment_fen: row.instalment().map_or(0, Fen::get),
-        balance_fen: row.balance_fen.get(),
-    };
-    let schedule = Schedule {
-        principal_fen: total(|row| row.principal_fen),
-        interest_fen: total(|row| row.interest_fen),
-        items: rows.iter().map(due).collect(),
-    };
-    json(axum::http::StatusCode::OK, &schedule)
-}
-
 async fn load_members(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
     let members = if writing.is("text/csv") {
         members::from_csv(&writing.body, &app.vault)?
@@ -317,7 +231,7 @@ async fn programme(State(app): Shared, Query(Nothing {}): Query<Nothing>) -> Res
 }
 
 /// A row of the union's that is the only one of its kind.
-async fn own_row(app: &App<Union>, key: &Key) -> Result<Option<Row>, Problem> {
+pub(crate) async fn own_row(app: &App<Union>, key: &Key) -> Result<Option<Row>, Problem> {
     let row = app.handle.readers.state(&key.to_string()).await.map_err(|error| unreadable(&error))?;
     let row = row.map(|row| serde_json::from_str::<Row>(&row.body)).transpose();
     row.map_err(|error| Problem::internal(&error))

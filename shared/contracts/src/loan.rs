@@ -203,7 +203,37 @@ pub struct Settled {
     pub prepaid: bool,
 }
 
+/// Where a loan stands by the reports that were taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LoanStanding {
+    /// ACTIVE, OVERDUE, SETTLED or PREPAID.
+    #[serde(rename = "loan_state")]
+    pub state: &'static str,
+    /// Principal that is owed, fen.
+    pub outstanding_fen: Option<Fen>,
+    /// The first day whose due is not paid.
+    pub overdue_since: Option<Date>,
+    /// Value date of the last receipt, once everything is paid.
+    pub settled_on: Option<Date>,
+}
+
 impl LoanLife {
+    /// Where the loan stands, of which so much was lent.
+    pub fn standing(&self, lent: Fen) -> LoanStanding {
+        let state = match (&self.settled, self.overdue_since) {
+            (Some(Settled { prepaid: true, .. }), _) => "PREPAID",
+            (Some(_), _) => "SETTLED",
+            (None, Some(_)) => "OVERDUE",
+            (None, None) => "ACTIVE",
+        };
+        LoanStanding {
+            state,
+            outstanding_fen: self.outstanding(lent),
+            overdue_since: self.overdue_since,
+            settled_on: self.settled.map(|settled| settled.on),
+        }
+    }
+
     /// Whether nothing was ever reported.
     pub fn is_empty(&self) -> bool {
         *self == LoanLife::default()

@@ -77,9 +77,29 @@ pub(crate) async fn schedule(
     Path(id): Path<String>,
 ) -> Result<Html, Trouble> {
     let id = encoded(&id);
-    let table = table(&state, &session, "还款计划", &format!("applications/{id}/schedule"), "").await?;
+    let due = table(&state, &session, "还款计划", &format!("applications/{id}/schedule"), "").await?;
+    let paid = table(&state, &session, "还款记录", &format!("applications/{id}/repayments"), "").await?;
     let tabs = vec![(format!("/applications/{id}"), "返回申请")];
-    html(&ListsPage { frame: Frame::new(&state, &session), title: "还款计划", tabs, tables: vec![table] })
+    html(&ListsPage { frame: Frame::new(&state, &session), title: "还款计划", tabs, tables: vec![due, paid] })
+}
+
+/// A loan's account: what is owed today, what falls due, what was received.
+pub(crate) async fn loan(Extract(state): Shared, session: Session, Path(id): Path<String>) -> Result<Html, Trouble> {
+    if !state.desk.keeps_loans {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "没有找到", "本机构不记贷款账。").into());
+    }
+    let id = encoded(&id);
+    let mut account = state.api.get(&session.access, &format!("loans/{id}")).await?.body;
+    // The page of a case says its state elsewhere; this one has no other place for it.
+    account["loan_state"] = account["state"].take();
+    let mut part = |name: &str| account[name].take();
+    let (owed, dues, receipts) = (part("owed_today"), part("dues"), part("receipts"));
+    let list =
+        |title: &str, items: &Value| of_items(title, items.as_array().map_or(&[], Vec::as_slice), Vec::new(), None);
+    let mut tables = vec![list("今日应还", &owed), list("还款计划", &dues), list("收款", &receipts)];
+    tables.insert(0, Table { facts: words::facts(&account), ..list("贷款账户", &Value::Null) });
+    let tabs = vec![(format!("/applications/{id}"), "返回申请")];
+    html(&ListsPage { frame: Frame::new(&state, &session), title: "贷款账户", tabs, tables })
 }
 
 async fn table(state: &State, session: &Session, title: &str, path: &str, cursor: &str) -> Result<Table, Trouble> {
@@ -94,24 +114,28 @@ async fn table(state: &State, session: &Session, title: &str, path: &str, cursor
             next: None,
         });
     };
-    // Columns are the fields that any row has a value for, in the order of their first.
+    // What stands beside the list, such as its totals.
+    let mut beside = body.clone();
+    if let Some(fields) = beside.as_object_mut() {
+        fields.retain(|name, _| name != "items" && name != "next_cursor");
+    }
+    Ok(of_items(title, items, words::facts(&beside), body["next_cursor"].as_str().map(encoded)))
+}
+
+/// Columns are the fields that any row has a value for, in the order of their first.
+fn of_items(title: &str, items: &[Value], facts: Vec<Fact>, next: Option<String>) -> Table {
     let mut columns: Vec<&String> = Vec::new();
     for (name, value) in items.iter().filter_map(Value::as_object).flatten() {
         if !columns.contains(&name) && !words::written(name, value).is_empty() {
             columns.push(name);
         }
     }
-    // What stands beside the list, such as its totals.
-    let mut beside = body.clone();
-    if let Some(fields) = beside.as_object_mut() {
-        fields.retain(|name, _| name != "items" && name != "next_cursor");
-    }
     let rows = items.iter().map(|item| columns.iter().map(|name| words::written(name, &item[name.as_str()])).collect());
-    Ok(Table {
+    Table {
         title: title.to_owned(),
-        facts: words::facts(&beside),
+        facts,
         rows: rows.collect(),
         columns: columns.iter().map(|name| words::word(name).to_owned()).collect(),
-        next: body["next_cursor"].as_str().map(encoded),
-    })
+        next,
+    }
 }

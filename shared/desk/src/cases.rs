@@ -133,6 +133,8 @@ struct CasePage {
     papers: papers::Section,
     /// Whether there is a repayment schedule to show.
     has_schedule: bool,
+    /// Whether there is a loan's account to show.
+    has_account: bool,
     done: &'static str,
 }
 
@@ -182,6 +184,7 @@ pub(crate) async fn one(
         key: crate::session::random(),
         version,
         papers,
+        has_account: state.desk.keeps_loans && !case["paid_out"].is_null(),
         has_schedule: state.desk.application.is_some() && case["receipt"].is_object() && case["reversed_on"].is_null(),
         done: match done.as_str() {
             "" => "",

@@ -52,6 +52,8 @@ pub struct Desk {
     pub tasks: &'static [(&'static str, TaskForm)],
     /// Its books: title, and path below `/api/v1/`.
     pub books: &'static [(&'static str, &'static str)],
+    /// Whether it keeps the accounts of loans.
+    pub keeps_loans: bool,
     /// Who may see personal data unmasked, one of these roles.
     pub unmasked: &'static [&'static str],
     /// Who opens papers, asks for them and erases what is kept of persons, one of these roles.
@@ -116,6 +118,7 @@ fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/books/{number}", get(books::one))
         .route("/actions", get(actions::list))
         .route("/actions/{number}", get(actions::show).post(actions::act))
+        .route("/loans/{id}", get(books::loan))
         .route("/incidents", get(books::incidents))
         .route("/absences", get(absences::show).post(absences::enter))
         .route("/absences/{number}/end", post(absences::end))

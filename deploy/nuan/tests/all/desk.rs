@@ -358,27 +358,6 @@ async fn three_desks_take_an_application_from_the_phone_to_the_payout_and_others
     assert!(!page.says("确认撤回"), "what has ended cannot be withdrawn: {}", page.text);
     let page = applicant.open(&format!("/?uscc={}", firms::uscc(2).unwrap())).await;
     assert!(page.says(&withdrawn) && !page.says(&paid), "the applicant finds it by the firm's code: {}", page.text);
-
-    // The pay-out should not have been made, and is reversed the same day; not by one person.
-    let reverse = async |browser: &mut Browser, id: &str| {
-        let page = browser.open("/actions/0").await;
-        browser.fill(&page, "/actions/0", &[("application_id", id), ("because", "放款金额有误")]).await
-    };
-    assert_eq!(zheng.open("/actions/0").await.status, StatusCode::NOT_FOUND, "a checker prepares nothing");
-    let refused = reverse(&mut wu, &declined).await;
-    assert!(refused.says("尚未放款"), "{}", refused.text);
-    let refused = reverse(&mut wu, "NCD").await;
-    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
-    assert!(reverse(&mut wu, &paid).await.says("已办理"));
-    let refused = reverse(&mut wu, &paid).await;
-    assert!(refused.says("已在复核中"), "{}", refused.text);
-    zheng.decide(&paid, "check-reversal", &[("choice", "release")]).await;
-    let page = applicant.until(&format!("/applications/{paid}"), "冲正").await;
-    assert!(!page.says("/schedule"), "{}", page.text);
-    zhao.until(&format!("/applications/{paid}"), "冲正").await;
-    let page = applicant.open(&format!("/applications/{paid}/schedule")).await;
-    assert_eq!(page.status, StatusCode::NOT_FOUND, "nothing is due: {}", page.text);
-    assert!(reverse(&mut wu, &paid).await.says("已经冲正"));
 }
 
 #[tokio::test]

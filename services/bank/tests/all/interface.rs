@@ -67,6 +67,7 @@ async fn loans_are_listed_by_state_and_firm_in_pages() {
             term_months: 18,
             state: if number == 2 { LoanState::Active } else { LoanState::Pending },
             receipt: None,
+            life: None,
         };
         service.row(&format!("loan/{application_id}"), &Row::Loan(Box::new(loan))).await;
     }

@@ -93,12 +93,12 @@ pub fn summary(case: &Case) -> Value {
         "drafting": case.drafting,
         "letter": case.letter,
         "loan": case.loan,
-        "life": case.life,
-        "outstanding_fen": case
+        "standing": case
             .loan
             .as_ref()
             .filter(|_| case.reversed_on.is_none())
-            .and_then(|loan| case.life.outstanding(loan.amount_fen.fen())),
+            .map(|loan| case.life.standing(loan.amount_fen.fen())),
+        "repayments": case.life.receipts,
         "exposure_fen": case.exposure_fen,
         "incidents": case.incidents,
         "tasks": tasks,

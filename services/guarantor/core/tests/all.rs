@@ -15,6 +15,7 @@ mod all {
     mod letter_states;
     mod letters;
     mod limits;
+    mod living;
     mod loans;
     mod office;
     mod random;

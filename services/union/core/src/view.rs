@@ -102,12 +102,11 @@ pub fn summary(application: &Application) -> Value {
         "contract_no": application.contract_no,
         "receipt": application.receipt,
         "reversed_on": application.reversed_on,
-        "life": application.life,
-        "outstanding_fen": application
+        "standing": application
             .receipt
             .as_ref()
             .filter(|_| application.reversed_on.is_none())
-            .and_then(|receipt| application.life.outstanding(receipt.amount_fen.fen())),
+            .map(|receipt| application.life.standing(receipt.amount_fen.fen())),
         "archived": application.archived,
         "notice": notice(application),
         "disputed": application.disputed,

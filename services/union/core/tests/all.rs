@@ -18,6 +18,7 @@ mod all {
     mod golden;
     mod green;
     mod hands;
+    mod living;
     mod not_posted;
     mod office;
     mod papers;

@@ -45,6 +45,8 @@ fn journal() -> Vec<serde_json::Value> {
     o.at = o.index().wake_at.unwrap();
     note(o.decide(&organisation::Input::Due(guarantor_core::rows::case(&id(1)))).unwrap());
     note(o.hear(o.disbursed(LETTER, AMOUNT)).unwrap());
+    let report = contracts::LoanReport::Overdue { since: o.at.date() };
+    note(o.hear(o.reports(1, report)).unwrap());
     note(o.hear(o.reversed(AMOUNT)).unwrap());
 
     note(back.hear(back.plain(Message::RevokeLetter, ISSUE)).unwrap());
@@ -75,7 +77,7 @@ fn every_kind_of_fact_is_pinned() {
     kinds.sort();
     kinds.dedup();
     // A new kind of fact belongs into `journal` and here.
-    assert_eq!(kinds.len(), 28, "{kinds:#?}");
+    assert_eq!(kinds.len(), 30, "{kinds:#?}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A guarantor with its store and its clock, for tests: one decision at a time, from exactly the rows that it needs.
 
 use contracts::{
-    About, ActivateLetter, AssessGuarantee, DisbursementReceipt, Firm, IssueLetter, LoanDisbursed, Message,
-    NotDisbursedStated, PayoutReversed, Plain, SignContracts, Wish, wire::Received,
+    About, ActivateLetter, AssessGuarantee, DisbursementReceipt, Firm, IssueLetter, LoanDisbursed, LoanReceipt,
+    LoanReport, LoanReported, Message, NotDisbursedStated, PayoutReversed, Plain, SignContracts, Wish, wire::Received,
 };
 use domain::{Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Party, Ppm, Uscc};
 use guarantor_core::{
@@ -258,6 +258,12 @@ impl Office {
         })
     }
 
+    /// The bank's report of this number on the loan.
+    pub fn reports(&self, seq: u32, report: LoanReport) -> Message {
+        let about = self.about(1, &format!("loan:NCD-2020-0001:{seq}"));
+        Message::LoanReportedToGuarantor(LoanReported { about, seq, report })
+    }
+
     pub fn reversed(&self, fen: i64) -> Message {
         let about = self.about(1, "disb:NCD-2020-0001");
         Message::LoanReversed(PayoutReversed { about, receipt: self.receipt(fen), on: self.at.date() })
@@ -294,6 +300,18 @@ impl Office {
             }
         }
         self
+    }
+}
+
+/// A receipt, by what it paid and what is left.
+pub fn receipt(no: u32, principal: i64, interest: i64, left: i64) -> LoanReceipt {
+    LoanReceipt {
+        no,
+        value_date: Date::constant(2020, 9, 21),
+        principal_fen: Fen::new(principal),
+        interest_fen: Fen::new(interest),
+        penalty_fen: Fen::ZERO,
+        outstanding_fen: Fen::new(left),
     }
 }
 

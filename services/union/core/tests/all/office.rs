@@ -2,8 +2,8 @@
 
 use contracts::{
     About, Confirmed, CreditDecided, CreditDecision, DisbursementReceipt, DisbursementReport, DisbursementReported,
-    Firm, GuaranteeAssessed, GuaranteeOpinion, Letter, LetterIssued, LoanContractSigned, Message, PayoutReversed,
-    UndoAnswered, Wish, wire::Received,
+    Firm, GuaranteeAssessed, GuaranteeOpinion, Letter, LetterIssued, LoanContractSigned, LoanReceipt, LoanReport,
+    LoanReported, Message, PayoutReversed, UndoAnswered, Wish, wire::Received,
 };
 use domain::{Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Ppm, Uscc};
 use ledger::{AccountCode, trial_balance};
@@ -100,6 +100,23 @@ pub fn letter(number: u32, fen: i64) -> Letter {
     Letter { letter_no, amount_fen: amount(fen), issued_on, valid_until, period_months: 18, hash }
 }
 
+/// A receipt by which this principal is paid back.
+pub fn repaid(no: u32, principal: i64, left: i64) -> LoanReport {
+    let receipt = LoanReceipt {
+        no,
+        value_date: Date::constant(2020, 9, 21),
+        principal_fen: Fen::new(principal),
+        interest_fen: Fen::new(60_667),
+        penalty_fen: Fen::ZERO,
+        outstanding_fen: Fen::new(left),
+    };
+    LoanReport::Received { receipt }
+}
+
+pub fn paid_in_full() -> LoanReport {
+    LoanReport::Settled { on: Date::constant(2021, 6, 1), prepaid: false }
+}
+
 fn receipt(fen: i64) -> DisbursementReceipt {
     DisbursementReceipt {
         posting_no: "PZ-1".into(),
@@ -194,7 +211,7 @@ impl Office {
         assert!(trial_balance(accounts).holds(), "debits differ from credits");
         let (mut held, mut committed, mut guaranteed) = (0, 0, 0);
         for reservation in self.applications().filter_map(|application| application.reservation.as_ref()) {
-            let (reserved, exposure) = (reservation.reserved_fen.get(), reservation.exposure_fen.fen().get());
+            let (reserved, exposure) = (reservation.reserved_fen.get(), reservation.exposed().get());
             match reservation.state {
                 ReservationState::Held => held += reserved,
                 ReservationState::Committed => committed += reserved,
@@ -371,6 +388,13 @@ impl Office {
     pub fn loan_contract(&self, number: u32) -> Message {
         let about = self.about("sign loan contract", number);
         Message::LoanContractSigned(LoanContractSigned { about, contract_no: "HT-1".into() })
+    }
+
+    /// The bank's report of this number on the loan.
+    pub fn reports(&self, number: u32, seq: u32, report: LoanReport) -> Message {
+        let charter = self.charter;
+        let about = About { application_id: id(number), charter, key: format!("loan:{}:{seq}", id(number)) };
+        Message::LoanReportedToUnion(LoanReported { about, seq, report })
     }
 
     pub fn reversed(&self, number: u32, fen: i64) -> Message {

@@ -1,0 +1,158 @@
+//! A loan at the desks, once it is paid out: reversed on its day, or paid back to the last fen.
+
+use crate::desk::{AGREE, APPROVE, Browser, House, Page, RECOMMEND, apply};
+use domain::{Moment, Party};
+use nuan::{api::Api, firms};
+use reqwest::StatusCode;
+use serde_json::json;
+
+/// Everybody whom a pay-out needs.
+struct Officers {
+    li: Browser,
+    zhao: Browser,
+    qian: Browser,
+    sun: Browser,
+    wu: Browser,
+    zheng: Browser,
+}
+
+impl Officers {
+    async fn of(house: &House) -> Self {
+        Officers {
+            li: house.officer(Party::Union, "li", &["intake_officer"]).await,
+            zhao: house.officer(Party::Guarantor, "zhao", &["risk_manager"]).await,
+            qian: house.officer(Party::Guarantor, "qian", &["contract_officer", "letter_maker"]).await,
+            sun: house.officer(Party::Guarantor, "sun", &["letter_checker"]).await,
+            wu: house.officer(Party::Bank, "wu", &["credit_investigator", "payment_maker", "operations"]).await,
+            zheng: house.officer(Party::Bank, "zheng", &["credit_approver", "payment_checker"]).await,
+        }
+    }
+
+    async fn pay_out(&mut self, id: &str) {
+        self.li.decide(id, "check-eligibility", &[("choice", "approve")]).await;
+        self.zhao.decide(id, "due-diligence", AGREE).await;
+        self.wu.decide(id, "investigate", RECOMMEND).await;
+        self.zheng.decide(id, "decide-credit", APPROVE).await;
+        self.qian.decide(id, "sign-contracts", &[("choice", "PLEDGE"), ("PLEDGE.pledge", "机器设备一台")]).await;
+        self.qian.decide(id, "prepare-letter", &[]).await;
+        self.sun.decide(id, "check-letter", &[("choice", "release")]).await;
+        self.wu.decide(id, "sign-loan-contract", &[]).await;
+        self.wu.decide(id, "prepare-payment", &[]).await;
+        self.zheng.decide(id, "check-payment", &[("choice", "release")]).await;
+    }
+}
+
+/// Does what stands on the desk under this title.
+async fn act(browser: &mut Browser, title: &str, fields: &[(&str, &str)]) -> Page {
+    let list = browser.open("/actions").await;
+    let address =
+        list.text.split("href=\"").find(|rest| rest.split('<').next().is_some_and(|link| link.ends_with(title)));
+    let address = address.unwrap_or_else(|| panic!("no {title}: {}", list.text)).split('"').next().unwrap().to_owned();
+    let page = browser.open(&address).await;
+    browser.fill(&page, &address, fields).await
+}
+
+#[tokio::test]
+async fn a_pay_out_is_reversed_on_its_day_by_two_persons_and_nothing_is_left_of_it() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let mut officers = Officers::of(&house).await;
+    let id = apply(&mut applicant, 0).await;
+    let reverse = async |browser: &mut Browser, id: &str| {
+        act(browser, "冲正当日放款", &[("application_id", id), ("because", "放款金额有误")]).await
+    };
+    officers.li.decide(&id, "check-eligibility", &[("choice", "approve")]).await;
+    officers.zhao.until("/tasks", &id).await;
+    assert!(reverse(&mut officers.wu, &id).await.says("没有此申请"), "the bank has not heard of it");
+    assert_eq!(reverse(&mut officers.wu, "NCD").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+
+    let second = apply(&mut applicant, 1).await;
+    officers.pay_out(&second).await;
+    applicant.until(&format!("/applications/{second}"), "已办结：银行放款").await;
+    assert!(!officers.zheng.open("/actions").await.says("冲正当日放款"), "a checker prepares nothing");
+    assert!(reverse(&mut officers.wu, &second).await.says("已办理"));
+    assert!(reverse(&mut officers.wu, &second).await.says("已在复核中"));
+    officers.zheng.decide(&second, "check-reversal", &[("choice", "release")]).await;
+    let page = applicant.until(&format!("/applications/{second}"), "冲正").await;
+    assert!(!page.says("/schedule"), "{}", page.text);
+    officers.zhao.until(&format!("/applications/{second}"), "冲正").await;
+    let page = applicant.open(&format!("/applications/{second}/schedule")).await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND, "nothing is due: {}", page.text);
+    assert!(reverse(&mut officers.wu, &second).await.says("已经冲正"));
+}
+
+#[tokio::test]
+async fn a_loan_is_paid_back_at_the_banks_desk_and_all_three_see_it() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let mut officers = Officers::of(&house).await;
+    let id = apply(&mut applicant, 0).await;
+    officers.pay_out(&id).await;
+    officers.zhao.until(&format!("/applications/{id}"), "已生效").await;
+    applicant.until(&format!("/applications/{id}"), "已办结：银行放款").await;
+
+    // Not before its day, not more than is owed, not twice.
+    let paid_out_on = firms::DAY.to_string();
+    let pay = async |browser: &mut Browser, reference: &str, on: &str, yuan: &str, kind: &str| {
+        let fields = [("reference", reference), ("value_date", on), ("amount_fen", yuan), ("kind", kind)];
+        act(browser, "登记收款", &[&[("application_id", id.as_str())], &fields[..]].concat()).await
+    };
+    assert!(pay(&mut officers.wu, "HK-1", &paid_out_on, "1", "SCHEDULED").await.says("该日应还 0.00 元"));
+    assert!(pay(&mut officers.wu, "HK-1", "2030-01-01", "1", "SCHEDULED").await.says("晚于今日"));
+    let wrong = pay(&mut officers.wu, "HK-1", "昨日", "一", "SCHEDULED").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+    assert!(!officers.zheng.open("/actions").await.says("登记收款"), "no business of a checker's");
+
+    // The first interest falls due, and is overdue the day after.
+    let bank = officers.wu.until(&format!("/loans/{id}"), "还款计划").await;
+    let first =
+        bank.text.split("<td>").find_map(|cell| cell.split('<').next().filter(|text| text.starts_with("20"))).unwrap();
+    let first: domain::Date = first.parse().unwrap();
+    let to = |day: domain::Date| Moment::start_of(day).plus_hours(9);
+    drive(&house, to(first.tomorrow().unwrap())).await;
+    let page = officers.wu.until(&format!("/loans/{id}"), "逾期利息").await;
+    assert!(page.says("复利") || page.says("今日应还合计"), "{}", page.text);
+    applicant.until(&format!("/applications/{id}"), "逾期").await;
+
+    // Entered a day later with the value of its day: nothing is overdue any more.
+    let service = &house.services[&Party::Bank];
+    let token = house.token(Party::Bank, "auditor", &["auditor"]).await;
+    let auditor = Api::new(&service.url, &token).unwrap();
+    let account = auditor.get(&format!("loans/{id}")).await.unwrap();
+    let interest = account["dues"][0]["interest_fen"].as_i64().unwrap();
+    let yuan = format!("{}.{:02}", interest / 100, interest % 100);
+    assert!(pay(&mut officers.wu, "HK-1", &first.to_string(), &yuan, "SCHEDULED").await.says("已办理"));
+    assert!(pay(&mut officers.wu, "HK-1", &first.to_string(), &yuan, "SCHEDULED").await.says("已入账"));
+    applicant.until(&format!("/applications/{id}/schedule"), "还款记录").await;
+    officers.zhao.until(&format!("/applications/{id}"), "逾期款项已还清").await;
+
+    // A wrong receipt is reversed by its number, and paid again.
+    let reversal = [("application_id", id.as_str()), ("receipt", "1"), ("because", "记错账户")];
+    assert!(act(&mut officers.wu, "冲正收款", &reversal).await.says("已办理"));
+    assert!(act(&mut officers.wu, "冲正收款", &reversal).await.says("已经冲正"));
+    assert!(pay(&mut officers.wu, "HK-2", &first.to_string(), &yuan, "SCHEDULED").await.says("已办理"));
+
+    // The rest at once, before it is due.
+    let later = to(first).plus_hours(30 * 24).date();
+    drive(&house, to(later)).await;
+    assert!(pay(&mut officers.wu, "HK-3", &later.to_string(), "50,000", "EARLY").await.says("当日提前结清应还"));
+    let days = 30_i64;
+    let rest = 5_000_000 + (5_000_000_i64 * 43_500 * days + 180_000_000) / 360_000_000;
+    let rest = format!("{}.{:02}", rest / 100, rest % 100);
+    assert!(pay(&mut officers.wu, "HK-3", &later.to_string(), &rest, "EARLY").await.says("已办理"));
+    officers.zhao.until(&format!("/applications/{id}"), "已解除").await;
+    applicant.until(&format!("/applications/{id}"), "已提前结清").await;
+    assert!(pay(&mut officers.wu, "HK-4", &later.to_string(), "1", "SCHEDULED").await.says("贷款已结清"));
+    let page = officers.wu.until(&format!("/loans/{id}"), "已提前结清").await;
+    assert!(page.says("HK-2"), "{}", page.text);
+
+    // The firm may apply again.
+    apply(&mut applicant, 0).await;
+}
+
+async fn drive(house: &House, to: Moment) {
+    for service in house.services.values() {
+        let operator = Api::new(&service.url, &service.operator_token).unwrap();
+        operator.post("clock", &json!({ "at": to.to_string() })).await.unwrap();
+    }
+}
