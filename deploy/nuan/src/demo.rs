@@ -28,6 +28,8 @@ use std::{
 /// The history's lines that the demo files, and the register's rows for them.
 const APPLICATIONS: &str = include_str!("../data/demo.jsonl");
 const MEMBERS: &str = include_str!("../data/demo_members.csv");
+/// What was paid on their loans until the end of 2019.
+const REPAYMENTS: &str = include_str!("../data/demo_repayments.jsonl");
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -102,7 +104,7 @@ async fn demo(
     }
     let mut driver = Driver::new(&services, arguments.json).await?;
     driver.prepare(MEMBERS).await?;
-    let numbers = driver.play(&script::events(APPLICATIONS)?).await?;
+    let numbers = driver.play(&script::events(APPLICATIONS, REPAYMENTS)?).await?;
 
     let report = report::Report::read(&driver, &numbers).await?;
     let addresses: Vec<Value> = services

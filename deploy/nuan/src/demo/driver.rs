@@ -178,6 +178,18 @@ impl Driver {
                 account.api.decide(&path, body, &tag.context("no ETag")?).await?;
                 Ok(format!("{party} {} 办理 {task} {}", account.person, summary(body)))
             }
+            Act::Repay { reference, value_date, amount_fen, kind } => {
+                let body = json!({
+                    "application_id": id,
+                    "reference": reference,
+                    "value_date": value_date,
+                    "amount_fen": amount_fen,
+                    "kind": kind,
+                });
+                let account = self.with_role(Party::Bank, "operations")?;
+                account.api.post("repayments", &body).await?;
+                Ok(format!("银行 {} 登记收款 {amount_fen} 分", account.person))
+            }
             Act::Expire => Ok("期限届满，系统自动终止".into()),
             Act::File(_) => Ok(String::new()),
         }

@@ -67,7 +67,7 @@ impl Report {
         })
     }
 
-    /// I2, I3, I5, I6 and I7 of DOMAIN.md section 3, as far as origination can break them.
+    /// I2, I3, I5, I6 and I7 of DOMAIN.md section 3.
     fn compare(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut expect = |what: &str, left: i64, right: i64| {
@@ -78,30 +78,29 @@ impl Report {
         let paid: Vec<&Value> =
             self.applications.iter().filter(|application| !application["receipt"].is_null()).collect();
         let principal = |application: &Value| application["receipt"]["amount_fen"].as_i64().unwrap_or_default();
-        let total: i64 = paid.iter().map(|application| principal(application)).sum();
-        expect(
-            "银行贷款余额 B1301 = 担保公司在保责任 G9001",
-            self.balance(Party::Bank, "B1301"),
-            self.balance(Party::Guarantor, "G9001"),
-        );
-        expect("银行贷款余额 B1301 = 工会记录的放款", self.balance(Party::Bank, "B1301"), total);
-        expect("借款人账户 B2011 = 放款", self.balance(Party::Bank, "B2011"), total);
+        let outstanding = |application: &Value| application["standing"]["outstanding_fen"].as_i64().unwrap_or_default();
+        let lent = |code: &str| {
+            ["B1301", "B1303"].map(|main| self.balance(Party::Bank, &format!("{main}{code}"))).iter().sum()
+        };
+        let (disbursed, owed): (i64, i64) =
+            (paid.iter().map(|one| principal(one)).sum(), paid.iter().map(|one| outstanding(one)).sum());
+        expect("银行贷款 B1301、B1303 = 担保公司在保责任 G9001", lent(""), self.balance(Party::Guarantor, "G9001"));
+        expect("银行贷款 B1301、B1303 = 工会所知剩余本金", lent(""), owed);
+        expect("借款人账户 B2011 = 放款", self.balance(Party::Bank, "B2011"), disbursed);
+        expect("无到期未收利息 B1132 = 0", self.balance(Party::Bank, "B1132"), 0);
         expect(
             "工会存款 U1001 = 银行存款账户 B2012",
             self.balance(Party::Union, "U1001"),
             self.balance(Party::Bank, "B2012"),
         );
         expect("无在办申请时预留 U9001 = 0", self.balance(Party::Union, "U9001"), 0);
-        let committed = paid.iter().map(|application| (principal(application) + 4) / 5).sum();
-        expect("在保准备 U9002 = Σ⌈放款 ÷ 5⌉", self.balance(Party::Union, "U9002"), committed);
+        let committed = paid.iter().map(|application| (outstanding(application) + 4) / 5).sum();
+        expect("在保准备 U9002 = Σ⌈剩余本金 ÷ 5⌉", self.balance(Party::Union, "U9002"), committed);
         for application in &paid {
             let id = application["application_id"].as_str().unwrap_or_default();
-            let (loan, liability) = (
-                self.balance(Party::Bank, &format!("B1301/{id}")),
-                self.balance(Party::Guarantor, &format!("G9001/{id}")),
-            );
-            expect(&format!("{id}：贷款 = 在保责任"), loan, liability);
-            expect(&format!("{id}：贷款 = 放款回单"), loan, principal(application));
+            let liability = self.balance(Party::Guarantor, &format!("G9001/{id}"));
+            expect(&format!("{id}：贷款 = 在保责任"), lent(&format!("/{id}")), liability);
+            expect(&format!("{id}：贷款 = 剩余本金"), lent(&format!("/{id}")), outstanding(application));
         }
         wrong
     }
@@ -174,7 +173,7 @@ impl Report {
             }
         }
         if self.disagreements.is_empty() {
-            writeln!(out, "\n三方账簿一致：贷款 = 在保责任 = 放款，存款两边相等，预留为零。")?;
+            writeln!(out, "\n三方账簿一致：贷款 = 在保责任 = 剩余本金，存款两边相等，预留为零。")?;
         } else {
             writeln!(out, "\n三方账簿不一致：\n  {}", self.disagreements.join("\n  "))?;
         }

@@ -31,6 +31,17 @@ pub enum Act {
         /// The decision.
         body: Value,
     },
+    /// The borrower pays, and the bank books it.
+    Repay {
+        /// The bank's reference of the money.
+        reference: String,
+        /// Value date, of the history's line.
+        value_date: String,
+        /// How much, fen.
+        amount_fen: i64,
+        /// SCHEDULED or EARLY.
+        kind: &'static str,
+    },
     /// Nobody does anything: a deadline ends it, on this day.
     Expire,
 }
@@ -40,21 +51,34 @@ pub enum Act {
 /// # Errors
 /// A line cannot be read.
 pub fn first_day(lines: &str) -> anyhow::Result<Date> {
-    events(lines)?.first().map(|event| event.on).context("there is no application")
+    events(lines, "")?.first().map(|event| event.on).context("there is no application")
 }
 
-/// Everything that people did, in the order of days; within a day in the order of the steps.
+/// Everything that people did, in the order of days; within a day in the order of the steps, what is paid last.
 ///
 /// # Errors
 /// A line cannot be read.
-pub fn events(lines: &str) -> anyhow::Result<Vec<Event>> {
+pub fn events(lines: &str, repayments: &str) -> anyhow::Result<Vec<Event>> {
     let mut events = Vec::new();
     for line in lines.lines() {
         let row: Value = serde_json::from_str(line)?;
         of_line(&row, &mut events).with_context(|| format!("line of {}", row["application_id"]))?;
     }
+    for line in repayments.lines() {
+        let row: Value = serde_json::from_str(line)?;
+        events.push(repayment(&row).with_context(|| format!("receipt {} of {}", row["seq"], row["application_id"]))?);
+    }
     events.sort_by_key(|event| event.on);
     Ok(events)
+}
+
+fn repayment(row: &Value) -> anyhow::Result<Event> {
+    let line = row["application_id"].as_str().context("no number")?.to_owned();
+    let value_date = row["value_date"].as_str().context("no value date")?.to_owned();
+    let reference = format!("HK-{line}-{}", row["seq"]);
+    let amount_fen = row["amount_fen"].as_i64().context("no amount")?;
+    let kind = if row["kind"] == "PREPAY" { "EARLY" } else { "SCHEDULED" };
+    Ok(Event { on: value_date.parse()?, line, act: Act::Repay { reference, value_date, amount_fen, kind } })
 }
 
 fn of_line(row: &Value, events: &mut Vec<Event>) -> anyhow::Result<()> {
