@@ -131,6 +131,20 @@ pub const DESK: Desk = Desk {
             ],
         },
         Action {
+            title: "登记部分提前还款",
+            path: "repayments",
+            roles: &["operations"],
+            hint: "只能以当日为起息日；金额须等于当日应还、提前归还的本金及其自上一到期日起的利息。其后各期按剩余本金重算，到期日不变。",
+            fields: &[
+                Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" },
+                Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" },
+                Field { name: "value_date", label: "起息日", kind: Kind::Day, hint: "" },
+                Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" },
+                Field { name: "kind", label: "种类", kind: Kind::One(&[("PART", "部分提前还款")]), hint: "" },
+                Field { name: "principal_fen", label: "提前归还的本金（元）", kind: Kind::Yuan, hint: "" },
+            ],
+        },
+        Action {
             title: "冲正收款",
             path: "repayment-reversals",
             roles: &["operations"],

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use bank_core::{Bank, Command, Row, loan_account, loan_line, rights, rows::Loan};
+use bank_core::{Bank, Command, Row, command::RepaymentKind, loan_account, loan_line, rights, rows::Loan};
 use domain::{Amount, ApplicationId, Date, Fen, Uscc};
 use party::{
     http::{AUDITOR, App, OFFICER, Page, Route, Who, Writing, application_id, json, page_limit, policy, unreadable},
@@ -116,6 +116,7 @@ async fn loan(State(app): Shared, Path(id): Path<String>) -> Result<Response, Pr
 /// What the kinds of a repayment are called.
 const SCHEDULED: &str = "SCHEDULED";
 const EARLY: &str = "EARLY";
+const PART: &str = "PART";
 
 /// Money that came for a loan.
 #[derive(ToSchema)]
@@ -129,8 +130,10 @@ struct NewRepayment {
     value_date: String,
     /// 金额，分；不超过起息日的应还款项
     amount_fen: i64,
-    /// SCHEDULED 按期或逾期还款；EARLY 提前结清（金额须等于当日结清应还）
+    /// SCHEDULED 按期或逾期还款；EARLY 提前结清（金额须等于当日结清应还）；PART 部分提前还款（金额须等于当日应还、提前归还的本金及其利息）
     kind: String,
+    /// 提前归还的本金，分；仅 PART
+    principal_fen: Option<i64>,
 }
 
 async fn receive(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
@@ -139,13 +142,18 @@ async fn receive(State(app): Shared, writing: Writing) -> Result<Response, Probl
     let reference = fields.label("reference", 1..=40);
     let value_date = fields.read("value_date", "DATE", |text| text.parse::<Date>());
     let amount = fields.integer::<i64>("amount_fen", 1..=Amount::MAX.get());
-    let kind = fields.choice("kind", &[SCHEDULED, EARLY]);
-    let read =
-        id.zip(reference).zip(value_date).zip(amount).zip(kind).and_then(|((((id, reference), on), fen), kind)| {
-            Some((id, reference, on, Amount::new(Fen::new(fen)).ok()?, kind == EARLY))
-        });
-    let (application_id, reference, value_date, amount_fen, early) = fields.finish(read)?;
-    let command = Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, early };
+    let kind = match fields.choice("kind", &[SCHEDULED, EARLY, PART]) {
+        Some(PART) => fields
+            .integer::<i64>("principal_fen", 1..=Amount::MAX.get())
+            .and_then(|part| Amount::new(Fen::new(part)).ok())
+            .map(|principal_fen| RepaymentKind::Part { principal_fen }),
+        Some(EARLY) => Some(RepaymentKind::Early),
+        other => other.map(|_| RepaymentKind::Scheduled),
+    };
+    let amount = amount.and_then(|fen| Amount::new(Fen::new(fen)).ok());
+    let read = id.zip(reference).zip(value_date).zip(amount).zip(kind);
+    let ((((application_id, reference), value_date), amount_fen), kind) = fields.finish(read)?;
+    let command = Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, kind };
     app.command(writing, command, None, None).await
 }
 

@@ -8,7 +8,7 @@ mod change;
 
 use crate::{
     money::{Amount, Fen, Ppm},
-    schedule::{Row, ScheduleError, Terms, compound, days_between, penalty, schedule},
+    schedule::{EarlyPart, Row, ScheduleError, Terms, compound, days_between, penalty, schedule},
     time::Date,
 };
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,9 @@ pub struct Due {
     pub principal_fen: Fen,
     /// Contract interest.
     pub interest_fen: Fen,
+    /// Whether it is a part of the principal that was repaid before its day.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early: bool,
     /// Whether its interest was deferred from another day.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deferred: bool,
@@ -110,6 +113,9 @@ pub struct Loan {
     version: u32,
     dues: Vec<Due>,
     receipts: Vec<Receipt>,
+    /// Principal that was to be repaid before its day, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<EarlyPart>,
 }
 
 /// Why money is not taken for a loan.
@@ -135,6 +141,12 @@ pub enum ReceiptError {
         /// Its number.
         seq: u32,
     },
+    /// It repaid a part early, and what falls due was changed or paid since.
+    #[error("what falls due was changed or paid after receipt {seq}")]
+    Superseded {
+        /// Its number.
+        seq: u32,
+    },
     /// It was reversed before.
     #[error("receipt {seq} was reversed already")]
     Reversed {
@@ -153,7 +165,7 @@ impl Loan {
     /// They have no schedule.
     pub fn paid_out(terms: Terms, penalty_rate: Ppm) -> Result<Self, ScheduleError> {
         let dues = schedule(&terms)?.iter().map(due).collect();
-        Ok(Loan { terms, penalty_rate, version: 1, dues, receipts: Vec::new() })
+        Ok(Loan { terms, penalty_rate, version: 1, dues, receipts: Vec::new(), parts: Vec::new() })
     }
 
     /// The terms that hold now.
@@ -295,17 +307,28 @@ impl Loan {
         }
     }
 
-    /// Reverses a wrong receipt: what it had paid is owed again from its day on, with penalty as if it had not come.
+    /// Reverses a wrong receipt: what it had paid is owed again from its day on, with penalty as if it had not come. Principal that it
+    /// repaid before its day falls due again when it did before.
     ///
     /// # Errors
     /// [`ReceiptError`]; nothing is changed.
     pub fn reverse(&mut self, seq: u32) -> Result<(), ReceiptError> {
-        let found = self.receipts.iter_mut().find(|receipt| receipt.seq == seq);
-        let receipt = found.ok_or(ReceiptError::NoReceipt { seq })?;
+        let place = self.receipts.iter().position(|receipt| receipt.seq == seq);
+        let place = place.ok_or(ReceiptError::NoReceipt { seq })?;
+        let receipt = self.receipts.get(place).ok_or(ReceiptError::NoReceipt { seq })?;
         if receipt.reversed {
             return Err(ReceiptError::Reversed { seq });
         }
-        receipt.reversed = true;
+        let is_early = |line: &Line| self.dues.get(line.due).is_some_and(|due| due.early);
+        let repaid_early = receipt.lines.iter().any(is_early);
+        let mut after = self.clone();
+        if let Some(receipt) = after.receipts.get_mut(place) {
+            receipt.reversed = true;
+        }
+        if repaid_early && !after.take_part_back() {
+            return Err(ReceiptError::Superseded { seq });
+        }
+        *self = after;
         Ok(())
     }
 
@@ -369,6 +392,7 @@ fn due(row: &Row) -> Due {
         on: row.to,
         principal_fen: row.principal_fen,
         interest_fen: row.interest_fen,
+        early: false,
         deferred: false,
         replaced_in: None,
     }

@@ -73,6 +73,15 @@ pub struct Terms {
     pub mode: Mode,
 }
 
+/// Principal that was repaid before its day, 提前部分还款.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlyPart {
+    /// The day; on a due date, after what was due.
+    pub on: Date,
+    /// How much.
+    pub principal_fen: Amount,
+}
+
 /// One due date. The first day of a period counts, the last does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
@@ -119,6 +128,14 @@ pub enum ScheduleError {
     /// A sum does not fit.
     #[error("a sum of the schedule is too large")]
     Overflow,
+    /// A part of the principal that is not less than what is left of it.
+    #[error("{left} fen are left on {on}, and a part of them has to be less")]
+    NoPart {
+        /// The day asked for.
+        on: Date,
+        /// What is left.
+        left: Fen,
+    },
     /// A prepayment that is not inside the loan's life.
     #[error("a prepayment on {on} is not after {from} and before {end}")]
     OutsideLife {
@@ -194,17 +211,34 @@ impl Terms {
 /// # Errors
 /// See [`ScheduleError`].
 pub fn schedule(terms: &Terms) -> Result<Vec<Row>, ScheduleError> {
+    schedule_after(terms, &[])
+}
+
+/// The rows of a loan of which parts were repaid early, each with the interest on it since the last due date. The due dates stay;
+/// from the row in which a part was repaid on, interest is that of what is left, and the instalments are those of what is left over
+/// the rows that are left.
+///
+/// # Errors
+/// See [`ScheduleError`]; [`ScheduleError::NoPart`] where a part leaves nothing.
+pub fn schedule_after(terms: &Terms, parts: &[EarlyPart]) -> Result<Vec<Row>, ScheduleError> {
     let dates = terms.due_dates()?;
     let n = u16::try_from(dates.len()).map_err(|_| ScheduleError::TooLong)?;
-    let principal = terms.principal.fen();
-    let base = match terms.method {
-        Method::Bullet => Fen::ZERO,
-        Method::EqualPayment => annuity::payment(terms.principal, terms.rate, n).ok_or(ScheduleError::Overflow)?,
-        Method::EqualPrincipal => principal.floor_ratio(1, u32::from(n)).ok_or(ScheduleError::Overflow)?,
+    let instalment = |balance: Amount, rows: u16| match terms.method {
+        Method::Bullet => Ok(Fen::ZERO),
+        Method::EqualPayment => annuity::payment(balance, terms.rate, rows).ok_or(ScheduleError::Overflow),
+        Method::EqualPrincipal => balance.fen().floor_ratio(1, u32::from(rows)).ok_or(ScheduleError::Overflow),
     };
+    let mut base = instalment(terms.principal, n)?;
     let mut rows = Vec::with_capacity(dates.len());
-    let (mut from, mut balance) = (terms.from, principal);
+    let (mut from, mut balance) = (terms.from, terms.principal.fen());
     for (no, to) in (1..=n).zip(dates) {
+        for part in parts.iter().filter(|part| from <= part.on && part.on < to) {
+            let no_part = ScheduleError::NoPart { on: part.on, left: balance };
+            let left = balance.checked_sub(part.principal_fen.fen()).and_then(|left| Amount::new(left).ok());
+            let left = left.ok_or(no_part)?;
+            balance = left.fen();
+            base = instalment(left, n.saturating_sub(no).saturating_add(1))?;
+        }
         let days = days_between(from, to);
         let interest_fen = terms.period_interest(balance, no, to, days)?;
         let part = match terms.method {
@@ -236,18 +270,23 @@ pub fn level_payment(terms: &Terms) -> Result<Fen, ScheduleError> {
 /// # Errors
 /// See [`ScheduleError`]; [`ScheduleError::OutsideLife`] when the day is not inside the loan's life.
 pub fn prepay(terms: &Terms, on: Date) -> Result<Vec<Row>, ScheduleError> {
+    prepay_after(terms, &[], on)
+}
+
+/// The same for a loan of which parts were repaid early before.
+///
+/// # Errors
+/// As [`prepay`] and [`schedule_after`].
+pub fn prepay_after(terms: &Terms, parts: &[EarlyPart], on: Date) -> Result<Vec<Row>, ScheduleError> {
     let end = terms.maturity()?;
     if on <= terms.from || on >= end {
         return Err(ScheduleError::OutsideLife { on, from: terms.from, end });
     }
-    let mut rows = schedule(terms)?;
+    let mut rows = schedule_after(terms, parts)?;
     let kept = rows.iter().take_while(|row| row.to < on).count();
     rows.truncate(kept.saturating_add(1));
-    let balance = match kept.checked_sub(1).and_then(|last| rows.get(last)) {
-        Some(row) => row.balance_fen,
-        None => terms.principal.fen(),
-    };
     if let Some(row) = rows.last_mut() {
+        let balance = row.balance_fen.checked_add(row.principal_fen).ok_or(ScheduleError::Overflow)?;
         row.to = on;
         row.days = days_between(row.from, on);
         row.principal_fen = balance;

@@ -4,7 +4,7 @@ use crate::firms::{form, member};
 use bank_core::{
     Bank,
     case::DecisionOutcome,
-    command::{CreditVerdict, Finding, PaymentCheck, ReversalCheck},
+    command::{CreditVerdict, Finding, PaymentCheck, RepaymentKind, ReversalCheck},
 };
 use contracts::GuaranteeDecline;
 use domain::{Amount, ApplicationId, Charter, Charters, Date, Fen, Moment, Party, Ppm, charter::ReliefPolicy};
@@ -113,22 +113,34 @@ pub fn owed(world: &World, loan: &bank_core::rows::Loan) -> i64 {
 
 /// What the whole loan costs today, fen.
 pub fn whole(world: &World, loan: &bank_core::rows::Loan) -> i64 {
+    owed_after(world, loan, |life, today| life.fall_due(today).is_ok())
+}
+
+/// What it costs today to repay this part of the principal before its day, fen.
+pub fn part(world: &World, loan: &bank_core::rows::Loan, principal: i64) -> i64 {
+    owed_after(world, loan, |life, today| life.part_falls_due(today, amount(principal)).is_ok())
+}
+
+fn owed_after(
+    world: &World,
+    loan: &bank_core::rows::Loan,
+    change: impl FnOnce(&mut domain::loan::Loan, Date) -> bool,
+) -> i64 {
     let today = world.now().date();
     let mut after = loan.life.as_ref().unwrap().loan.clone();
-    let falls_due = after.fall_due(today);
-    let lines = falls_due.ok().and_then(|()| after.owed(today)).unwrap_or_default();
-    lines.iter().map(|line| line.amount_fen.get()).sum::<i64>().max(1)
+    let _fits = change(&mut after, today);
+    after.owed(today).unwrap_or_default().iter().map(|line| line.amount_fen.get()).sum::<i64>().max(1)
 }
 
 /// A receipt of today, under a reference of its own.
-pub fn pay(world: &World, loan: &bank_core::rows::Loan, fen: i64, early: bool) -> Act {
+pub fn pay(world: &World, loan: &bank_core::rows::Loan, fen: i64, kind: RepaymentKind) -> Act {
     let so_far = loan.life.as_ref().map_or(0, |life| life.entries.len());
     let command = bank_core::Command::ReceiveRepayment {
         application_id: loan.application_id.clone(),
         reference: format!("HK-{}-{}", loan.application_id, so_far + 1),
         value_date: world.now().date(),
         amount_fen: amount(fen),
-        early,
+        kind,
     };
     Act::command(Party::Bank, actor("olga", "operations"), &command)
 }
@@ -136,7 +148,7 @@ pub fn pay(world: &World, loan: &bank_core::rows::Loan, fen: i64, early: bool) -
 /// A borrower pays what is owed today, if one owes anything.
 pub fn borrowers_pay(world: &World) -> Option<Act> {
     let (loan, fen) = loans(world).map(|loan| (loan, owed(world, loan))).find(|(_, fen)| *fen > 0)?;
-    Some(pay(world, loan, fen, false))
+    Some(pay(world, loan, fen, RepaymentKind::Scheduled))
 }
 
 /// The three by hand, with their books open; the firms 1 to 9 have members in the union.

@@ -7,6 +7,7 @@ use crate::{
     core_banking::{CoreBanking, Does},
     invariants::{self, Watch, applications, endings},
 };
+use bank_core::command::RepaymentKind;
 use domain::{ApplicationId, Party};
 use proptest::prelude::*;
 use saga::State;
@@ -58,6 +59,8 @@ enum Pays {
     Part,
     /// All of it, before it is due.
     Early,
+    /// 10,000 yuan of the principal, before it is due.
+    PartEarly,
 }
 
 #[derive(Clone, Debug)]
@@ -101,7 +104,8 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// What happens to loans.
 fn later() -> impl Strategy<Value = Op> {
-    let pays = prop::sample::select(vec![Pays::Due, Pays::Due, Pays::Part, Pays::Early]);
+    let pays =
+        prop::sample::select(vec![Pays::Due, Pays::Due, Pays::Part, Pays::PartEarly, Pays::PartEarly, Pays::Early]);
     prop_oneof![
         8 => (0..8_usize, pays).prop_map(|(loan, pays)| Op::Repay(loan, pays)),
         3 => (0..8_usize, 1..4_u32).prop_map(|(loan, receipt)| Op::Unpay(loan, receipt)),
@@ -189,9 +193,13 @@ impl Play {
                 let Some(loan) = living.get(n % living.len().max(1)) else { return Ok(()) };
                 let owed = cast::owed(&self.world, loan);
                 let act = match pays {
-                    Pays::Due => cast::pay(&self.world, loan, owed.max(1), false),
-                    Pays::Part => cast::pay(&self.world, loan, (owed / 2).max(1), false),
-                    Pays::Early => cast::pay(&self.world, loan, cast::whole(&self.world, loan), true),
+                    Pays::Due => cast::pay(&self.world, loan, owed.max(1), RepaymentKind::Scheduled),
+                    Pays::Part => cast::pay(&self.world, loan, (owed / 2).max(1), RepaymentKind::Scheduled),
+                    Pays::Early => cast::pay(&self.world, loan, cast::whole(&self.world, loan), RepaymentKind::Early),
+                    Pays::PartEarly => {
+                        let kind = RepaymentKind::Part { principal_fen: cast::amount(1_000_000) };
+                        cast::pay(&self.world, loan, cast::part(&self.world, loan, 1_000_000), kind)
+                    }
                 };
                 self.act(act)
             }

@@ -6,7 +6,7 @@ use crate::{
     core_banking::CoreBanking,
     invariants::{Watch, balance, hold_at_rest},
 };
-use bank_core::{Bank, rows::LoanState};
+use bank_core::{Bank, command::RepaymentKind, rows::LoanState};
 use domain::{ApplicationId, Date, Moment, Party};
 use guarantor_core::{Guarantor, case::LetterState};
 use simulation::{Act, Crash, Order, Reply, World};
@@ -57,13 +57,13 @@ fn bank(world: &mut World, act: Act) -> String {
 }
 
 fn receives(world: &mut World, id: &ApplicationId, fen: i64) -> String {
-    let act = pay(world, loan(world, id).unwrap(), fen, false);
+    let act = pay(world, loan(world, id).unwrap(), fen, RepaymentKind::Scheduled);
     bank(world, act)
 }
 
 fn repays_early(world: &mut World, id: &ApplicationId) -> String {
     let loan = loan(world, id).unwrap();
-    let act = pay(world, loan, cast::whole(world, loan), true);
+    let act = pay(world, loan, cast::whole(world, loan), RepaymentKind::Early);
     bank(world, act)
 }
 

@@ -171,12 +171,14 @@ fn legs(mut voucher: Voucher, name: &str, parts: &[(&str, &AccountCode, &Account
     voucher
 }
 
-/// Interest has fallen due: Dr 1132 Cr 6011. `before`: what was accrued until then.
-pub(crate) fn accrue(w: &mut World<'_>, before: Fen, interest: Amount) -> Result<(), Stop> {
-    let accounts = collection(w)?;
-    let id = format!("accrue:{}:{}", w.id, before.get());
-    let transfer = Transfer::posted(id, &accounts.receivable, &INTEREST, interest);
-    book(w.desk, Voucher::new("accrue", &w.id).with(transfer))
+/// Interest has fallen due: Dr 1132 Cr 6011, or, where it is less than was booked, back. `number`: how often that was done before.
+pub(crate) fn accrue(w: &mut World<'_>, number: u32, interest: Fen) -> Result<(), Stop> {
+    let Collection { receivable, .. } = collection(w)?;
+    let (debit, credit) = if interest.is_negative() { (&INTEREST, &receivable) } else { (&receivable, &INTEREST) };
+    let amount = if interest.is_negative() { Fen::ZERO.checked_sub(interest) } else { Some(interest) };
+    let parts = [("interest", debit, credit, amount.ok_or_else(too_much)?)];
+    let name = format!("accrue:{}:{number}", w.id);
+    book(w.desk, legs(Voucher::new("accrue", &w.id), &name, &parts))
 }
 
 /// A repayment: the money comes in, Dr 1003 Cr 2011, and goes to the loan, Dr 2011 Cr 1301 or 1303, Cr 1132, Cr 6011.

@@ -90,8 +90,8 @@ pub enum Command {
         value_date: Date,
         /// How much, fen; not more than is owed on that day.
         amount_fen: Amount,
-        /// Whether it repays the whole loan before its maturity; today's value then.
-        early: bool,
+        /// What it is for.
+        kind: RepaymentKind,
     },
     /// A receipt was wrong. By operations.
     ReverseRepayment {
@@ -145,6 +145,21 @@ impl Command {
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
         }
     }
+}
+
+/// What a repayment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepaymentKind {
+    /// What is owed on its value date.
+    Scheduled,
+    /// The whole loan before its maturity, with today's value: exactly what is owed then.
+    Early,
+    /// A part of the principal before its day, with today's value: exactly that part, the interest on it, and what is owed today.
+    Part {
+        /// The part, fen.
+        principal_fen: Amount,
+    },
 }
 
 /// What the investigator reports.

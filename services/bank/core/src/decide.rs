@@ -165,10 +165,10 @@ impl Participant for Bank {
                     }
                 })
             }
-            Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, early } => {
-                let (value_date, amount_fen, early) = (*value_date, *amount_fen, *early);
+            Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, kind } => {
+                let (value_date, amount_fen, kind) = (*value_date, *amount_fen, *kind);
                 on_case(self, desk, application_id, |w| {
-                    repayment::receive(w, by, &Money { reference, value_date, amount_fen, early })
+                    repayment::receive(w, by, &Money { reference, value_date, amount_fen, kind })
                 })
             }
             Command::ReverseRepayment { application_id, receipt, because } => {

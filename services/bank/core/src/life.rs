@@ -16,6 +16,8 @@ pub struct Life {
     pub loan: loan::Loan,
     /// Contract interest in B1132 or out of it again: all that has fallen due, fen.
     pub accrued_fen: Fen,
+    /// How often interest was accrued, or taken back.
+    pub accruals: u32,
     /// Principal in B1303, fen.
     pub overdue_fen: Fen,
     /// How often principal was moved between B1301 and B1303.
@@ -77,7 +79,7 @@ pub enum Fact {
     Accrued {
         /// The application.
         id: ApplicationId,
-        /// How much.
+        /// How much; less than nothing where a reversal makes that it has not.
         interest_fen: Fen,
     },
     /// Money was received.
@@ -140,6 +142,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 Box::new(Life {
                     loan,
                     accrued_fen: Fen::ZERO,
+                    accruals: 0,
                     overdue_fen: Fen::ZERO,
                     moved: 0,
                     looked_on: terms.from,
@@ -151,6 +154,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::Rescheduled { id, loan } => with(rows, id, |life| life.loan = (**loan).clone()),
         Fact::Accrued { id, interest_fen } => with(rows, id, |life| {
             life.accrued_fen = life.accrued_fen.checked_add(*interest_fen).unwrap_or(life.accrued_fen);
+            life.accruals = life.accruals.saturating_add(1);
         }),
         Fact::Received { id, receipt, from_overdue_fen, reference, by } => with(rows, id, |life| {
             life.loan.enter(receipt.clone());

@@ -6,7 +6,9 @@
 //! owed, and a reversal once everything is paid: letter, reservation and counter-guarantee are gone then.
 
 use crate::{
-    Fact, Row, books, contract,
+    Fact, Row, books,
+    command::RepaymentKind,
+    contract,
     life::{self, EntryReversed, Life},
     requests::World,
     rows::{self, Loan, LoanInput, LoanState},
@@ -15,7 +17,7 @@ use contracts::{LoanReceipt, LoanReport, LoanReported, Message};
 use domain::{
     Amount, Date, Fen, Mode, Party,
     loan::{self, ChangeError, Part, Receipt, ReceiptError},
-    schedule::{self, End, Terms},
+    schedule::{self, End, ScheduleError, Terms},
 };
 use organisation::{Person, Refusal, RefusalKind, Stop};
 
@@ -28,8 +30,8 @@ pub(crate) struct Money<'a> {
     pub value_date: Date,
     /// How much.
     pub amount_fen: Amount,
-    /// Whether it repays the whole loan before its maturity.
-    pub early: bool,
+    /// What it is for.
+    pub kind: RepaymentKind,
 }
 
 fn conflict(code: &str, title: &str, detail: impl Into<String>) -> Stop {
@@ -91,7 +93,7 @@ pub(crate) fn begin(w: &mut World<'_>) -> Result<(), Stop> {
 
 /// The bank has received money for the loan.
 pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Result<(), Stop> {
-    let Money { reference, value_date, amount_fen, early } = *money;
+    let Money { reference, value_date, amount_fen, kind } = *money;
     let (today, mut after) = (w.desk.at().date(), must_live(w)?.loan.clone());
     if books::is_booked(w.desk, &books::repayment(reference))? {
         return Err(conflict("REFERENCE_USED", "此凭证号已入账", "同一凭证号只入账一次，请核对凭证号。"));
@@ -99,14 +101,18 @@ pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Resu
     if value_date > today {
         return Err(invalid("VALUE_DATE", "起息日无效", format!("起息日 {value_date} 晚于今日 {today}。")));
     }
-    if early {
+    if kind != RepaymentKind::Scheduled {
         if value_date != today {
             return Err(invalid("VALUE_DATE", "起息日无效", "提前还款只能以当日为起息日入账。"));
         }
-        after.fall_due(today).map_err(|error| cannot_fall_due(&error))?;
+        let (falls_due, what) = match kind {
+            RepaymentKind::Part { principal_fen } => (after.part_falls_due(today, principal_fen), "部分提前还款"),
+            _ => (after.fall_due(today), "提前结清"),
+        };
+        falls_due.map_err(|error| cannot_fall_due(&error))?;
         let owed = owed(&after, today)?;
         if owed != amount_fen.fen() {
-            let detail = format!("当日提前结清应还 {owed} 元。");
+            let detail = format!("当日{what}应还 {owed} 元。");
             return Err(invalid("NOT_WHOLE", "金额与应还不符", detail));
         }
         record(w, life::Fact::Rescheduled { id: w.id.clone(), loan: Box::new(after.clone()) })?;
@@ -135,10 +141,12 @@ fn owed(loan: &loan::Loan, on: Date) -> Result<Fen, Stop> {
 
 fn cannot_fall_due(error: &ChangeError) -> Stop {
     let detail = match error {
-        ChangeError::TooLate { .. } => "当日或以后的应还款项已有收款，不能再提前结清。",
-        _ => "提前结清须在放款日之后、最终到期日之前；到期日请按期还款。",
+        ChangeError::TooLate { .. } => "当日或以后的应还款项已有收款，不能再提前还款。",
+        ChangeError::Deferred => "尚有延期的利息未还，不能部分提前还款；可以提前结清。",
+        ChangeError::Schedule(ScheduleError::NoPart { .. }) => "部分提前还款须少于剩余本金；全部归还请按提前结清办理。",
+        _ => "提前还款须在放款日之后、最终到期日之前；到期日请按期还款。",
     };
-    conflict("NOT_EARLY", "不能提前结清", detail)
+    conflict("NOT_EARLY", "不能提前还款", detail)
 }
 
 fn not_taken(error: ReceiptError) -> Stop {
@@ -152,6 +160,10 @@ fn not_taken(error: ReceiptError) -> Stop {
         }
         ReceiptError::NoReceipt { seq } => {
             Refusal::new(RefusalKind::NotFound, "NO_RECEIPT", "没有此笔收款", format!("没有第 {seq} 笔收款。")).into()
+        }
+        ReceiptError::Superseded { seq } => {
+            let detail = format!("第 {seq} 笔收款提前归还了本金，此后还款计划又有变更或收款，不能冲正。");
+            conflict("SUPERSEDED", "不能冲正", detail)
         }
         ReceiptError::Reversed { seq } => conflict("REVERSED", "已经冲正", format!("第 {seq} 笔收款已经冲正。")),
         ReceiptError::Overflow => overflow(),
@@ -213,6 +225,7 @@ pub(crate) fn reverse(w: &mut World<'_>, by: &Person, no: u32, because: &str) ->
     books::repayment_reversed(w, no, &split(&receipt)?)?;
     let reversed = EntryReversed { by: by.clone(), on, because: because.to_owned() };
     record(w, life::Fact::Reversed { id: w.id.clone(), no, reversed })?;
+    accrue(w)?;
     let receipt = receipt_of(must_live(w)?, &receipt)?;
     report(w, LoanReport::Reversed { receipt, on })?;
     look(w)
@@ -233,14 +246,16 @@ pub(crate) fn tick(w: &mut World<'_>) -> Result<(), Stop> {
     record(w, life::Fact::Looked { id: w.id.clone(), on: today })
 }
 
-/// What has fallen due is income, paid or not: Dr 1132 Cr 6011.
+/// What has fallen due is income, paid or not: Dr 1132 Cr 6011. Back, where a reversal makes that it has not.
 fn accrue(w: &mut World<'_>) -> Result<(), Stop> {
     let life = must_live(w)?;
-    let (fallen, accrued_fen) = (life.loan.interest_fallen_due(w.desk.at().date()), life.accrued_fen);
-    let more = fallen.and_then(|fallen| fallen.checked_sub(accrued_fen)).ok_or_else(overflow)?;
-    let Ok(interest) = Amount::new(more) else { return Ok(()) };
-    books::accrue(w, accrued_fen, interest)?;
-    record(w, life::Fact::Accrued { id: w.id.clone(), interest_fen: more })
+    let (fallen, number) = (life.loan.interest_fallen_due(w.desk.at().date()), life.accruals);
+    let interest_fen = fallen.and_then(|fallen| fallen.checked_sub(life.accrued_fen)).ok_or_else(overflow)?;
+    if interest_fen == Fen::ZERO {
+        return Ok(());
+    }
+    books::accrue(w, number, interest_fen)?;
+    record(w, life::Fact::Accrued { id: w.id.clone(), interest_fen })
 }
 
 /// Where the loan stands today: what of it is overdue, and whether it is paid in full.

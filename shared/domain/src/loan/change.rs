@@ -3,8 +3,8 @@
 
 use super::{Due, Loan, due};
 use crate::{
-    money::Fen,
-    schedule::{End, ScheduleError, Terms, prepay, schedule},
+    money::{Amount, Fen},
+    schedule::{EarlyPart, End, ScheduleError, Terms, days_between, interest, prepay_after, schedule_after},
     time::Date,
 };
 
@@ -35,6 +35,9 @@ pub enum ChangeError {
         /// The day asked for.
         to: Date,
     },
+    /// Interest that was deferred is still owed.
+    #[error("deferred interest is still owed")]
+    Deferred,
     /// A sum does not fit.
     #[error("a sum of the loan is too large")]
     Overflow,
@@ -86,7 +89,7 @@ impl Loan {
             return Err(ChangeError::CannotExtend { to });
         }
         let terms = Terms { end: End::On(to), ..self.terms.clone() };
-        let (before, after) = (schedule(&self.terms)?, schedule(&terms)?);
+        let (before, after) = (schedule_after(&self.terms, &self.parts)?, schedule_after(&terms, &self.parts)?);
         let fallen = before.iter().filter(|row| row.to <= today).count();
         if before.get(..fallen) != after.get(..fallen) {
             return Err(ChangeError::CannotExtend { to });
@@ -108,10 +111,9 @@ impl Loan {
     /// # Errors
     /// [`ChangeError`]; nothing is changed.
     pub fn fall_due(&mut self, on: Date) -> Result<(), ChangeError> {
-        let rows = prepay(&self.terms, on)?;
+        let rows = prepay_after(&self.terms, &self.parts, on)?;
         let last = rows.last().map(due).ok_or(ChangeError::Overflow)?;
-        let is_touched = self.current().any(|(at, due)| due.on >= on && self.paid(at, |_| true) != Some(Fen::ZERO));
-        if is_touched {
+        if self.is_touched(|due| due.on >= on) {
             return Err(ChangeError::TooLate { on });
         }
         let parts = self.current().filter(|(_, due)| due.deferred && due.on >= on);
@@ -119,6 +121,56 @@ impl Loan {
         let new: Vec<Due> = [last].into_iter().chain(parts).collect();
         self.replace(|_, due| due.on >= on, new);
         Ok(())
+    }
+
+    /// A part of the principal falls due on a day before the maturity, with the interest on it since the last due date; what falls due
+    /// after that is less ([`schedule_after`]).
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing is changed.
+    pub fn part_falls_due(&mut self, on: Date, principal_fen: Amount) -> Result<(), ChangeError> {
+        let (from, end) = (self.terms.from, self.terms.maturity()?);
+        if on <= from || on >= end {
+            return Err(ScheduleError::OutsideLife { on, from, end }.into());
+        }
+        if self.unpaid().any(|due| due.deferred) {
+            return Err(ChangeError::Deferred);
+        }
+        if self.is_touched(|due| due.on > on) {
+            return Err(ChangeError::TooLate { on });
+        }
+        let mut parts = self.parts.clone();
+        parts.push(EarlyPart { on, principal_fen });
+        let rows = schedule_after(&self.terms, &parts)?;
+        let broken = rows.iter().find(|row| row.to > on).ok_or(ChangeError::Overflow)?;
+        let days = days_between(broken.from, on);
+        let interest_fen = interest(principal_fen.fen(), self.terms.rate, days).ok_or(ChangeError::Overflow)?;
+        let part = Due { on, principal_fen: principal_fen.fen(), interest_fen, early: true, ..due(broken) };
+        let new: Vec<Due> = [part].into_iter().chain(rows.iter().filter(|row| row.to > on).map(due)).collect();
+        self.replace(|_, due| due.on > on, new);
+        self.parts = parts;
+        Ok(())
+    }
+
+    /// The last change was that a part was repaid early, and that is undone: what it replaced falls due again. False, and nothing
+    /// is changed, where it is not the last one or something of it is paid.
+    pub(super) fn take_part_back(&mut self) -> bool {
+        let Some(first) = self.dues.iter().rposition(|due| due.early) else { return false };
+        let is_last = self.dues.iter().skip(first).all(|due| due.replaced_in.is_none());
+        let is_paid = (first..self.dues.len()).any(|at| self.paid(at, |_| true) != Some(Fen::ZERO));
+        if !is_last || is_paid {
+            return false;
+        }
+        let version = self.version;
+        let before: Vec<Due> = self.dues.iter().filter(|due| due.replaced_in == Some(version)).cloned().collect();
+        self.replace(|at, _| at >= first, before.into_iter().map(|due| Due { replaced_in: None, ..due }).collect());
+        self.parts.pop();
+        true
+    }
+
+    /// Whether something was paid for one of these.
+    fn is_touched(&self, which: impl Fn(&Due) -> bool) -> bool {
+        self.current().any(|(at, due)| which(due) && self.paid(at, |_| true) != Some(Fen::ZERO))
     }
 
     /// Another version, in which these dues have taken the place of those.

@@ -255,3 +255,155 @@ proptest! {
         prop_assert_eq!(loan.interest_received(), Some(contract));
     }
 }
+
+/// The rows that fall due: day, principal, interest.
+fn falls_due(loan: &Loan) -> Vec<(String, i64, i64)> {
+    let current = loan.dues().iter().filter(|due| due.replaced_in.is_none());
+    let mut rows: Vec<_> =
+        current.map(|due| (due.on.to_string(), due.principal_fen.get(), due.interest_fen.get())).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn a_part_repaid_early_bears_its_interest_until_then_and_the_rest_falls_due_on_the_same_days() {
+    let mut loan = g1();
+    pay_on_every_day_until(&mut loan, "2019-09-21");
+    loan.part_falls_due(day("2019-11-08"), fen(5_000_000)).unwrap();
+    // 48 days on 50,000 yuan; then a quarter on 150,000.
+    assert_eq!(owed(&loan, "2019-11-08"), [(Part::Interest, 29_000), (Part::Principal, 5_000_000)]);
+    loan.receive(day("2019-11-08"), fen(5_029_000)).unwrap();
+    assert_eq!(loan.outstanding(), Some(Fen::new(15_000_000)));
+    assert_eq!(falls_due(&loan)[4..], [("2019-12-21".into(), 0, 164_938), ("2020-03-15".into(), 15_000_000, 154_063)]);
+    // Once more on a due date, after what was due; then all of it.
+    pay(&mut loan, day("2019-12-21"));
+    loan.part_falls_due(day("2019-12-21"), fen(5_000_000)).unwrap();
+    assert_eq!(owed(&loan, "2019-12-21"), [(Part::Principal, 5_000_000)]);
+    pay(&mut loan, day("2019-12-21"));
+    let mut early = loan.clone();
+    early.fall_due(day("2020-01-20")).unwrap();
+    assert_eq!(owed(&early, "2020-01-20"), [(Part::Interest, 36_250), (Part::Principal, 10_000_000)]);
+    pay_on_every_day(&mut loan);
+    assert!(loan.is_settled());
+}
+
+#[test]
+fn the_reversal_of_a_part_brings_back_what_fell_due_before_unless_more_was_built_on_it() {
+    let mut loan = g1();
+    pay_on_every_day_until(&mut loan, "2019-09-21");
+    let before = falls_due(&loan);
+    loan.part_falls_due(day("2019-11-08"), fen(5_000_000)).unwrap();
+    pay(&mut loan, day("2019-11-08"));
+    let with_part = loan.clone();
+    loan.reverse(4).unwrap();
+    assert_eq!((falls_due(&loan), loan.outstanding()), (before, Some(Fen::new(20_000_000))));
+    assert_eq!(owed(&loan, "2019-12-20"), [], "nothing of it is owed");
+    pay_on_every_day(&mut loan);
+    assert!(loan.is_settled());
+
+    let mut paid_on = with_part.clone();
+    pay(&mut paid_on, day("2019-12-21"));
+    assert_eq!(paid_on.reverse(4), Err(ReceiptError::Superseded { seq: 4 }));
+    let mut changed = with_part;
+    changed.extend(day("2019-12-01"), day("2020-06-15")).unwrap();
+    assert_eq!(changed.reverse(4), Err(ReceiptError::Superseded { seq: 4 }));
+}
+
+fn pay_on_every_day_until(loan: &mut Loan, last: &str) {
+    let days: Vec<Date> = loan.dues().iter().map(|due| due.on).filter(|on| *on <= day(last)).collect();
+    for on in days {
+        pay(loan, on);
+    }
+}
+
+#[test]
+fn instalments_are_computed_anew_from_what_is_left_over_the_rows_that_are_left() {
+    let mut level = loan(Method::EqualPayment, 12_000_000, 48_000, "2019-01-31", "2020-01-31");
+    pay_on_every_day_until(&mut level, "2019-06-30");
+    let left = level.outstanding().unwrap().get();
+    level.part_falls_due(day("2019-06-30"), fen(left - 6_000_000)).unwrap();
+    pay(&mut level, day("2019-06-30"));
+    let rows = falls_due(&level);
+    let after: Vec<_> = rows.iter().filter(|(on, ..)| on.as_str() > "2019-06-30").collect();
+    assert_eq!(after.len(), 7);
+    assert_eq!(after[0].0, "2019-07-31", "days are counted from the start and do not drift");
+    let payments: Vec<i64> = after.iter().map(|(_, principal, interest)| principal + interest).collect();
+    let anew = loan(Method::EqualPayment, 6_000_000, 48_000, "2019-06-30", "2020-01-30");
+    let (_, principal, interest) = &falls_due(&anew)[0];
+    assert_eq!(payments[0], principal + interest, "the payment is that of the rest over seven months");
+    assert!(payments[..6].iter().all(|payment| *payment == payments[0]));
+
+    let mut even = loan(Method::EqualPrincipal, 12_000_000, 48_000, "2019-01-31", "2020-01-31");
+    pay_on_every_day_until(&mut even, "2019-06-30");
+    even.part_falls_due(day("2019-07-10"), fen(1_000_000)).unwrap();
+    pay(&mut even, day("2019-07-10"));
+    let rows = falls_due(&even);
+    let after: Vec<i64> = rows.iter().filter(|(on, ..)| on.as_str() > "2019-07-10").map(|row| row.1).collect();
+    assert_eq!(after, [857_142, 857_142, 857_142, 857_142, 857_142, 857_142, 857_148]);
+}
+
+#[test]
+fn a_part_is_less_than_what_is_left_inside_the_loans_life_and_never_beside_deferred_interest() {
+    let refused = |change: &dyn Fn(&mut Loan) -> Result<(), ChangeError>| {
+        let mut loan = g1();
+        pay_on_every_day_until(&mut loan, "2019-06-21");
+        let before = loan.clone();
+        let error = change(&mut loan).unwrap_err();
+        assert_eq!(loan, before);
+        error
+    };
+    let part = |on: &'static str, sum: i64| move |loan: &mut Loan| loan.part_falls_due(day(on), fen(sum));
+    use domain::schedule::ScheduleError as S;
+    for sum in [20_000_000, 20_000_001] {
+        let error = refused(&part("2019-07-10", sum));
+        assert_eq!(error, ChangeError::Schedule(S::NoPart { on: day("2019-07-10"), left: Fen::new(20_000_000) }));
+    }
+    for on in ["2019-03-15", "2020-03-15", "2020-03-16"] {
+        assert!(matches!(refused(&part(on, 1)), ChangeError::Schedule(S::OutsideLife { .. })), "{on}");
+    }
+    let deferred = |loan: &mut Loan| {
+        let mut other = loan.clone();
+        other.defer(day("2019-07-01"), day("2019-09-21"), &[(day("2019-10-21"), Fen::new(222_333))]).unwrap();
+        other.part_falls_due(day("2019-10-01"), fen(1))
+    };
+    assert_eq!(refused(&deferred), ChangeError::Deferred);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_repaid_early_and_when_the_whole_is_lent_once_and_paid_once(
+        method in prop::sample::select(vec![Method::Bullet, Method::EqualPayment, Method::EqualPrincipal]),
+        parts in prop::collection::vec((1..700_i64, 1..4_000_000_i64), 0..6),
+    ) {
+        let mut loan = loan(method, 20_000_000, 47_500, "2019-01-31", "2021-01-31");
+        let mut parts = parts;
+        parts.sort_unstable();
+        for (after, sum) in parts {
+            let on = day("2019-01-31").checked_add(after.days()).unwrap();
+            for due in loan.dues().to_vec().into_iter().filter(|due| due.replaced_in.is_none() && due.on <= on) {
+                if loan.receipts().last().is_none_or(|last| last.on <= due.on) {
+                    pay(&mut loan, due.on);
+                }
+            }
+            pay(&mut loan, on);
+            if loan.part_falls_due(on, fen(sum)).is_ok() {
+                pay(&mut loan, on);
+            }
+            let left: i64 = loan.dues().iter().filter(|due| due.replaced_in.is_none()).map(|due| due.principal_fen.get()).sum();
+            prop_assert_eq!(left, 20_000_000, "what falls due is what was lent");
+        }
+        pay_on_every_day_from_last(&mut loan);
+        prop_assert!(loan.is_settled());
+        prop_assert_eq!(loan.outstanding(), Some(Fen::ZERO));
+    }
+}
+
+fn pay_on_every_day_from_last(loan: &mut Loan) {
+    let last = loan.receipts().last().map(|receipt| receipt.on);
+    let mut days: Vec<Date> = loan.dues().iter().filter(|due| due.replaced_in.is_none()).map(|due| due.on).collect();
+    days.sort_unstable();
+    days.dedup();
+    for on in days.into_iter().filter(|on| last.is_none_or(|last| *on >= last)) {
+        pay(loan, on);
+    }
+}

@@ -5,12 +5,12 @@
 //! core-banking system about the payment of attempt N), `wait 90m`, and what persons do: `ann: recommend`, `ann: advise`,
 //! `bob: approve`, `bob: decline`, `bob: return`, `olga: sign`, `max: prepare`, `cleo: release`, `cleo: return-payment`.
 //! Of a loan that is paid out: `day D` (the day begins, and what falls due until then has fallen due), `olga: pay REFERENCE D FEN`,
-//! `olga: prepay REFERENCE FEN`, `olga: unpay N` (the N-th receipt), `union-lacks N`, `guarantor-lacks N` (reports from N on).
+//! `olga: prepay REFERENCE FEN`, `olga: prepay-part REFERENCE FEN PRINCIPAL`, `olga: unpay N` (the N-th receipt), `union-lacks N`, `guarantor-lacks N` (reports from N on).
 //! What goes out: messages, orders to the port, `refused CODE`, or `-` for nothing.
 
 use bank_core::{
     Bank, Command, CoreBanking, Fact, Role, Row,
-    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, ReversalCheck},
+    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, RepaymentKind, ReversalCheck},
     rows,
 };
 use contracts::{
@@ -248,11 +248,28 @@ impl House {
         Some(match what.split(' ').collect::<Vec<_>>()[..] {
             ["pay", reference, on, sum] => {
                 let (reference, value_date, amount_fen) = (reference.into(), day(on), fen(sum));
-                Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, early: false }
+                Command::ReceiveRepayment {
+                    application_id,
+                    reference,
+                    value_date,
+                    amount_fen,
+                    kind: RepaymentKind::Scheduled,
+                }
             }
             ["prepay", reference, sum] => {
                 let (reference, value_date, amount_fen) = (reference.into(), self.at.date(), fen(sum));
-                Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, early: true }
+                Command::ReceiveRepayment {
+                    application_id,
+                    reference,
+                    value_date,
+                    amount_fen,
+                    kind: RepaymentKind::Early,
+                }
+            }
+            ["prepay-part", reference, sum, part] => {
+                let (reference, value_date, amount_fen) = (reference.into(), self.at.date(), fen(sum));
+                let kind = RepaymentKind::Part { principal_fen: fen(part) };
+                Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, kind }
             }
             ["unpay", no] => {
                 let because = "记错账户".into();

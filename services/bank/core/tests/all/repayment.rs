@@ -141,6 +141,32 @@ fn the_whole_loan_is_repaid_early_by_exactly_what_is_owed_then() {
 }
 
 #[test]
+fn a_part_of_the_principal_is_repaid_early_and_less_falls_due_from_then_on() {
+    let mut house = paid_out();
+    check(
+        &mut house,
+        &[
+            ("olga: prepay-part r1 10000000 10000000", "refused NOT_EARLY"),
+            ("day 2018-09-21", "-"),
+            ("olga: pay r1 2018-09-21 60667", "both 1: received 0+60667, 30000000 left"),
+            ("day 2018-11-08", "-"),
+            ("olga: prepay-part r2 10000000 10000000", "refused NOT_WHOLE"),
+            ("olga: prepay-part r2 30182000 30000000", "refused NOT_EARLY"),
+            // 48 days on 100,000 yuan at 4.55 %.
+            ("olga: prepay-part r2 10060667 10000000", "both 2: received 10000000+60667, 20000000 left"),
+            ("olga: unpay 2", "both 3: reversed 10000000+60667, 30000000 left"),
+            ("olga: prepay-part r3 10060667 10000000", "both 4: received 10000000+60667, 20000000 left"),
+            ("day 2018-12-21", "-"),
+            // 91 days on what is left.
+            ("olga: pay r4 2018-12-21 230029", "refused MORE_THAN_OWED"),
+            ("olga: pay r4 2018-12-21 230028", "both 5: received 0+230028, 20000000 left"),
+            ("olga: unpay 3", "refused SUPERSEDED"),
+        ],
+    );
+    assert_eq!(balances(&house), [20_000_000, 0, 0, 351_362]);
+}
+
+#[test]
 fn a_wrong_receipt_is_reversed_by_name_and_what_it_paid_is_owed_again_from_its_day_on() {
     let mut house = paid_out();
     interest_paid(&mut house);

@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use crate::tables::table;
-use bank_core::{Command, Role};
+use bank_core::{Command, Role, command::RepaymentKind};
 use contracts::CharterAnswer;
 use domain::{Charter, Date, Fen};
 use organisation::{
@@ -125,7 +125,7 @@ fn to_do(state: &str, what: &str, person: &str) -> Command {
             reference: "R-2".into(),
             value_date: morning().date(),
             amount_fen: amount(1),
-            early: false,
+            kind: RepaymentKind::Scheduled,
         },
         "unpay" => Command::ReverseRepayment { application_id: id(), receipt: 1, because: "记错账户".into() },
         decision => command(decision),
