@@ -106,6 +106,30 @@ const LOAN: &[Field] = &[
         kind: Kind::OneOrNothing(&[("HIT_INDUSTRY", "受影响行业"), ("OFFICER_FLAG", "受理人员认定（仅窗口代交）")]),
         hint: "普通办理选“无”。",
     },
+    Field {
+        name: "renewal_of",
+        label: "续贷：旧贷款的申请编号",
+        kind: Kind::TextOrNothing,
+        hint: "不是续贷则留空。旧贷款结清前 60 日至后 30 日内可申请续贷。",
+    },
+    Field {
+        name: "renewal_mode",
+        label: "续贷方式",
+        kind: Kind::OneOrNothing(&[("REPAY_FIRST", "先还后贷：旧贷结清次日起放款")]),
+        hint: "不是续贷选“无”。",
+    },
+    Field {
+        name: "renewal_reason",
+        label: "纾困续贷的理由",
+        kind: Kind::OneOrNothing(&[("HIT_INDUSTRY", "受影响行业"), ("PROMISING", "有发展前景")]),
+        hint: "仅在纾困政策施行期间；其他选“无”。",
+    },
+    Field {
+        name: "reapplication_of",
+        label: "再次申请：此前的申请编号",
+        kind: Kind::TextOrNothing,
+        hint: "此前的申请未获放款即终止的，填其编号；否则留空。",
+    },
     text("settle_account", "结算账户", "企业在银行的账号，16 至 19 位。"),
 ];
 

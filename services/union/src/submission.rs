@@ -8,11 +8,17 @@ use crate::{
     members::pseudonym,
 };
 use contracts::{Firm, Wish};
-use domain::{Amount, CardNumber, Date, Fen, Method, Mobile, Moment, ResidentId, Uscc, schedule::add_months};
+use domain::{
+    Amount, ApplicationId, CardNumber, Date, Fen, Method, Mobile, Moment, ResidentId, Uscc, schedule::add_months,
+};
 use party::vault::{Sealed, Vault};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use union_core::{command::Form, vocabulary::GreenReason};
+use union_core::{
+    command::Form,
+    renewal::Renewal,
+    vocabulary::{GreenReason, RenewalReason},
+};
 use utoipa::ToSchema;
 use web::{Fields, Problem};
 
@@ -103,6 +109,14 @@ pub struct Submission {
     channel: String,
     /// 绿色通道的理由 HIT_INDUSTRY、OFFICER_FLAG（仅受理人员代交时）；普通办理为 null 或不填
     green_reason: Option<String>,
+    /// 续贷：旧贷款的申请编号；不是续贷为 null 或不填
+    renewal_of: Option<String>,
+    /// 续贷方式 REPAY_FIRST（先还后贷：旧贷结清次日起放款）；续贷必填
+    renewal_mode: Option<String>,
+    /// 纾困续贷的理由 HIT_INDUSTRY、PROMISING；其他为 null 或不填
+    renewal_reason: Option<String>,
+    /// 再次申请：此前未获放款即终止的申请编号；不得与续贷并填
+    reapplication_of: Option<String>,
     /// 授权
     consents: Vec<SubmittedConsent>,
 }
@@ -123,6 +137,8 @@ pub struct SubmittedConsent {
 /// A form without fault.
 struct Validated {
     green: Option<GreenReason>,
+    renewal: Option<Renewal>,
+    reapplication_of: Option<ApplicationId>,
     intake_channel: &'static str,
     firm: Firm,
     wish: Wish,
@@ -199,10 +215,14 @@ fn validate(fields: &mut Fields, today: Date) -> Option<Validated> {
     let purpose = fields.text("purpose", 2..=200);
     let intake_channel = fields.choice("intake_channel", INTAKE_CHANNELS);
     let green = green(fields);
+    let before = before(fields);
     let consents = consents(fields, today);
 
+    let (renewal, reapplication_of) = before?;
     Some(Validated {
         green: green?,
+        renewal,
+        reapplication_of,
         intake_channel: intake_channel?,
         firm: Firm {
             enterprise_name: enterprise_name?,
@@ -263,6 +283,44 @@ fn green(fields: &mut Fields) -> Option<Option<GreenReason>> {
     }
 }
 
+/// What came before: the loan that is renewed, or the application that is tried again.
+fn before(fields: &mut Fields) -> Option<(Option<Renewal>, Option<ApplicationId>)> {
+    let number = |text: &str| ApplicationId::parse(text).map_err(|_| "应为申请编号，例如 NCD-2018-0052。");
+    let of = fields.read_optional("renewal_of", "IDENTIFIER", number);
+    let mode = fields.read_optional("renewal_mode", "CHOICE", |text| match text {
+        "REPAY_FIRST" => Ok(()),
+        "NEW_REPAYS_OLD" => Err("无还本续贷（NEW_REPAYS_OLD）尚未开办，请选先还后贷 REPAY_FIRST。"),
+        _ => Err("应为 REPAY_FIRST。"),
+    });
+    let reason = fields.read_optional("renewal_reason", "CHOICE", |text| match text {
+        "HIT_INDUSTRY" => Ok(RenewalReason::HitIndustry),
+        "PROMISING" => Ok(RenewalReason::Promising),
+        _ => Err("应为 HIT_INDUSTRY 或 PROMISING。"),
+    });
+    let again = fields.read_optional("reapplication_of", "IDENTIFIER", number);
+    let (of, mode, reason, again) = (of?, mode?, reason?, again?);
+    match (&of, mode) {
+        (Some(_), None) => {
+            fields.wrong("renewal_mode", "REQUIRED", "续贷须写明方式：REPAY_FIRST。");
+            return None;
+        }
+        (None, Some(())) => {
+            fields.wrong("renewal_mode", "NOT_ALLOWED", "不是续贷，请填 null。");
+            return None;
+        }
+        _ => {}
+    }
+    if of.is_none() && reason.is_some() {
+        fields.wrong("renewal_reason", "NOT_ALLOWED", "不是续贷，请填 null。");
+        return None;
+    }
+    if of.is_some() && again.is_some() {
+        fields.wrong("reapplication_of", "NOT_ALLOWED", "续贷不是再次申请，两者只填其一。");
+        return None;
+    }
+    Some((of.map(|of| Renewal { of, reason }), again))
+}
+
 fn industry(text: &str) -> Result<String, &'static str> {
     let is_code = match text.as_bytes() {
         [section, division @ ..] => {
@@ -308,7 +366,17 @@ fn consents(fields: &mut Fields, today: Date) -> Option<Vec<Consent>> {
 
 /// Seals what is personal and hands over what follows from it.
 fn derive(form: Validated, vault: &Vault, today: Date) -> Result<(Form, Sealed), Problem> {
-    let Validated { green, intake_channel, firm, wish, licence_valid_to, legal_rep_id, mut private } = form;
+    let Validated {
+        green,
+        renewal,
+        reapplication_of,
+        intake_channel,
+        firm,
+        wish,
+        licence_valid_to,
+        legal_rep_id,
+        mut private,
+    } = form;
     let member = pseudonym(
         vault,
         &private.member_no,
@@ -335,6 +403,8 @@ fn derive(form: Validated, vault: &Vault, today: Date) -> Result<(Form, Sealed),
         vault_token: sealed.token.clone(),
         credit_query_consent,
         green,
+        renewal,
+        reapplication_of,
     };
     Ok((form, sealed))
 }

@@ -95,6 +95,7 @@ fn waiting(case: &Value) -> Vec<String> {
         match text("who") {
             "queue" => fill("{}：等待担保金，排队中{}", &[step, &until]),
             "contradiction" => fill("{}：说法矛盾，查明后继续{}", &[step, &until]),
+            "old_loan" => fill("{}：待旧贷结清，次日起放款{}", &[step, &until]),
             "programme" => fill("{}：项目暂停，恢复后继续{}", &[step, &until]),
             who => fill("{}：由{}办理{}", &[step, words::word(who), &until]),
         }
@@ -261,6 +262,7 @@ mod tests {
         };
         check("queue", Value::Null, "预留担保金：等待担保金，排队中");
         check("programme", Value::Null, "预留担保金：项目暂停，恢复后继续");
+        check("old_loan", Value::Null, "预留担保金：待旧贷结清，次日起放款");
         check("contradiction", Value::Null, "预留担保金：说法矛盾，查明后继续");
         for (who, name) in [
             ("applicant", "申请人"),

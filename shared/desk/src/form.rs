@@ -56,6 +56,8 @@ pub struct Field {
 pub enum Kind {
     /// A line of text.
     Text,
+    /// A line of text, or nothing: `null`.
+    TextOrNothing,
     /// One item a line: a list of strings.
     Lines,
     /// A day.
@@ -115,8 +117,8 @@ impl Field {
         let typed = typed.trim();
         Ok(match self.kind {
             Kind::Text | Kind::Day | Kind::One(_) => json!(typed),
-            Kind::DayOrNothing | Kind::OneOrNothing(_) if typed.is_empty() => Value::Null,
-            Kind::DayOrNothing | Kind::OneOrNothing(_) => json!(typed),
+            Kind::TextOrNothing | Kind::DayOrNothing | Kind::OneOrNothing(_) if typed.is_empty() => Value::Null,
+            Kind::TextOrNothing | Kind::DayOrNothing | Kind::OneOrNothing(_) => json!(typed),
             Kind::Lines => typed.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
             Kind::Number => json!(typed.parse::<i64>().map_err(|_| "应为整数。")?),
             Kind::Yuan => json!(scaled(typed, 2).ok_or("应为金额，单位元，至多两位小数，例如 480,000 或 480000.50。")?),

@@ -8,6 +8,7 @@
 
 pub mod calendar;
 pub mod charter;
+pub mod class;
 pub mod identifiers;
 pub mod loan;
 pub mod money;

@@ -5,6 +5,8 @@
 mod calendar;
 #[path = "all/charter.rs"]
 mod charter;
+#[path = "all/class.rs"]
+mod class;
 #[path = "all/golden.rs"]
 mod golden;
 #[path = "all/identifiers.rs"]

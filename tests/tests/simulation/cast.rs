@@ -22,6 +22,7 @@ use std::{
 use union_core::{
     Union,
     command::{EligibilityVerdict, Form, MemberEntry},
+    renewal::Renewal,
     vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
 
@@ -207,6 +208,16 @@ impl Channel {
 pub fn file(n: u32, amount_fen: i64, channel: Channel) -> Act {
     let green = (channel == Channel::Green).then_some(GreenReason::HitIndustry);
     let command = union_core::Command::Submit(Box::new(Form { green, ..form(n, amount_fen, 0) }));
+    Act::command(Party::Union, actor("applicant", "applicant"), &command)
+}
+
+/// The firm of this application asks for another loan after that, as much as before: it repays first.
+pub fn renew(world: &World, id: &ApplicationId) -> Act {
+    let old = application(world, id);
+    let n = (1..10).find(|n| form(*n, 1, 0).firm.uscc == old.firm.uscc).unwrap();
+    let renewal = Some(Renewal { of: id.clone(), reason: None });
+    let wish = form(n, old.wish.amount_fen.fen().get(), 0);
+    let command = union_core::Command::Submit(Box::new(Form { renewal, ..wish }));
     Act::command(Party::Union, actor("applicant", "applicant"), &command)
 }
 

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use union_core::{
     Union,
     application::{Application, ApplicationState, ReservationState},
-    rows::{FirmRow, FundRow, ProgrammeRow},
+    rows::{Drawn, FirmRow, FundRow, ProgrammeRow},
 };
 
 /// Leverage, largest loan and number of loans of the charter of 2017.
@@ -136,10 +136,17 @@ fn nobody_waits_for_what_goes_on(world: &World) -> Result<(), String> {
         let waits = ["confirm membership", "disburse"]
             .into_iter()
             .find(|step| matches!(application.run.state(step), Some(State::Waiting)));
-        let held_back = suspended || application.run.is_contradicted();
+        let held_back = suspended || application.run.is_contradicted() || old_loan_is_in_the_way(world, application);
         ensure!(held_back || waits.is_none(), "{} waits at {waits:?}, and lending goes on", application.id);
     }
     Ok(())
+}
+
+/// Whether it renews a loan that is not settled, or its timer for the day after the settlement has not fired.
+fn old_loan_is_in_the_way(world: &World, renewal: &Application) -> bool {
+    let old = renewal.renewal.as_ref().map(|renewal| application(world, &renewal.of));
+    let lives = old.is_some_and(|old| old.receipt.is_some() && old.life.settled.is_none());
+    renewal.waits_for_old.is_some_and(|waits| lives || waits.until().is_some())
 }
 
 /// I1, and the deposit is at the bank what it is in the union's books (I2).
@@ -239,6 +246,12 @@ fn firms_are_what_their_applications_say(world: &World) -> Result<(), String> {
                 firm.live_loan = Some(application.id.clone());
             }
             firm.loans += 1;
+            firm.drawn.push(Drawn {
+                id: application.id.clone(),
+                maturity_on: application.receipt.as_ref().map(|receipt| receipt.maturity_on).unwrap_or_default(),
+                overdue: application.life.overdue_since.is_some(),
+                settled_on: application.life.settled.map(|settled| settled.on),
+            });
             loans += 1;
         }
         ensure!(firm.loans <= LOANS, "I10: {} loans", firm.loans);

@@ -26,6 +26,10 @@ enum Op {
     Reverse(usize),
     /// A borrower pays: what is owed, a part of it, or the whole loan early.
     Repay(usize, Pays),
+    /// Everybody does what is asked for a week, but pay.
+    Work,
+    /// A firm asks for another loan after that one.
+    Renew(usize),
     /// Somebody reverses one of a loan's receipts.
     Unpay(usize, u32),
     /// One of two persons decides a task.
@@ -110,6 +114,8 @@ fn later() -> impl Strategy<Value = Op> {
         8 => (0..8_usize, pays).prop_map(|(loan, pays)| Op::Repay(loan, pays)),
         3 => (0..8_usize, 1..4_u32).prop_map(|(loan, receipt)| Op::Unpay(loan, receipt)),
         3 => (20..2_500_u16).prop_map(Op::Pass),
+        4 => (0..8_usize).prop_map(Op::Renew),
+        2 => Just(Op::Work),
         4 => op(),
     ]
 }
@@ -201,6 +207,19 @@ impl Play {
                         cast::pay(&self.world, loan, cast::part(&self.world, loan, 1_000_000), kind)
                     }
                 };
+                self.act(act)
+            }
+            Op::Work => self.work_for_a_week(),
+            Op::Renew(n) => {
+                // Most of them while they may, some when they may not.
+                let soon = self.world.now().plus_hours(24 * 59).date();
+                let ends = |loan: &&bank_core::rows::Loan| {
+                    let matures = loan.receipt.as_ref().is_some_and(|receipt| receipt.maturity_on <= soon);
+                    loan.life.is_some() && (n == 0 || !loan.state.is_living() || matures)
+                };
+                let drawn: Vec<_> = cast::loans(&self.world).filter(ends).collect();
+                let Some(loan) = drawn.get(n % drawn.len().max(1)) else { return Ok(()) };
+                let act = cast::renew(&self.world, &loan.application_id);
                 self.act(act)
             }
             Op::Unpay(n, receipt) => {
@@ -395,7 +414,7 @@ fn random_programmes_come_to_every_end() {
     let mut runner = TestRunner::deterministic();
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
     let mut loans: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut reversed, mut unpaid) = (0, 0);
+    let (mut reversed, mut unpaid, mut renewed) = (0, 0, 0);
     for _ in 0..60 {
         let programme = programme().new_tree(&mut runner).unwrap().current();
         let world = live(&programme).unwrap_or_else(|why| panic!("{why}\n{programme:#?}"));
@@ -403,6 +422,7 @@ fn random_programmes_come_to_every_end() {
         for state in states {
             *loans.entry(state.code()).or_default() += 1;
         }
+        renewed += applications(&world).filter(|one| one.renewal.is_some() && one.receipt.is_some()).count();
         unpaid +=
             applications(&world).flat_map(|one| &one.life.receipts).filter(|one| one.reversed_on.is_some()).count();
         reversed += applications(&world).filter(|one| one.reversed_on.is_some()).count();
@@ -414,5 +434,6 @@ fn random_programmes_come_to_every_end() {
     assert!(often("completed", 20) && often("refused", 5) && often("withdrawn", 5) && often("expired", 2), "{ends:?}");
     assert!(reversed >= 3, "{reversed} pay-outs were reversed, {loans:?}, {unpaid}");
     assert!(loans["SETTLED"] >= 10 && loans["PREPAID"] >= 3, "{loans:?}");
+    assert!(renewed >= 1, "no renewal was paid out");
     assert!(unpaid >= 3, "{unpaid} receipts were reversed");
 }

@@ -34,8 +34,14 @@ fn work(world: &mut World, until: Moment) {
 /// The same, and the borrowers pay what falls due.
 fn pay_until(world: &mut World, until: Moment) {
     let mut watch = Watch::default();
-    while world.turn(until, &mut |world| kindly(world, |_| false).or_else(|| borrowers_pay(world))).unwrap() {
+    let mut core = CoreBanking::default();
+    let mut outside =
+        |world: &World| core.act(world).or_else(|| kindly(world, |_| false)).or_else(|| borrowers_pay(world));
+    while world.turn(until, &mut outside).unwrap() {
         watch.hold(world).unwrap();
+    }
+    if until < FAR {
+        world.pass_to(until);
     }
 }
 
@@ -195,4 +201,36 @@ fn a_reversal_after_the_settlement_is_refused_and_nothing_comes_back() {
     assert_eq!(unpays(&mut world, &id, last), "SETTLED");
     hold_at_rest(&world).unwrap();
     assert_eq!(stands(&world), [0, 0, 0]);
+}
+
+#[test]
+fn a_renewal_is_made_ready_while_the_old_loan_lives_and_paid_out_the_day_after_it_is_settled() {
+    let mut world = cast::world(Setup::default());
+    let id = paid_out(&mut world, 1);
+    let last = maturity(&world, &id);
+    pay_until(&mut world, days_before(last, 61));
+    let act = cast::renew(&world, &id);
+    assert_eq!(union(&mut world, act), "RENEWAL_WINDOW");
+    pay_until(&mut world, days_before(last, 20));
+    let act = cast::renew(&world, &id);
+    let renewal = ApplicationId::parse(&union(&mut world, act)).unwrap();
+    pay_until(&mut world, days_before(last, 1));
+    assert_eq!(cast::loans(&world).filter(|loan| loan.state.is_living()).count(), 1, "I10");
+    assert!(application(&world, &renewal).waits_for_old.is_some());
+    pay_until(&mut world, days_before(last, -3));
+    let paid = loan(&world, &renewal).unwrap();
+    assert_eq!(paid.receipt.as_ref().map(|receipt| receipt.value_date), last.tomorrow().ok());
+    assert_eq!(loan(&world, &id).unwrap().state, LoanState::Settled);
+    pay_until(&mut world, FAR);
+    hold_at_rest(&world).unwrap();
+    assert_eq!(stands(&world), [0, 0, 0]);
+}
+
+fn union(world: &mut World, act: Act) -> String {
+    let Act::Command { to, actor, command } = act else { unreachable!("it is a command") };
+    match world.command(to, actor, command).unwrap() {
+        Reply::Done(body) => body["application_id"].as_str().unwrap_or_default().to_owned(),
+        Reply::Refused(refusal) => refusal.code,
+        Reply::Nothing => "nothing".into(),
+    }
 }

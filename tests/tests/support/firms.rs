@@ -38,5 +38,7 @@ pub fn form(n: u32, amount_fen: i64, debt_fen: i64) -> Form {
         vault_token: format!("token-{n}"),
         credit_query_consent: "2018-1".into(),
         green: None,
+        renewal: None,
+        reapplication_of: None,
     }
 }

@@ -265,10 +265,17 @@ fn refs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
 
 /// Fills in all steps; the number of the application.
 pub async fn apply(browser: &mut Browser, n: u32) -> String {
+    apply_with(browser, n, &[]).await
+}
+
+/// The same, with more in the last step.
+pub async fn apply_with(browser: &mut Browser, n: u32, more: &[(&str, &str)]) -> String {
     let mut page = browser.open("/apply/1").await;
-    for (step, fields) in typed(n).iter().enumerate() {
+    let typed = typed(n);
+    for (step, fields) in typed.iter().enumerate() {
         let action = format!("/apply/{}", step + 1);
-        let next = browser.fill(&page, &action, &refs(fields)).await;
+        let more = if step + 1 == typed.len() { more } else { &[] };
+        let next = browser.fill(&page, &action, &[&refs(fields)[..], more].concat()).await;
         assert_eq!(next.status, StatusCode::SEE_OTHER, "{action}: {}", next.text);
         page = browser.open(&next.to).await;
         if let Some(id) = next.to.strip_prefix("/applications/") {

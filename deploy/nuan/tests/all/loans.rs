@@ -1,6 +1,6 @@
 //! A loan at the desks, once it is paid out: reversed on its day, or paid back to the last fen.
 
-use crate::desk::{AGREE, APPROVE, Browser, House, Page, RECOMMEND, apply};
+use crate::desk::{AGREE, APPROVE, Browser, House, Page, RECOMMEND, apply, apply_with};
 use domain::{Moment, Party};
 use nuan::{api::Api, firms};
 use reqwest::StatusCode;
@@ -146,8 +146,11 @@ async fn a_loan_is_paid_back_at_the_banks_desk_and_all_three_see_it() {
     let page = officers.wu.until(&format!("/loans/{id}"), "已提前结清").await;
     assert!(page.says("HK-2"), "{}", page.text);
 
-    // The firm may apply again.
-    apply(&mut applicant, 0).await;
+    // The firm may apply again, or renew its loan within thirty days.
+    let renewal = [("renewal_of", id.as_str()), ("renewal_mode", "REPAY_FIRST")];
+    let renewal = apply_with(&mut applicant, 0, &renewal).await;
+    let page = applicant.open(&format!("/applications/{renewal}")).await;
+    assert!(page.says("续贷自") && page.says(&id) && page.says("先还后贷"), "{}", page.text);
 }
 
 async fn drive(house: &House, to: Moment) {

@@ -3,6 +3,7 @@
 use crate::{life::Life, rows::Loan};
 use domain::{
     Date, Fen,
+    class::class,
     loan::{Due, Line, Part, Receipt},
 };
 use serde_json::{Value, json};
@@ -31,6 +32,9 @@ pub fn loan_line(loan: &Loan, today: Date) -> Value {
             .filter(|_| loan.state.is_living())
             .and_then(|life| life.loan.overdue_since(today))
             .map(|since| since.to_string()),
+        "class": life
+            .filter(|_| loan.state.is_living())
+            .map(|life| class(life.loan.overdue_since(today), today, false)),
     })
 }
 

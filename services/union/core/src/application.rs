@@ -1,6 +1,6 @@
 //! An application as the union keeps it: what was filed, what the partners answered, and the saga's run.
 
-use crate::{Reason, Role, vocabulary::GreenReason};
+use crate::{Reason, Role, renewal::Renewal, vocabulary::GreenReason};
 use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, LoanLife, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
 use saga::{IllegalTransition, Person, Phase, Run, State};
@@ -30,6 +30,15 @@ pub struct Application {
     /// The green channel, if it was ever to go through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub green: Option<Green>,
+    /// What it renews.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<Renewal>,
+    /// The application of which it is another try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reapplication_of: Option<ApplicationId>,
+    /// That its pay-out waits for the loan that it renews.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for_old: Option<WaitsForOld>,
     /// The saga.
     pub run: Run<Role, Reason>,
     /// What the register said of the member, each time it was looked at.
@@ -74,6 +83,14 @@ pub struct Application {
     /// What partners signed in answer to the other steps and does not fit what they were asked; it counts for nothing either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputed_answers: Vec<DisputedAnswer>,
+}
+
+/// A pay-out waits for the loan that it renews.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitsForOld {
+    /// On which day that was settled; the pay-out is on a later one. None: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_on: Option<Date>,
 }
 
 /// How an application goes through the green channel (S2).

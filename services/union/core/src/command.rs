@@ -2,6 +2,7 @@
 
 use crate::{
     programme::Control,
+    renewal::Renewal,
     vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
 use contracts::{Firm, Paper, Wish};
@@ -132,6 +133,12 @@ pub struct Form {
     /// Why it is to go through the green channel; none: STANDARD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub green: Option<GreenReason>,
+    /// What it renews; none: it is no renewal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<Renewal>,
+    /// An application of the same firm that ended unpaid, of which this is another try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reapplication_of: Option<ApplicationId>,
 }
 
 /// What the intake officer decides.

@@ -2,7 +2,7 @@
 
 use crate::{
     Fact, Reason, Role, Row, Union, answers,
-    application::{Application, ApplicationState, Green, Occasion},
+    application::{Application, ApplicationState, Green, Occasion, WaitsForOld},
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
     filing, fund, living,
     origination::{self, Origination},
@@ -38,6 +38,7 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
         Input::Command { command: Command::Submit(form), .. } => {
             wanted.insert(rows::firm(form.firm.uscc.as_str()));
             wanted.insert(rows::member(&form.member));
+            wanted.extend(form.reapplication_of.as_ref().map(rows::application));
             wanted.insert(rows::numbers());
             wanted.insert(charters::book_key());
             wanted.extend(fund::keys());
@@ -121,7 +122,8 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
         Input::Due(key) => match application_of(key) {
             Some(id) => on_application(union, desk, &id, |w| {
                 leave_green(union, w)?;
-                drive(union, w, Event::Tick).map(drop)
+                drive(union, w, Event::Tick).map(drop)?;
+                old_loan_is_settled(union, w)
             }),
             None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
         },
@@ -144,6 +146,20 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
             let last = last_number(desk, today)?.saturating_add(SKIPPED);
             Ok(desk.record(Fact::NumbersSkipped { year: year(today)?, last })?)
         }
+    }
+}
+
+/// The day after the old loan's settlement has come: the renewal goes on.
+fn old_loan_is_settled(union: &Union, w: &mut Origination) -> Result<(), Stop> {
+    let now = w.desk.at();
+    if w.application()?.waits_for_old.and_then(WaitsForOld::until).is_none_or(|until| until > now) {
+        return Ok(());
+    }
+    w.desk.record(Fact::WaitsForOldLoan { id: w.id.clone(), waits_for: None })?;
+    match waiting_step(w)? {
+        Some(step) => drive(union, w, Event::Woken { step: step.into() }).map(drop),
+        // It has turned back meanwhile.
+        None => Ok(()),
     }
 }
 
@@ -343,7 +359,14 @@ fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> 
         Some(Row::Firm(firm)) => firm.clone(),
         _ => FirmRow::default(),
     };
-    filing::check(form, &firm, &charter, today).map_err(Refusal::from)?;
+    let broken = filing::check(form, &firm, &charter, today).err();
+    let identifier = match &form.reapplication_of {
+        Some(earlier) if !tried_before(desk, form, earlier)? => Some(FilingRefusal::Identifier),
+        _ => None,
+    };
+    if let Some(first) = broken.into_iter().chain(identifier).min() {
+        return Err(Refusal::from(first).into());
+    }
     let next = last_number(desk, today)?.saturating_add(1);
     let id = ApplicationId::new(today.year(), next).map_err(|error| Stop::Illegal(error.to_string()))?;
     let mut application = new_application(id.clone(), form, hash, desk);
@@ -356,6 +379,16 @@ fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> 
         start(union, w)
     })?;
     answer(desk, &id, Did::Created)
+}
+
+/// Whether it is another try of an application of the same firm that ended unpaid.
+fn tried_before(desk: &Desk<Union>, form: &Form, earlier: &ApplicationId) -> Result<bool, Stop> {
+    Ok(match desk.own(&rows::application(earlier))? {
+        Some(Row::Application(earlier)) => {
+            earlier.firm.uscc == form.firm.uscc && earlier.run.ending().is_some() && earlier.receipt.is_none()
+        }
+        _ => false,
+    })
 }
 
 /// The last number that was given in the year of this day.
@@ -383,6 +416,9 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         vault_token: form.vault_token.clone(),
         credit_query_consent: form.credit_query_consent.clone(),
         green: None,
+        renewal: form.renewal.clone(),
+        reapplication_of: form.reapplication_of.clone(),
+        waits_for_old: None,
         waits_for_programme: false,
         run: Run::default(),
         recommendation: None,

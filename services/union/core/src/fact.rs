@@ -4,10 +4,10 @@ use crate::{
     Reason, Role, Row, Union,
     application::{
         Application, Approval, Archived, Disputed, DisputedAnswer, Evidence, Green, Opinion, Recommendation,
-        Reservation, ReservationInput,
+        Reservation, ReservationInput, WaitsForOld,
     },
     programme::{Decided, ProgrammeRow, Proposal},
-    rows::{self, FirmRow, FundRow, MemberRow, NumbersRow},
+    rows::{self, Drawn, FirmRow, FundRow, MemberRow, NumbersRow},
 };
 use contracts::{DisbursementReceipt, Letter, LoanReport};
 use domain::{Amount, ApplicationId, Date, Fen};
@@ -133,6 +133,13 @@ pub enum Fact {
         id: ApplicationId,
         /// When.
         on: Date,
+    },
+    /// Whether the pay-out waits for the loan that it renews.
+    WaitsForOldLoan {
+        /// The application.
+        id: ApplicationId,
+        /// Until when; none: it goes on.
+        waits_for: Option<WaitsForOld>,
     },
     /// The bank has reported an event in the life of the loan; it waits for its turn.
     LoanReportKept {
@@ -349,21 +356,23 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 fund.add(*outstanding_fen);
             })
         }
+        Fact::WaitsForOldLoan { id, waits_for } => with(rows, id, |application| application.waits_for_old = *waits_for),
         Fact::LoanReportKept { id, seq, report } => {
             with(rows, id, |application| application.life.followed.keep(*seq, report.clone()))
         }
         Fact::LoanReportTaken { id, fits, .. } => {
-            let (mut uscc, mut is_settled) = (String::new(), false);
+            let (mut uscc, mut overdue, mut settled_on) = (String::new(), false, None);
             with(rows, id, |application| {
                 application.life.take(*fits);
                 uscc = application.firm.uscc.to_string();
-                is_settled = application.life.settled.is_some();
+                overdue = application.life.overdue_since.is_some();
+                settled_on = application.life.settled.map(|settled| settled.on);
             })?;
-            if !is_settled {
-                return Ok(());
-            }
             firm(rows, &uscc, |firm| {
-                firm.live_loan.take_if(|live| live == id);
+                for loan in firm.drawn.iter_mut().filter(|loan| loan.id == *id) {
+                    (loan.overdue, loan.settled_on) = (overdue, settled_on);
+                }
+                firm.live_loan.take_if(|live| live == id && settled_on.is_some());
             })
         }
         Fact::ReservationCommitted { id } => with(rows, id, |application| {
@@ -404,6 +413,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             firm(rows, &uscc, |firm| {
                 firm.live_loan = None;
                 firm.loans = firm.loans.saturating_sub(1);
+                firm.drawn.retain(|loan| loan.id != *id);
             })
         }
         Fact::Disbursed { id, receipt } => {
@@ -420,6 +430,8 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             firm(rows, &uscc, |firm| {
                 firm.live_loan = Some(id.clone());
                 firm.loans += 1;
+                let (id, maturity_on) = (id.clone(), receipt.maturity_on);
+                firm.drawn.push(Drawn { id, maturity_on, overdue: false, settled_on: None });
             })
         }
     }

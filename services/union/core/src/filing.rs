@@ -2,10 +2,11 @@
 
 use crate::{
     command::Form,
+    renewal,
     rows::FirmRow,
-    vocabulary::{FilingRefusal, GreenReason},
+    vocabulary::{FilingRefusal, GreenReason, RenewalReason},
 };
-use domain::{Charter, Date};
+use domain::{ApplicationId, Charter, Date};
 
 /// Checks a form on the day of filing; the first rule that it breaks.
 ///
@@ -36,11 +37,20 @@ pub fn check(form: &Form, firm: &FirmRow, charter: &Charter, on: Date) -> Result
     if firm.open.is_some() {
         return Err(FilingRefusal::OpenApplication);
     }
-    if firm.live_loan.is_some() {
+    let renews = |live: &ApplicationId| form.renewal.as_ref().is_some_and(|renewal| renewal.of == *live);
+    if firm.live_loan.as_ref().is_some_and(|live| !renews(live)) {
         return Err(FilingRefusal::LiveLoan);
     }
     if firm.loans >= charter.max_loans {
         return Err(FilingRefusal::LoanCount);
+    }
+    if let Some(renewal) = &form.renewal {
+        if !renewal::may_be_filed(renewal, firm, charter, on) {
+            return Err(FilingRefusal::RenewalWindow);
+        }
+        if renewal.reason.is_some_and(|reason| !reason_allowed(reason, &form.firm.industry_code, charter, on)) {
+            return Err(FilingRefusal::PolicyNotInForce);
+        }
     }
     match form.green {
         Some(reason) if !green_allowed(reason, &form.firm.industry_code, charter, on) => {
@@ -48,6 +58,14 @@ pub fn check(form: &Form, firm: &FirmRow, charter: &Charter, on: Date) -> Result
         }
         _ => Ok(()),
     }
+}
+
+/// S3: a renewal is one of the four measures while a relief policy is in force, for hit industries and for promising firms.
+fn reason_allowed(reason: RenewalReason, industry_code: &str, charter: &Charter, on: Date) -> bool {
+    charter.relief_in_force(on).is_some_and(|policy| match reason {
+        RenewalReason::HitIndustry => policy.is_hit(industry_code),
+        RenewalReason::Promising => true,
+    })
 }
 
 /// S2: the green channel is open while a relief policy is in force, to the industries that it counts as hit, or to whom an

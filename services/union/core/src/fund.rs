@@ -8,7 +8,7 @@ use crate::{
     application::{Reservation, ReservationInput, ReservationState},
     living,
     origination::Origination,
-    programme,
+    programme, renewal,
     rows::{self, FundRow},
 };
 use domain::{Amount, ApplicationId, Fen};
@@ -215,6 +215,7 @@ pub(crate) fn recut(w: &mut Origination, seq: u32) -> Result<(), Stop> {
 /// S5: everything is paid, and nothing is reserved behind it any more.
 pub(crate) fn settled(w: &mut Origination) -> Result<(), Stop> {
     w.desk.record(Fact::ReservationReleased { id: w.id.clone() })?;
+    renewal::looks_again(w)?;
     next_in_line(w)
 }
 
@@ -228,6 +229,7 @@ pub(crate) fn let_go(w: &mut Origination) -> Result<(), Stop> {
     let voucher = Voucher::new("let_go", &w.id).with(Transfer::posted(id, &CAPACITY, &COMMITTED, amount));
     book(&mut w.desk, voucher)?;
     w.desk.record(Fact::ReservationReleased { id: w.id.clone() })?;
+    renewal::looks_again(w)?;
     next_in_line(w)
 }
 

@@ -6,7 +6,7 @@
 use crate::{
     Fact, Reason, Role, Row, Union,
     application::{Application, Archived, Evidence, Occasion, Recommendation},
-    fund, programme, rows,
+    fund, programme, renewal, rows,
     vocabulary::IntakeRejection,
 };
 use contracts::{
@@ -322,10 +322,14 @@ fn terminate_loan_contract(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
 /// The last look at the register before the money leaves (membership is verified at filing and at disbursement), and again
 /// before each further order: what the union vouches for is old after some days.
 ///
-/// While the programme is suspended nothing is paid out (S13): the application waits here.
+/// While the programme is suspended nothing is paid out (S13), and a renewal not before the day after the old loan's settlement (S3):
+/// the application waits here.
 fn confirm_membership(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     if programme::is_suspended(&w.desk)? {
         programme::put_on_hold(w)?;
+        return Ok(Here::Wait);
+    }
+    if renewal::waits(w)? {
         return Ok(Here::Wait);
     }
     if !look_up(w, Occasion::PayOut)? {

@@ -40,6 +40,24 @@ pub struct FirmRow {
     /// Loans it has drawn so far.
     #[serde(default)]
     pub loans: u16,
+    /// Which, in the order of their pay-outs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drawn: Vec<Drawn>,
+}
+
+/// A loan that a firm has drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// Its application.
+    pub id: ApplicationId,
+    /// Its last day.
+    pub maturity_on: Date,
+    /// Whether something of it is overdue.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overdue: bool,
+    /// Value date of the last receipt, once everything is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_on: Option<Date>,
 }
 
 /// The fund beside its accounts: what it guarantees, and who waits for it.

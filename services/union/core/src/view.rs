@@ -2,7 +2,7 @@
 
 use crate::{
     Fact, Reason, Role, Row,
-    application::{Application, Disputed, DisputedAnswer, Occasion, Said},
+    application::{Application, Disputed, DisputedAnswer, Occasion, Said, WaitsForOld},
     decide::state,
 };
 use contracts::DisbursementReport;
@@ -17,7 +17,14 @@ pub(crate) fn index(row: &Row) -> Index {
         status: state(application).code(),
         uscc: application.firm.uscc.to_string(),
         ended: application.run.ending().is_some(),
-        wake_at: [application.run.next_wake(), application.leaves_green_at()].into_iter().flatten().min(),
+        wake_at: [
+            application.run.next_wake(),
+            application.leaves_green_at(),
+            application.waits_for_old.and_then(WaitsForOld::until),
+        ]
+        .into_iter()
+        .flatten()
+        .min(),
         tasks: application
             .run
             .open_tasks()
@@ -68,6 +75,7 @@ pub fn summary(application: &Application) -> Value {
                 Who::Queue if waiting.step == "reserve fund" => "queue".into(),
                 // The others of ours wait only while a contradiction is not settled, or lending is suspended.
                 Who::Queue if application.run.is_contradicted() => "contradiction".into(),
+                Who::Queue if application.waits_for_old.is_some() => "old_loan".into(),
                 Who::Queue => "programme".into(),
                 Who::Child => "child".into(),
             };
@@ -81,6 +89,10 @@ pub fn summary(application: &Application) -> Value {
         "ended": application.run.ending().is_some(),
         "ending": application.run.ending().map(ending),
         "filed_at": application.filed_at.to_string(),
+        "renewal_of": application.renewal.as_ref().map(|renewal| &renewal.of),
+        "renewal_mode": application.renewal.as_ref().map(|_| "REPAY_FIRST"),
+        "renewal_reason": application.renewal.as_ref().and_then(|renewal| renewal.reason),
+        "reapplication_of": application.reapplication_of,
         "channel": if application.is_green() { "GREEN" } else { "STANDARD" },
         "green": application.green.as_ref().map(|green| {
             json!({
@@ -201,6 +213,12 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             "noted",
             format!("银行已放款 {} 元，起息日 {}", receipt.amount_fen.fen(), receipt.value_date),
         ),
+        Fact::WaitsForOldLoan { waits_for: Some(WaitsForOld { settled_on: None }), .. } => {
+            plain("confirm membership", "on_hold", "续贷：待旧贷结清后放款".into())
+        }
+        Fact::WaitsForOldLoan { waits_for: Some(WaitsForOld { settled_on: Some(on) }), .. } => {
+            plain("confirm membership", "on_hold", format!("续贷：旧贷已于 {on} 结清，次日起放款"))
+        }
         Fact::LoanReportTaken { seq, fits: false, .. } => {
             plain("repay", "disputed", format!("银行关于此贷款的第 {seq} 号报告与此前所报不符，存疑，未予采信"))
         }

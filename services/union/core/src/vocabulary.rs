@@ -208,14 +208,28 @@ pub enum FilingRefusal {
     Licence,
     /// The business is not in Beijing.
     Area,
+    /// What it says it tries again is no application of this firm that ended unpaid.
+    Identifier,
     /// The firm has an application under way.
     OpenApplication,
     /// The firm has a live loan.
     LiveLoan,
     /// The firm has had as many loans as the programme grants.
     LoanCount,
-    /// The green channel outside of a relief policy, or for an industry that it does not count as hit.
+    /// The renewal of no loan, of one that is overdue, or outside its window.
+    RenewalWindow,
+    /// The green channel, or a reason for a renewal, outside of a relief policy, or for an industry that it does not count as hit.
     PolicyNotInForce,
+}
+
+/// Why a loan is renewed under a relief policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RenewalReason {
+    /// The firm's industry is hit.
+    HitIndustry,
+    /// The firm is promising.
+    Promising,
 }
 
 impl FilingRefusal {
@@ -238,9 +252,17 @@ impl FilingRefusal {
             FilingRefusal::LiveLoan => ("LIVE_LOAN", "该企业有未结清贷款", "请在贷款结清后再申请，或申请续贷。"),
             FilingRefusal::PolicyNotInForce => (
                 "POLICY_NOT_IN_FORCE",
-                "不能走绿色通道",
-                "绿色通道仅在纾困政策施行期间，向受影响行业或经受理人员认定的企业开放，请以 STANDARD 提交。",
+                "纾困政策未施行或不适用",
+                "绿色通道与纾困续贷仅在纾困政策施行期间，向受影响行业或经认定的企业开放，请以 STANDARD 提交，续贷理由填 null。",
             ),
+            FilingRefusal::RenewalWindow => (
+                "RENEWAL_WINDOW",
+                "不能续贷",
+                "续贷须在本企业最近一笔贷款结清（未结清的为最终到期日）前 60 日至后 30 日内提出，且该笔贷款没有逾期。",
+            ),
+            FilingRefusal::Identifier => {
+                ("IDENTIFIER", "再次申请的编号不符", "再次申请须填写本企业此前未获放款即终止的申请编号。")
+            }
             FilingRefusal::LoanCount => ("LOAN_COUNT", "该企业贷款次数已满", "每家企业最多享受规定次数的贷款。"),
         }
     }

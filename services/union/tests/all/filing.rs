@@ -205,7 +205,13 @@ async fn each_field_is_checked_for_form() {
         ("green_reason", json!("BECAUSE"), "CHOICE"),
         ("consents", json!([]), "CONSENT_MISSING"),
         ("consents", json!({}), "LIST"),
-        ("renewal_of", json!("NCD-2017-0001"), "UNKNOWN_FIELD"),
+        ("renewal_of", json!("2017-0001"), "IDENTIFIER"),
+        ("renewal_mode", json!("LATER"), "CHOICE"),
+        ("renewal_mode", json!("REPAY_FIRST"), "NOT_ALLOWED"),
+        ("renewal_reason", json!("PROMISING"), "NOT_ALLOWED"),
+        ("renewal_reason", json!("RICH"), "CHOICE"),
+        ("reapplication_of", json!("NCD-9"), "IDENTIFIER"),
+        ("renewal_no", json!(1), "UNKNOWN_FIELD"),
     ];
     let mut service = with_books().await;
     for (field, value, code) in rows {

@@ -7,8 +7,12 @@ use union_core::{
     Command,
     command::Form,
     filing,
+    renewal::Renewal,
     rows::FirmRow,
-    vocabulary::FilingRefusal::{self, *},
+    vocabulary::{
+        FilingRefusal::{self, *},
+        GreenReason,
+    },
 };
 
 type Break = fn(&mut Form, &mut FirmRow);
@@ -24,6 +28,8 @@ const BREAKS: &[(FilingRefusal, Break)] = &[
     (OpenApplication, |_, firm| firm.open = Some(id(1))),
     (LiveLoan, |_, firm| firm.live_loan = Some(id(1))),
     (LoanCount, |_, firm| firm.loans = 3),
+    (RenewalWindow, |form, _| form.renewal = Some(Renewal { of: id(9), reason: None })),
+    (PolicyNotInForce, |form, _| form.green = Some(GreenReason::HitIndustry)),
 ];
 
 fn check(what: &str, breaks: &[Break], expected: Result<(), FilingRefusal>) {

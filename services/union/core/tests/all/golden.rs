@@ -8,7 +8,12 @@ use organisation::{
     charters::{Motion, SIGNATORY},
 };
 use std::collections::BTreeMap;
-use union_core::{Command, Fact, Row, Union, command::EligibilityVerdict, programme::Control};
+use union_core::{
+    Command, Fact, Row, Union,
+    command::{EligibilityVerdict, Form},
+    programme::Control,
+    renewal::Renewal,
+};
 
 /// One application paid out after a cut (and then said to be paid out again, for more), one that waited, was reserved and
 /// withdrew, one filed after that, for which more was agreed to than was asked;
@@ -35,22 +40,29 @@ fn lives() -> Office {
     office.eligible(4, 10_000_000);
     office.until(4, 10_000_000, "");
     office.tell(office.reports(4, 1, repaid(1, 10_000_000, 0)));
-    office.tell(office.reports(4, 2, paid_in_full()));
-    office.eligible(5, AMOUNT);
-    office.until(5, AMOUNT, "sign loan contract");
+    let prepaid = contracts::LoanReport::Settled { on: office.at.date(), prepaid: true };
+    office.tell(office.reports(4, 2, prepaid));
+    // Its renewal is ready on the same day, and waits for the next one.
+    let renewal = Some(Renewal { of: id(4), reason: None });
+    let form_4 = Form { renewal, ..form(4, 10_000_000) };
+    office.act("a", APPLICANT, Command::Submit(Box::new(form_4)));
+    office.verdict(5, EligibilityVerdict::Approve);
+    office.until(5, 10_000_000, "disburse");
+    office.eligible(6, AMOUNT);
+    office.until(6, AMOUNT, "sign loan contract");
     office.act("w", "fund_manager", control(Control::Suspend));
     office.act("h", "approver", control(Control::Suspend));
-    office.tell(office.loan_contract(5));
+    office.tell(office.loan_contract(6));
     office.act("w", "fund_manager", control(Control::Resume));
     office.act("h", "approver", Command::DropProposal { because: "再议".into() });
-    office.act("l", "intake_officer", Command::Submit(Box::new(form(6, AMOUNT))));
+    office.act("l", "intake_officer", Command::Submit(Box::new(form(7, AMOUNT))));
     office.act(
         "l",
         "intake_officer",
-        Command::DecideEligibility { application_id: id(6), verdict: EligibilityVerdict::FlagGreen },
+        Command::DecideEligibility { application_id: id(7), verdict: EligibilityVerdict::FlagGreen },
     );
-    while office.application(6).is_green() {
-        office.pass(6);
+    while office.application(7).is_green() {
+        office.pass(7);
     }
     a_charter_comes_to_nothing(&mut office);
     office
@@ -120,14 +132,14 @@ fn each_kind_of_fact_is_written_as_pinned() {
         first.entry(kind).or_insert(json);
     }
     // A new kind of fact belongs into `lives` and here.
-    assert_eq!(first.len(), 38, "{:#?}", first.keys());
+    assert_eq!(first.len(), 39, "{:#?}", first.keys());
     insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
 }
 
 #[test]
 fn each_kind_of_row_is_written_as_pinned() {
     let mut office = lives();
-    office.eligible(7, AMOUNT);
+    office.eligible(8, AMOUNT);
     let mut rows = BTreeMap::new();
     for (key, (row, _)) in &office.store {
         let AnyRow::Own(own) = row else { continue };

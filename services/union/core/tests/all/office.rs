@@ -90,6 +90,8 @@ pub fn form(number: u32, fen: i64) -> Form {
         vault_token: "tok-1".into(),
         credit_query_consent: "c-1".into(),
         green: None,
+        renewal: None,
+        reapplication_of: None,
     }
 }
 
