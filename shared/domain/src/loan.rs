@@ -11,6 +11,7 @@ use crate::{
     schedule::{EarlyPart, Row, ScheduleError, Terms, compound, days_between, penalty, schedule},
     time::Date,
 };
+use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -224,15 +225,22 @@ impl Loan {
         Fen::sum(passed.collect::<Option<Vec<_>>>()?)
     }
 
+    /// Contract interest that has been overdue for more than so many days, seen from `on`. `None`: a sum does not fit.
+    pub fn interest_overdue_for(&self, days: u32, on: Date) -> Option<Fen> {
+        let passed = self.current().filter(|(_, due)| due.on < on && days_between(due.on, on) > days);
+        Fen::sum(passed.map(|(at, _)| self.left(at, Part::Interest)).collect::<Option<Vec<_>>>()?)
+    }
+
     /// Contract interest that has fallen due until a day, that day's with it, paid or not. `None`: a sum does not fit.
     pub fn interest_fallen_due(&self, on: Date) -> Option<Fen> {
         Fen::sum(self.current().filter(|(_, due)| due.on <= on).map(|(_, due)| due.interest_fen))
     }
 
-    /// The first day after `last` on which something that is not paid falls due, or is overdue since the day before; none: no such
-    /// day will come.
-    pub fn next_look(&self, last: Date) -> Option<Date> {
-        let days = self.unpaid().flat_map(|due| [Some(due.on), due.on.tomorrow().ok()]).flatten();
+    /// The first day after `last` on which something that is not paid falls due, is overdue since the day before, or has been for more
+    /// than so many days; none: no such day will come.
+    pub fn next_look(&self, last: Date, overdue_for: u32) -> Option<Date> {
+        let later = |due: &Due| due.on.checked_add(i64::from(overdue_for).saturating_add(1).days()).ok();
+        let days = self.unpaid().flat_map(|due| [Some(due.on), due.on.tomorrow().ok(), later(due)]).flatten();
         days.filter(|day| *day > last).min()
     }
 

@@ -7,6 +7,8 @@
 //! | B1301/*application* | the principal of one loan that is not overdue | debit |
 //! | B1303/*application* | its principal that is overdue | debit |
 //! | B1132/*application* | its interest that has fallen due and is not paid | debit |
+//! | B9132/*application* | memo: its interest that has been overdue for more than 90 days, and is income once it is paid | debit |
+//! | B9000 | memo: counter-account of that | credit |
 //! | B6011 | income of interest, penalty and compound interest | credit |
 //! | B2011/*uscc* | the account of one borrower | credit |
 //! | B2241/*application* | money paid out that waits for another account of the borrower's | credit |
@@ -29,6 +31,10 @@ pub const LOANS: AccountCode = AccountCode::constant("B1301");
 pub const OVERDUE: AccountCode = AccountCode::constant("B1303");
 /// Interest receivable, below it by application.
 pub const RECEIVABLE: AccountCode = AccountCode::constant("B1132");
+/// Memo: interest off the balance, below it by application.
+pub const OFF_BALANCE: AccountCode = AccountCode::constant("B9132");
+/// Memo: counter-account of the interest off the balance.
+pub const OFF_BALANCE_OF_ALL: AccountCode = AccountCode::constant("B9000");
 /// Interest income.
 pub const INTEREST: AccountCode = AccountCode::constant("B6011");
 /// Suspense, below it by application: paid out, and the borrower's account closed.
@@ -43,7 +49,7 @@ pub(crate) fn opening_keys() -> [Key; 2] {
 
 /// The rows that are booked below one loan.
 pub(crate) fn loan_keys(id: &ApplicationId, uscc: &str) -> impl Iterator<Item = Key> {
-    [LOANS.sub(id), OVERDUE.sub(id), RECEIVABLE.sub(id), BORROWERS.sub(uscc), SUSPENSE.sub(id)]
+    [LOANS.sub(id), OVERDUE.sub(id), RECEIVABLE.sub(id), OFF_BALANCE.sub(id), BORROWERS.sub(uscc), SUSPENSE.sub(id)]
         .into_iter()
         .flatten()
         .map(Key::Account)
@@ -147,18 +153,21 @@ struct Collection {
     loan: AccountCode,
     overdue: AccountCode,
     receivable: AccountCode,
+    off_balance: AccountCode,
     borrower: AccountCode,
 }
 
 fn collection(w: &mut World<'_>) -> Result<Collection, Stop> {
     let of = |main: AccountCode| main.sub(&w.id).map_err(malformed);
-    let (loan, overdue, receivable) = (of(LOANS)?, of(OVERDUE)?, of(RECEIVABLE)?);
+    let (loan, overdue, receivable, off_balance) = (of(LOANS)?, of(OVERDUE)?, of(RECEIVABLE)?, of(OFF_BALANCE)?);
     for code in [&overdue, &receivable] {
         w.desk.open_account(Account::new(code.clone(), Normal::Debit, Limit::NotBelowZero))?;
     }
+    w.desk.open_account(Account::new(off_balance.clone(), Normal::MemoDebit, Limit::NotBelowZero))?;
+    w.desk.open_account(Account::new(OFF_BALANCE_OF_ALL, Normal::MemoCredit, Limit::NotBelowZero))?;
     w.desk.open_account(Account::new(INTEREST, Normal::Credit, Limit::None))?;
     w.desk.open_account(Account::new(CLEARING, Normal::Debit, Limit::None))?;
-    Ok(Collection { loan, overdue, receivable, borrower: credited(w, To::Borrower)? })
+    Ok(Collection { loan, overdue, receivable, off_balance, borrower: credited(w, To::Borrower)? })
 }
 
 /// The legs that are not of zero, each under a name of its own.
@@ -182,8 +191,15 @@ pub(crate) fn accrue(w: &mut World<'_>, number: u32, interest: Fen) -> Result<()
 }
 
 /// A repayment: the money comes in, Dr 1003 Cr 2011, and goes to the loan, Dr 2011 Cr 1301 or 1303, Cr 1132, Cr 6011.
-pub(crate) fn repaid(w: &mut World<'_>, reference: &str, split: &Split, from_overdue: Fen) -> Result<(), Stop> {
-    let Collection { loan, overdue, receivable, borrower } = collection(w)?;
+/// Of that, interest from off the balance is income now.
+pub(crate) fn repaid(
+    w: &mut World<'_>,
+    reference: &str,
+    split: &Split,
+    from_overdue: Fen,
+    from_off_balance: Fen,
+) -> Result<(), Stop> {
+    let Collection { loan, overdue, receivable, off_balance, borrower } = collection(w)?;
     let id = repayment(reference);
     let current = split.principal_fen.checked_sub(from_overdue).ok_or_else(too_much)?;
     let all =
@@ -192,7 +208,9 @@ pub(crate) fn repaid(w: &mut World<'_>, reference: &str, split: &Split, from_ove
     let parts = [
         ("overdue", &borrower, &overdue, from_overdue),
         ("principal", &borrower, &loan, current),
-        ("interest", &borrower, &receivable, split.interest_fen),
+        ("interest", &borrower, &receivable, split.interest_fen.checked_sub(from_off_balance).ok_or_else(too_much)?),
+        ("off-balance", &borrower, &INTEREST, from_off_balance),
+        ("off-balance-memo", &OFF_BALANCE_OF_ALL, &off_balance, from_off_balance),
         ("penalty", &borrower, &INTEREST, split.penalty_fen),
     ];
     book(w.desk, legs(Voucher::new("repaid", &w.id).with(comes_in), id.as_str(), &parts))
@@ -220,6 +238,21 @@ pub(crate) fn overdue(w: &mut World<'_>, moved: u32, from: Fen, to: Fen) -> Resu
     let name = format!("overdue:{}:{moved}", w.id);
     let parts = [("principal", debit, credit, more.ok_or_else(too_much)?)];
     book(w.desk, legs(Voucher::new("overdue", &w.id), &name, &parts))
+}
+
+/// Another part of the interest has been overdue for too long: Dr 6011 Cr 1132 and the memo on, or back. `number`: how often that was
+/// done before.
+pub(crate) fn shift(w: &mut World<'_>, number: u32, more: Fen) -> Result<(), Stop> {
+    let Collection { receivable, off_balance, .. } = collection(w)?;
+    let amount = if more.is_negative() { Fen::ZERO.checked_sub(more) } else { Some(more) };
+    let amount = amount.ok_or_else(too_much)?;
+    let parts = if more.is_negative() {
+        [("interest", &receivable, &INTEREST, amount), ("memo", &OFF_BALANCE_OF_ALL, &off_balance, amount)]
+    } else {
+        [("interest", &INTEREST, &receivable, amount), ("memo", &off_balance, &OFF_BALANCE_OF_ALL, amount)]
+    };
+    let name = format!("off-balance:{}:{number}", w.id);
+    book(w.desk, legs(Voucher::new("off_balance", &w.id), &name, &parts))
 }
 
 fn too_much() -> Stop {

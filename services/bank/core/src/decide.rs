@@ -49,7 +49,7 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
             wanted.insert(rows::loan(&id));
         }
         if case.paid_out.is_some() {
-            wanted.insert(Key::Account(books::INTEREST));
+            wanted.extend([books::INTEREST, books::OFF_BALANCE_OF_ALL].map(Key::Account));
         }
         if let Input::Command { command: Command::ReceiveRepayment { reference, .. }, .. } = input {
             wanted.insert(Key::Transfer(books::repayment(reference)));

@@ -9,6 +9,9 @@ use domain::{ApplicationId, Date, Fen, Ppm, loan, loan::Receipt, schedule::Terms
 use organisation::{NotLoaded, Person, Rows};
 use serde::{Deserialize, Serialize};
 
+/// Interest that has been overdue for more than so many days is income only once it is paid (DOMAIN.md section 3).
+pub const OFF_BALANCE_AFTER: u32 = 90;
+
 /// A loan from its pay-out on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {
@@ -22,6 +25,12 @@ pub struct Life {
     pub overdue_fen: Fen,
     /// How often principal was moved between B1301 and B1303.
     pub moved: u32,
+    /// Interest in B9132, fen: overdue for so long that it counts as income only once it is paid.
+    #[serde(default)]
+    pub off_balance_fen: Fen,
+    /// How often interest was moved between B1132 and B9132.
+    #[serde(default)]
+    pub shifted: u32,
     /// The last day for which it was looked whether something falls due or is overdue.
     pub looked_on: Date,
     /// How each receipt came, in order.
@@ -90,6 +99,8 @@ pub enum Fact {
         receipt: Receipt,
         /// How much of its principal left B1303, fen.
         from_overdue_fen: Fen,
+        /// How much of its interest left B9132, fen.
+        from_off_balance_fen: Fen,
         /// The bank's reference of the money.
         reference: String,
         /// Who entered it.
@@ -110,6 +121,13 @@ pub enum Fact {
         id: ApplicationId,
         /// What is in B1303 now.
         overdue_fen: Fen,
+    },
+    /// Another part of the interest has been overdue for too long: B9132.
+    Shifted {
+        /// The application.
+        id: ApplicationId,
+        /// What is in B9132 now.
+        off_balance_fen: Fen,
     },
     /// It is overdue, current again, or paid in full.
     Went {
@@ -145,6 +163,8 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                     accruals: 0,
                     overdue_fen: Fen::ZERO,
                     moved: 0,
+                    off_balance_fen: Fen::ZERO,
+                    shifted: 0,
                     looked_on: terms.from,
                     entries: Vec::new(),
                     reports: Vec::new(),
@@ -156,11 +176,15 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             life.accrued_fen = life.accrued_fen.checked_add(*interest_fen).unwrap_or(life.accrued_fen);
             life.accruals = life.accruals.saturating_add(1);
         }),
-        Fact::Received { id, receipt, from_overdue_fen, reference, by } => with(rows, id, |life| {
-            life.loan.enter(receipt.clone());
-            life.overdue_fen = life.overdue_fen.checked_sub(*from_overdue_fen).unwrap_or(life.overdue_fen);
-            life.entries.push(Entry { reference: reference.clone(), by: by.clone(), reversed: None });
-        }),
+        Fact::Received { id, receipt, from_overdue_fen, from_off_balance_fen, reference, by } => {
+            with(rows, id, |life| {
+                life.loan.enter(receipt.clone());
+                life.off_balance_fen =
+                    life.off_balance_fen.checked_sub(*from_off_balance_fen).unwrap_or(life.off_balance_fen);
+                life.overdue_fen = life.overdue_fen.checked_sub(*from_overdue_fen).unwrap_or(life.overdue_fen);
+                life.entries.push(Entry { reference: reference.clone(), by: by.clone(), reversed: None });
+            })
+        }
         Fact::Reversed { id, no, reversed } => with(rows, id, |life| {
             let _ = life.loan.reverse(*no);
             let place = usize::try_from(*no).ok().and_then(|no| no.checked_sub(1));
@@ -171,6 +195,10 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::Moved { id, overdue_fen } => with(rows, id, |life| {
             life.overdue_fen = *overdue_fen;
             life.moved = life.moved.saturating_add(1);
+        }),
+        Fact::Shifted { id, off_balance_fen } => with(rows, id, |life| {
+            life.off_balance_fen = *off_balance_fen;
+            life.shifted = life.shifted.saturating_add(1);
         }),
         Fact::Went { id, input } => {
             with_loan(rows, id, |loan| loan.state = loan.state.on(*input).unwrap_or(loan.state))
@@ -198,4 +226,11 @@ fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Life)
             change(life);
         }
     })
+}
+
+impl Life {
+    /// The next day on which the loan has to be looked at.
+    pub fn next_look(&self) -> Option<Date> {
+        self.loan.next_look(self.looked_on, OFF_BALANCE_AFTER)
+    }
 }

@@ -9,7 +9,7 @@ use crate::{
     Fact, Row, books,
     command::RepaymentKind,
     contract,
-    life::{self, EntryReversed, Life},
+    life::{self, EntryReversed, Life, OFF_BALANCE_AFTER},
     requests::World,
     rows::{self, Loan, LoanInput, LoanState},
 };
@@ -120,9 +120,10 @@ pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Resu
     let receipt = after.receive(value_date, amount_fen).map_err(not_taken)?.clone();
     accrue(w)?;
     let from_overdue_fen = credited_overdue(w, &after, &receipt)?;
-    books::repaid(w, reference, &split(&receipt)?, from_overdue_fen)?;
+    let from_off_balance_fen = credited_off_balance(w, &after, &receipt)?;
+    books::repaid(w, reference, &split(&receipt)?, from_overdue_fen, from_off_balance_fen)?;
     let (id, reference, by) = (w.id.clone(), reference.to_owned(), by.clone());
-    record(w, life::Fact::Received { id, receipt, from_overdue_fen, reference, by })?;
+    record(w, life::Fact::Received { id, receipt, from_overdue_fen, from_off_balance_fen, reference, by })?;
     let receipt = last_receipt(w)?;
     report(w, LoanReport::Received { receipt })?;
     look(w)
@@ -197,6 +198,13 @@ fn credited_overdue(w: &World<'_>, after: &loan::Loan, receipt: &Receipt) -> Res
     Ok(freed.min(split(receipt)?.principal_fen))
 }
 
+/// How much of a receipt's interest leaves B9132: what is there and will not be overdue for so long any more.
+fn credited_off_balance(w: &World<'_>, after: &loan::Loan, receipt: &Receipt) -> Result<Fen, Stop> {
+    let left = after.interest_overdue_for(OFF_BALANCE_AFTER, w.desk.at().date()).ok_or_else(overflow)?;
+    let freed = must_live(w)?.off_balance_fen.checked_sub(left).ok_or_else(overflow)?.max(Fen::ZERO);
+    Ok(freed.min(split(receipt)?.interest_fen))
+}
+
 fn receipt_of(life: &Life, receipt: &Receipt) -> Result<LoanReceipt, Stop> {
     let Split { principal_fen, interest_fen, penalty_fen } = split(receipt)?;
     Ok(LoanReceipt {
@@ -237,7 +245,7 @@ pub(crate) fn tick(w: &mut World<'_>) -> Result<(), Stop> {
     if w.case()?.is_none_or(|case| case.paid_out.is_none()) {
         return Ok(());
     }
-    let is_due = living(w)?.and_then(|life| life.loan.next_look(life.looked_on)).is_some_and(|day| day <= today);
+    let is_due = living(w)?.and_then(Life::next_look).is_some_and(|day| day <= today);
     if !is_due {
         return Ok(());
     }
@@ -258,7 +266,7 @@ fn accrue(w: &mut World<'_>) -> Result<(), Stop> {
     record(w, life::Fact::Accrued { id: w.id.clone(), interest_fen })
 }
 
-/// Where the loan stands today: what of it is overdue, and whether it is paid in full.
+/// Where the loan stands today: what of it is overdue and for how long, and whether it is paid in full.
 fn look(w: &mut World<'_>) -> Result<(), Stop> {
     let today = w.desk.at().date();
     let life = must_live(w)?;
@@ -267,6 +275,13 @@ fn look(w: &mut World<'_>) -> Result<(), Stop> {
     if was != overdue_fen {
         books::overdue(w, moved, was, overdue_fen)?;
         record(w, life::Fact::Moved { id: w.id.clone(), overdue_fen })?;
+    }
+    let life = must_live(w)?;
+    let off_balance_fen = life.loan.interest_overdue_for(OFF_BALANCE_AFTER, today).ok_or_else(overflow)?;
+    let (was, shifted) = (life.off_balance_fen, life.shifted);
+    if was != off_balance_fen {
+        books::shift(w, shifted, off_balance_fen.checked_sub(was).ok_or_else(overflow)?)?;
+        record(w, life::Fact::Shifted { id: w.id.clone(), off_balance_fen })?;
     }
     let life = must_live(w)?;
     if life.loan.is_settled() {

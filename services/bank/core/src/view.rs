@@ -33,7 +33,7 @@ fn index_of_loan(loan: &Loan) -> Index {
             .life
             .as_ref()
             .filter(|_| loan.state.is_living())
-            .and_then(|life| life.loan.next_look(life.looked_on))
+            .and_then(|life| life.next_look())
             .map(Moment::start_of),
         ..Index::default()
     }

@@ -106,6 +106,7 @@ fn one_of_each() -> BTreeMap<String, Fact> {
             "max: prepare",
             "cleo: release",
             "core posted 1",
+            "day 2018-12-21",
             "day 2019-09-06",
         ],
     ];
@@ -142,7 +143,7 @@ fn facts_are_stored_as_pinned() {
     assert_eq!(kinds.len(), 35, "a fact of each kind is pinned: {kinds:?}");
     assert_eq!(
         facts.keys().filter(|kind| kind.starts_with("loan: ")).count(),
-        9,
+        10,
         "and of each kind of the loan's life"
     );
     for fact in facts.values() {

@@ -89,6 +89,36 @@ fn what_is_not_paid_is_overdue_from_the_next_day_on_and_bears_compound_interest(
     assert_eq!(house.loan().unwrap().state, LoanState::Active);
 }
 
+#[test]
+fn interest_overdue_for_more_than_90_days_is_income_only_once_it_is_paid() {
+    let mut house = paid_out();
+    let off_balance = |house: &House| house.balance(&format!("B9132/{}", id()));
+    check(&mut house, &[("day 2018-12-20", "both 1: overdue 2018-09-21")]);
+    assert_eq!((balances(&house), off_balance(&house)), ([30_000_000, 0, 60_667, 60_667], 0), "90 days");
+    check(&mut house, &[("day 2018-12-21", "-")]);
+    assert_eq!(
+        (balances(&house), off_balance(&house)),
+        ([30_000_000, 0, 345_042, 345_042], 60_667),
+        "91 days, and more is due"
+    );
+    // 60,667 and 91 days of compound interest on it: a half of the first is paid, then the rest and what is due today.
+    check(
+        &mut house,
+        &[
+            ("olga: pay r1 2018-12-21 30000", "both 2: received 0+30000, 30000000 left"),
+            ("olga: unpay 1", "both 3: reversed 0+30000, 30000000 left"),
+            ("olga: pay r2 2018-12-21 30000", "both 4: received 0+30000, 30000000 left"),
+        ],
+    );
+    assert_eq!((balances(&house), off_balance(&house)), ([30_000_000, 0, 345_042, 375_042], 30_667));
+    check(
+        &mut house,
+        &[("olga: pay r3 2018-12-21 376756", "both 5: received 0+375709+1047, 30000000 left; both 6: current")],
+    );
+    assert_eq!((balances(&house), off_balance(&house)), ([30_000_000, 0, 0, 406_756], 0));
+    assert_eq!(house.balance("B9000"), 0);
+}
+
 fn interest_paid(house: &mut House) {
     for (on, reference, fen) in [
         ("2018-09-21", "r1", 60_667),
