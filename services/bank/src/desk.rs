@@ -93,6 +93,11 @@ const CHECK_REVERSAL: TaskForm = TaskForm {
     ],
 };
 
+const APPLICATION_ID: Field = Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" };
+const REFERENCE: Field = Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" };
+const VALUE_DATE: Field = Field { name: "value_date", label: "起息日", kind: Kind::Day, hint: "" };
+const AMOUNT: Field = Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" };
+
 /// The bank's pages.
 pub const DESK: Desk = Desk {
     party: "bank",
@@ -118,10 +123,10 @@ pub const DESK: Desk = Desk {
             roles: &["operations"],
             hint: "按起息日的应还款项依次冲抵：逾期利息、逾期本金、罚息、复利、当期利息、当期本金。提前结清只能以当日为起息日，金额须等于当日结清应还。",
             fields: &[
-                Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" },
-                Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" },
-                Field { name: "value_date", label: "起息日", kind: Kind::Day, hint: "" },
-                Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" },
+                APPLICATION_ID,
+                REFERENCE,
+                VALUE_DATE,
+                AMOUNT,
                 Field {
                     name: "kind",
                     label: "种类",
@@ -136,10 +141,10 @@ pub const DESK: Desk = Desk {
             roles: &["operations"],
             hint: "只能以当日为起息日；金额须等于当日应还、提前归还的本金及其自上一到期日起的利息。其后各期按剩余本金重算，到期日不变。",
             fields: &[
-                Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" },
-                Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" },
-                Field { name: "value_date", label: "起息日", kind: Kind::Day, hint: "" },
-                Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" },
+                APPLICATION_ID,
+                REFERENCE,
+                VALUE_DATE,
+                AMOUNT,
                 Field { name: "kind", label: "种类", kind: Kind::One(&[("PART", "部分提前还款")]), hint: "" },
                 Field { name: "principal_fen", label: "提前归还的本金（元）", kind: Kind::Yuan, hint: "" },
             ],
@@ -150,7 +155,7 @@ pub const DESK: Desk = Desk {
             roles: &["operations"],
             hint: "记错的收款按序号冲正，款项自原到期日起重新应还；贷款结清后不能再冲正。",
             fields: &[
-                Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" },
+                APPLICATION_ID,
                 Field { name: "receipt", label: "第几笔收款", kind: Kind::Number, hint: "" },
                 BECAUSE,
             ],
@@ -160,17 +165,14 @@ pub const DESK: Desk = Desk {
             path: "reversals",
             roles: &["payment_maker"],
             hint: "不应作出的放款可在起息日当日冲正，由复核岗当日放行；逾日只能按提前还款办理。",
-            fields: &[Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" }, BECAUSE],
+            fields: &[APPLICATION_ID, BECAUSE],
         },
         Action {
             title: "担保金到账",
             path: "deposit-receipts",
             roles: &["operations"],
             hint: "工会追加的担保金到账后入账；同一凭证号只入账一次。",
-            fields: &[
-                Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" },
-                Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" },
-            ],
+            fields: &[REFERENCE, AMOUNT],
         },
     ],
     application: None,

@@ -45,6 +45,11 @@ impl Part {
         matches!(self, Part::OverduePrincipal | Part::Principal)
     }
 
+    /// Whether it is owed for being late: penalty or compound interest.
+    pub const fn is_penalty(self) -> bool {
+        matches!(self, Part::Penalty | Part::Compound)
+    }
+
     /// Whether it is contract interest: neither penalty nor compound.
     pub const fn is_contract_interest(self) -> bool {
         matches!(self, Part::OverdueInterest | Part::Interest)
@@ -184,8 +189,8 @@ impl Loan {
         &self.dues
     }
 
-    /// What falls due, each with its place.
-    fn current(&self) -> impl Iterator<Item = (usize, &Due)> {
+    /// What falls due, each with its place among [`Loan::dues`].
+    pub fn current(&self) -> impl Iterator<Item = (usize, &Due)> {
         self.dues.iter().enumerate().filter(|(_, due)| due.replaced_in.is_none())
     }
 
@@ -340,13 +345,13 @@ impl Loan {
         Ok(())
     }
 
-    /// Receipts that count.
-    fn counted(&self) -> impl Iterator<Item = &Receipt> {
+    /// Receipts that count: those that were not reversed.
+    pub fn counted(&self) -> impl Iterator<Item = &Receipt> {
         self.receipts.iter().filter(|receipt| !receipt.reversed)
     }
 
-    /// What was paid for a due.
-    fn paid(&self, due: usize, of: impl Fn(Part) -> bool) -> Option<Fen> {
+    /// What was paid for the due of this place. `None`: a sum does not fit.
+    pub fn paid(&self, due: usize, of: impl Fn(Part) -> bool) -> Option<Fen> {
         let lines = self.counted().flat_map(|receipt| &receipt.lines);
         Fen::sum(lines.filter(|line| line.due == due && of(line.part)).map(|line| line.amount_fen))
     }

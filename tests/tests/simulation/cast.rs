@@ -223,10 +223,24 @@ pub fn renew(world: &World, id: &ApplicationId) -> Act {
 
 /// Files for the `n`-th firm and returns the application's number.
 pub fn filed(world: &mut World, n: u32, amount_fen: i64, channel: Channel) -> ApplicationId {
-    let Act::Command { to, actor, command } = file(n, amount_fen, channel) else { panic!("filing is a command") };
-    match world.command(to, actor, command).unwrap() {
+    match reply(world, file(n, amount_fen, channel)) {
         Reply::Done(body) => ApplicationId::parse(body["application_id"].as_str().unwrap()).unwrap(),
         other => panic!("{other:?}"),
+    }
+}
+
+/// What whoever gives this command hears.
+pub fn reply(world: &mut World, command: Act) -> Reply {
+    let Act::Command { to, actor, command } = command else { panic!("it is no command: {command:?}") };
+    world.command(to, actor, command).unwrap()
+}
+
+/// The same in a word: `done`, the code of the refusal, or `killed`.
+pub fn told(world: &mut World, command: Act) -> String {
+    match reply(world, command) {
+        Reply::Done(_) => "done".into(),
+        Reply::Refused(refusal) => refusal.code,
+        Reply::Nothing => "killed".into(),
     }
 }
 

@@ -11,7 +11,7 @@ use organisation::{
     Organisation,
     charters::{Book, Kept, MOST_OPEN, Motion, SIGNATORY, Standing, Version, book_key, key},
 };
-use simulation::{Act, Crash, Order, Reply, World};
+use simulation::{Act, Crash, Order, World};
 use union_core::Union;
 
 /// Loans of up to 800,000 yuan, from the first of September.
@@ -47,12 +47,7 @@ fn no(charter: &Charter) -> Motion {
 
 /// What the person is answered: `done`, or the refusal's code.
 fn says(world: &mut World, to: Party, person: &str, what: Motion) -> String {
-    let Act::Command { to, actor, command } = motion(to, person, what) else { panic!("a motion is a command") };
-    match world.command(to, actor, command).unwrap() {
-        Reply::Done(_) => "done".into(),
-        Reply::Refused(refusal) => refusal.code,
-        Reply::Nothing => "killed".into(),
-    }
+    cast::told(world, motion(to, person, what))
 }
 
 /// Two persons of an organisation answer.

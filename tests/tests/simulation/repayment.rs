@@ -22,21 +22,17 @@ fn paid_out(world: &mut World, firm: u32) -> ApplicationId {
 
 /// Everybody does what is asked until then, but the borrowers.
 fn work(world: &mut World, until: Moment) {
-    let (mut core, mut watch) = (CoreBanking::default(), Watch::default());
-    while world.turn(until, &mut |world| core.act(world).or_else(|| kindly(world, |_| false))).unwrap() {
-        watch.hold(world).unwrap();
-    }
-    if until < FAR {
-        world.pass_to(until);
-    }
+    play(world, until, |_| None);
 }
 
 /// The same, and the borrowers pay what falls due.
 fn pay_until(world: &mut World, until: Moment) {
-    let mut watch = Watch::default();
-    let mut core = CoreBanking::default();
-    let mut outside =
-        |world: &World| core.act(world).or_else(|| kindly(world, |_| false)).or_else(|| borrowers_pay(world));
+    play(world, until, borrowers_pay);
+}
+
+fn play(world: &mut World, until: Moment, borrowers: impl Fn(&World) -> Option<Act>) {
+    let (mut core, mut watch) = (CoreBanking::default(), Watch::default());
+    let mut outside = |world: &World| core.act(world).or_else(|| kindly(world, |_| false)).or_else(|| borrowers(world));
     while world.turn(until, &mut outside).unwrap() {
         watch.hold(world).unwrap();
     }
@@ -53,30 +49,21 @@ fn days_before(day: Date, days: i64) -> Moment {
     Moment::start_of(day).plus_hours(-24 * days)
 }
 
-fn bank(world: &mut World, act: Act) -> String {
-    let Act::Command { to, actor, command } = act else { unreachable!("it is a command") };
-    match world.command(to, actor, command).unwrap() {
-        Reply::Done(_) => "done".into(),
-        Reply::Refused(refusal) => refusal.code,
-        Reply::Nothing => "nothing".into(),
-    }
-}
-
 fn receives(world: &mut World, id: &ApplicationId, fen: i64) -> String {
     let act = pay(world, loan(world, id).unwrap(), fen, RepaymentKind::Scheduled);
-    bank(world, act)
+    cast::told(world, act)
 }
 
 fn repays_early(world: &mut World, id: &ApplicationId) -> String {
     let loan = loan(world, id).unwrap();
     let act = pay(world, loan, cast::whole(world, loan), RepaymentKind::Early);
-    bank(world, act)
+    cast::told(world, act)
 }
 
 fn unpays(world: &mut World, id: &ApplicationId, receipt: u32) -> String {
     let command =
         bank_core::Command::ReverseRepayment { application_id: id.clone(), receipt, because: "记错账户".into() };
-    bank(world, Act::command(Party::Bank, actor("olga", "operations"), &command))
+    cast::told(world, Act::command(Party::Bank, actor("olga", "operations"), &command))
 }
 
 /// Lent at the bank, guaranteed by the guarantor, reserved at the union.
@@ -210,10 +197,11 @@ fn a_renewal_is_made_ready_while_the_old_loan_lives_and_paid_out_the_day_after_i
     let last = maturity(&world, &id);
     pay_until(&mut world, days_before(last, 61));
     let act = cast::renew(&world, &id);
-    assert_eq!(union(&mut world, act), "RENEWAL_WINDOW");
+    assert_eq!(cast::told(&mut world, act), "RENEWAL_WINDOW");
     pay_until(&mut world, days_before(last, 20));
     let act = cast::renew(&world, &id);
-    let renewal = ApplicationId::parse(&union(&mut world, act)).unwrap();
+    let Reply::Done(renewal) = cast::reply(&mut world, act) else { panic!("it may be filed") };
+    let renewal = ApplicationId::parse(renewal["application_id"].as_str().unwrap()).unwrap();
     pay_until(&mut world, days_before(last, 1));
     assert_eq!(cast::loans(&world).filter(|loan| loan.state.is_living()).count(), 1, "I10");
     assert!(application(&world, &renewal).waits_for_old.is_some());
@@ -224,13 +212,4 @@ fn a_renewal_is_made_ready_while_the_old_loan_lives_and_paid_out_the_day_after_i
     pay_until(&mut world, FAR);
     hold_at_rest(&world).unwrap();
     assert_eq!(stands(&world), [0, 0, 0]);
-}
-
-fn union(world: &mut World, act: Act) -> String {
-    let Act::Command { to, actor, command } = act else { unreachable!("it is a command") };
-    match world.command(to, actor, command).unwrap() {
-        Reply::Done(body) => body["application_id"].as_str().unwrap_or_default().to_owned(),
-        Reply::Refused(refusal) => refusal.code,
-        Reply::Nothing => "nothing".into(),
-    }
 }

@@ -9,7 +9,7 @@ use bank_core::{Bank, Command};
 use domain::{ApplicationId, Party};
 use guarantor_core::Guarantor;
 use organisation::OpenTask;
-use simulation::{Act, Order, Reply, World};
+use simulation::{Act, Order, World};
 use union_core::{Union, application::ReservationState};
 
 fn is_reversal(task: &OpenTask) -> bool {
@@ -30,14 +30,7 @@ fn paid(world: &World, id: &ApplicationId) -> bool {
 }
 
 fn bank(world: &mut World, person: &str, role: &str, command: &Command) -> String {
-    let Act::Command { to, actor, command } = Act::command(Party::Bank, actor(person, role), command) else {
-        unreachable!("it is a command")
-    };
-    match world.command(to, actor, command).unwrap() {
-        Reply::Done(_) => "done".into(),
-        Reply::Refused(refusal) => refusal.code,
-        Reply::Nothing => "nothing".into(),
-    }
+    cast::told(world, Act::command(Party::Bank, actor(person, role), command))
 }
 
 fn wants_reversal(world: &mut World, person: &str, id: &ApplicationId) -> String {

@@ -170,24 +170,27 @@ fn collection(w: &mut World<'_>) -> Result<Collection, Stop> {
     Ok(Collection { loan, overdue, receivable, off_balance, borrower: credited(w, To::Borrower)? })
 }
 
-/// The legs that are not of zero, each under a name of its own.
-fn legs(mut voucher: Voucher, name: &str, parts: &[(&str, &AccountCode, &AccountCode, Fen)]) -> Voucher {
-    for (part, debit, credit, fen) in parts {
-        if let Ok(amount) = Amount::new(*fen) {
+/// The legs that are not of zero, each under a name of its own; one of less than zero goes the other way.
+fn legs(mut voucher: Voucher, name: &str, parts: &[(&str, &AccountCode, &AccountCode, Fen)]) -> Result<Voucher, Stop> {
+    for &(part, debit, credit, fen) in parts {
+        let (debit, credit, fen) = match Fen::ZERO.checked_sub(fen) {
+            Some(back) if fen.is_negative() => (credit, debit, back),
+            _ => (debit, credit, fen),
+        };
+        if fen != Fen::ZERO {
+            let amount = Amount::new(fen).map_err(|_| too_much())?;
             voucher = voucher.with(Transfer::posted(format!("{name}:{part}"), debit, credit, amount));
         }
     }
-    voucher
+    Ok(voucher)
 }
 
 /// Interest has fallen due: Dr 1132 Cr 6011, or, where it is less than was booked, back. `number`: how often that was done before.
 pub(crate) fn accrue(w: &mut World<'_>, number: u32, interest: Fen) -> Result<(), Stop> {
     let Collection { receivable, .. } = collection(w)?;
-    let (debit, credit) = if interest.is_negative() { (&INTEREST, &receivable) } else { (&receivable, &INTEREST) };
-    let amount = if interest.is_negative() { Fen::ZERO.checked_sub(interest) } else { Some(interest) };
-    let parts = [("interest", debit, credit, amount.ok_or_else(too_much)?)];
+    let parts = [("interest", &receivable, &INTEREST, interest)];
     let name = format!("accrue:{}:{number}", w.id);
-    book(w.desk, legs(Voucher::new("accrue", &w.id), &name, &parts))
+    book(w.desk, legs(Voucher::new("accrue", &w.id), &name, &parts)?)
 }
 
 /// A repayment: the money comes in, Dr 1003 Cr 2011, and goes to the loan, Dr 2011 Cr 1301 or 1303, Cr 1132, Cr 6011.
@@ -213,7 +216,7 @@ pub(crate) fn repaid(
         ("off-balance-memo", &OFF_BALANCE_OF_ALL, &off_balance, from_off_balance),
         ("penalty", &borrower, &INTEREST, split.penalty_fen),
     ];
-    book(w.desk, legs(Voucher::new("repaid", &w.id).with(comes_in), id.as_str(), &parts))
+    book(w.desk, legs(Voucher::new("repaid", &w.id).with(comes_in), id.as_str(), &parts)?)
 }
 
 /// A receipt was wrong: the counter-entries. What is overdue then is moved by [`overdue`].
@@ -227,32 +230,24 @@ pub(crate) fn repayment_reversed(w: &mut World<'_>, no: u32, split: &Split) -> R
         ("penalty", &INTEREST, &borrower, split.penalty_fen),
         ("money", &borrower, &CLEARING, all),
     ];
-    book(w.desk, legs(Voucher::new("repayment_reversed", &w.id), &name, &parts))
+    book(w.desk, legs(Voucher::new("repayment_reversed", &w.id), &name, &parts)?)
 }
 
-/// Another part of the principal is overdue: Dr 1303 Cr 1301, or back. `moved`: how often that was done before.
-pub(crate) fn overdue(w: &mut World<'_>, moved: u32, from: Fen, to: Fen) -> Result<(), Stop> {
+/// Another part of the principal is overdue: Dr 1303 Cr 1301, or back. `number`: how often that was done before.
+pub(crate) fn overdue(w: &mut World<'_>, number: u32, more: Fen) -> Result<(), Stop> {
     let Collection { loan, overdue, .. } = collection(w)?;
-    let (debit, credit, more) =
-        if to > from { (&overdue, &loan, to.checked_sub(from)) } else { (&loan, &overdue, from.checked_sub(to)) };
-    let name = format!("overdue:{}:{moved}", w.id);
-    let parts = [("principal", debit, credit, more.ok_or_else(too_much)?)];
-    book(w.desk, legs(Voucher::new("overdue", &w.id), &name, &parts))
+    let parts = [("principal", &overdue, &loan, more)];
+    let name = format!("overdue:{}:{number}", w.id);
+    book(w.desk, legs(Voucher::new("overdue", &w.id), &name, &parts)?)
 }
 
 /// Another part of the interest has been overdue for too long: Dr 6011 Cr 1132 and the memo on, or back. `number`: how often that was
 /// done before.
 pub(crate) fn shift(w: &mut World<'_>, number: u32, more: Fen) -> Result<(), Stop> {
     let Collection { receivable, off_balance, .. } = collection(w)?;
-    let amount = if more.is_negative() { Fen::ZERO.checked_sub(more) } else { Some(more) };
-    let amount = amount.ok_or_else(too_much)?;
-    let parts = if more.is_negative() {
-        [("interest", &receivable, &INTEREST, amount), ("memo", &OFF_BALANCE_OF_ALL, &off_balance, amount)]
-    } else {
-        [("interest", &INTEREST, &receivable, amount), ("memo", &off_balance, &OFF_BALANCE_OF_ALL, amount)]
-    };
+    let parts = [("interest", &INTEREST, &receivable, more), ("memo", &off_balance, &OFF_BALANCE_OF_ALL, more)];
     let name = format!("off-balance:{}:{number}", w.id);
-    book(w.desk, legs(Voucher::new("off_balance", &w.id), &name, &parts))
+    book(w.desk, legs(Voucher::new("off_balance", &w.id), &name, &parts)?)
 }
 
 fn too_much() -> Stop {

@@ -11,9 +11,7 @@ use serde_json::{Value, json};
 /// A loan as a line in the book of loans.
 pub fn loan_line(loan: &Loan, today: Date) -> Value {
     let life = loan.life.as_deref();
-    let next = life.and_then(|life| {
-        life.loan.dues().iter().filter(|due| is_open(due) && due.on >= today).min_by_key(|due| due.on)
-    });
+    let next = life.and_then(|life| life.loan.current().map(|(_, due)| due.on).filter(|on| *on >= today).min());
     json!({
         "application_id": loan.application_id,
         "uscc": loan.uscc,
@@ -27,7 +25,7 @@ pub fn loan_line(loan: &Loan, today: Date) -> Value {
         "receipt": loan.receipt,
         "outstanding_fen": life.filter(|_| loan.state.is_living()).and_then(|life| life.loan.outstanding()),
         "interest_received_fen": life.and_then(|life| life.loan.interest_received()),
-        "next_due_on": next.map(|due| due.on.to_string()).filter(|_| loan.state.is_living()),
+        "next_due_on": next.map(|on| on.to_string()).filter(|_| loan.state.is_living()),
         "overdue_since": life
             .filter(|_| loan.state.is_living())
             .and_then(|life| life.loan.overdue_since(today))
@@ -36,10 +34,6 @@ pub fn loan_line(loan: &Loan, today: Date) -> Value {
             .filter(|_| loan.state.is_living())
             .map(|life| class(life.loan.overdue_since(today), today, false)),
     })
-}
-
-const fn is_open(due: &Due) -> bool {
-    due.replaced_in.is_none()
 }
 
 /// A loan with what is owed today, what falls due, and what was received.
@@ -62,7 +56,7 @@ pub fn loan_account(loan: &Loan, today: Date) -> Value {
                 "value_date": receipt.on.to_string(),
                 "principal_fen": sum(receipt, Part::is_principal),
                 "interest_fen": sum(receipt, Part::is_contract_interest),
-                "penalty_fen": sum(receipt, |part| matches!(part, Part::Penalty | Part::Compound)),
+                "penalty_fen": sum(receipt, Part::is_penalty),
                 "reference": entry.reference,
                 "by": entry.by,
                 "reversed": entry.reversed,
@@ -86,12 +80,7 @@ fn owed_by_part(owed: &[Line]) -> Value {
 
 /// What falls due, by its day, and what of it was paid.
 fn dues(life: &Life) -> Value {
-    let paid = |at: usize, of: fn(Part) -> bool| {
-        let counted =
-            life.loan.receipts().iter().filter(|receipt| !receipt.reversed).flat_map(|receipt| &receipt.lines);
-        Fen::sum(counted.filter(|line| line.due == at && of(line.part)).map(|line| line.amount_fen))
-    };
-    let mut dues: Vec<(usize, &Due)> = life.loan.dues().iter().enumerate().filter(|(_, due)| is_open(due)).collect();
+    let mut dues: Vec<(usize, &Due)> = life.loan.current().collect();
     dues.sort_by_key(|(at, due)| (due.on, *at));
     let due = |(at, due): (usize, &Due)| {
         json!({
@@ -99,8 +88,8 @@ fn dues(life: &Life) -> Value {
             "principal_fen": due.principal_fen,
             "interest_fen": due.interest_fen,
             "deferred": due.deferred,
-            "principal_paid_fen": paid(at, Part::is_principal),
-            "interest_paid_fen": paid(at, Part::is_contract_interest),
+            "principal_paid_fen": life.loan.paid(at, Part::is_principal),
+            "interest_paid_fen": life.loan.paid(at, Part::is_contract_interest),
         })
     };
     dues.into_iter().map(due).collect()

@@ -19,7 +19,7 @@ use domain::{
     loan::{self, ChangeError, Part, Receipt, ReceiptError},
     schedule::{self, End, ScheduleError, Terms},
 };
-use organisation::{Person, Refusal, RefusalKind, Stop};
+use organisation::{Person, Refusal, RefusalKind, Stop, participant::refused};
 
 /// Money that was received for a loan.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +32,6 @@ pub(crate) struct Money<'a> {
     pub amount_fen: Amount,
     /// What it is for.
     pub kind: RepaymentKind,
-}
-
-fn conflict(code: &str, title: &str, detail: impl Into<String>) -> Stop {
-    Refusal::new(RefusalKind::Conflict, code, title, detail).into()
 }
 
 fn invalid(code: &str, title: &str, detail: impl Into<String>) -> Stop {
@@ -64,9 +60,9 @@ fn must_live<'w>(w: &'w World<'_>) -> Result<&'w Life, Stop> {
     }
     Err(match row(w)?.map(|loan| loan.state) {
         Some(LoanState::Settled | LoanState::Prepaid) => {
-            conflict("SETTLED", "贷款已结清", "此笔贷款已结清，保函、预留与反担保已解除，不能再收款或冲正。")
+            refused("SETTLED", "贷款已结清", "此笔贷款已结清，保函、预留与反担保已解除，不能再收款或冲正。")
         }
-        _ => conflict("NOT_PAID_OUT", "没有在贷", "此申请没有已放款的贷款。"),
+        _ => refused("NOT_PAID_OUT", "没有在贷", "此申请没有已放款的贷款。"),
     })
 }
 
@@ -96,7 +92,7 @@ pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Resu
     let Money { reference, value_date, amount_fen, kind } = *money;
     let (today, mut after) = (w.desk.at().date(), must_live(w)?.loan.clone());
     if books::is_booked(w.desk, &books::repayment(reference))? {
-        return Err(conflict("REFERENCE_USED", "此凭证号已入账", "同一凭证号只入账一次，请核对凭证号。"));
+        return Err(refused("REFERENCE_USED", "此凭证号已入账", "同一凭证号只入账一次，请核对凭证号。"));
     }
     if value_date > today {
         return Err(invalid("VALUE_DATE", "起息日无效", format!("起息日 {value_date} 晚于今日 {today}。")));
@@ -119,9 +115,11 @@ pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Resu
     }
     let receipt = after.receive(value_date, amount_fen).map_err(not_taken)?.clone();
     accrue(w)?;
-    let from_overdue_fen = credited_overdue(w, &after, &receipt)?;
-    let from_off_balance_fen = credited_off_balance(w, &after, &receipt)?;
-    books::repaid(w, reference, &split(&receipt)?, from_overdue_fen, from_off_balance_fen)?;
+    let (life, split) = (must_live(w)?, split(&receipt)?);
+    let from_overdue_fen = leaves(life.overdue_fen, after.overdue_principal(today), split.principal_fen)?;
+    let long_overdue = after.interest_overdue_for(OFF_BALANCE_AFTER, today);
+    let from_off_balance_fen = leaves(life.off_balance_fen, long_overdue, split.interest_fen)?;
+    books::repaid(w, reference, &split, from_overdue_fen, from_off_balance_fen)?;
     let (id, reference, by) = (w.id.clone(), reference.to_owned(), by.clone());
     record(w, life::Fact::Received { id, receipt, from_overdue_fen, from_off_balance_fen, reference, by })?;
     let receipt = last_receipt(w)?;
@@ -131,7 +129,7 @@ pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Resu
 
 /// Whether money was received that was not reversed.
 pub(crate) fn has_come(w: &World<'_>) -> Result<bool, Stop> {
-    Ok(living(w)?.is_some_and(|life| life.loan.receipts().iter().any(|receipt| !receipt.reversed)))
+    Ok(living(w)?.is_some_and(|life| life.loan.counted().next().is_some()))
 }
 
 /// What is owed on a day, in all.
@@ -147,7 +145,7 @@ fn cannot_fall_due(error: &ChangeError) -> Stop {
         ChangeError::Schedule(ScheduleError::NoPart { .. }) => "部分提前还款须少于剩余本金；全部归还请按提前结清办理。",
         _ => "提前还款须在放款日之后、最终到期日之前；到期日请按期还款。",
     };
-    conflict("NOT_EARLY", "不能提前还款", detail)
+    refused("NOT_EARLY", "不能提前还款", detail)
 }
 
 fn not_taken(error: ReceiptError) -> Stop {
@@ -164,9 +162,9 @@ fn not_taken(error: ReceiptError) -> Stop {
         }
         ReceiptError::Superseded { seq } => {
             let detail = format!("第 {seq} 笔收款提前归还了本金，此后还款计划又有变更或收款，不能冲正。");
-            conflict("SUPERSEDED", "不能冲正", detail)
+            refused("SUPERSEDED", "不能冲正", detail)
         }
-        ReceiptError::Reversed { seq } => conflict("REVERSED", "已经冲正", format!("第 {seq} 笔收款已经冲正。")),
+        ReceiptError::Reversed { seq } => refused("REVERSED", "已经冲正", format!("第 {seq} 笔收款已经冲正。")),
         ReceiptError::Overflow => overflow(),
     }
 }
@@ -187,22 +185,14 @@ fn split(receipt: &Receipt) -> Result<Split, Stop> {
     Ok(Split {
         principal_fen: sum(Part::is_principal)?,
         interest_fen: sum(Part::is_contract_interest)?,
-        penalty_fen: sum(|part| !part.is_principal() && !part.is_contract_interest())?,
+        penalty_fen: sum(Part::is_penalty)?,
     })
 }
 
-/// How much of a receipt's principal leaves B1303: what is there and will not be overdue any more.
-fn credited_overdue(w: &World<'_>, after: &loan::Loan, receipt: &Receipt) -> Result<Fen, Stop> {
-    let left = after.overdue_principal(w.desk.at().date()).ok_or_else(overflow)?;
-    let freed = must_live(w)?.overdue_fen.checked_sub(left).ok_or_else(overflow)?.max(Fen::ZERO);
-    Ok(freed.min(split(receipt)?.principal_fen))
-}
-
-/// How much of a receipt's interest leaves B9132: what is there and will not be overdue for so long any more.
-fn credited_off_balance(w: &World<'_>, after: &loan::Loan, receipt: &Receipt) -> Result<Fen, Stop> {
-    let left = after.interest_overdue_for(OFF_BALANCE_AFTER, w.desk.at().date()).ok_or_else(overflow)?;
-    let freed = must_live(w)?.off_balance_fen.checked_sub(left).ok_or_else(overflow)?.max(Fen::ZERO);
-    Ok(freed.min(split(receipt)?.interest_fen))
+/// How much of what a receipt pays leaves an account: what is there and will not be any more.
+fn leaves(there: Fen, left: Option<Fen>, paid: Fen) -> Result<Fen, Stop> {
+    let freed = left.and_then(|left| there.checked_sub(left)).ok_or_else(overflow)?;
+    Ok(freed.max(Fen::ZERO).min(paid))
 }
 
 fn receipt_of(life: &Life, receipt: &Receipt) -> Result<LoanReceipt, Stop> {
@@ -271,16 +261,16 @@ fn look(w: &mut World<'_>) -> Result<(), Stop> {
     let today = w.desk.at().date();
     let life = must_live(w)?;
     let overdue_fen = life.loan.overdue_principal(today).ok_or_else(overflow)?;
-    let (was, moved) = (life.overdue_fen, life.moved);
-    if was != overdue_fen {
-        books::overdue(w, moved, was, overdue_fen)?;
+    let off_balance_fen = life.loan.interest_overdue_for(OFF_BALANCE_AFTER, today).ok_or_else(overflow)?;
+    let (moved, shifted) = (life.moved, life.shifted);
+    let more = overdue_fen.checked_sub(life.overdue_fen).ok_or_else(overflow)?;
+    let more_off_balance = off_balance_fen.checked_sub(life.off_balance_fen).ok_or_else(overflow)?;
+    if more != Fen::ZERO {
+        books::overdue(w, moved, more)?;
         record(w, life::Fact::Moved { id: w.id.clone(), overdue_fen })?;
     }
-    let life = must_live(w)?;
-    let off_balance_fen = life.loan.interest_overdue_for(OFF_BALANCE_AFTER, today).ok_or_else(overflow)?;
-    let (was, shifted) = (life.off_balance_fen, life.shifted);
-    if was != off_balance_fen {
-        books::shift(w, shifted, off_balance_fen.checked_sub(was).ok_or_else(overflow)?)?;
+    if more_off_balance != Fen::ZERO {
+        books::shift(w, shifted, more_off_balance)?;
         record(w, life::Fact::Shifted { id: w.id.clone(), off_balance_fen })?;
     }
     let life = must_live(w)?;
@@ -298,7 +288,7 @@ fn look(w: &mut World<'_>) -> Result<(), Stop> {
 fn paid_in_full(w: &mut World<'_>) -> Result<(), Stop> {
     let life = must_live(w)?;
     let maturity = life.loan.terms().maturity().map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))?;
-    let on = life.loan.receipts().iter().filter(|receipt| !receipt.reversed).map(|receipt| receipt.on).max();
+    let on = life.loan.counted().map(|receipt| receipt.on).max();
     let on = on.ok_or_else(|| Stop::Illegal(format!("{} is paid by nothing", w.id)))?;
     let prepaid = on < maturity;
     let input = if prepaid { LoanInput::Prepaid } else { LoanInput::Settled };

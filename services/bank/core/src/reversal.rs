@@ -14,29 +14,25 @@ use crate::{
 };
 use contracts::{Message, PayoutReversed};
 use domain::Moment;
-use organisation::{Person, Refusal, RefusalKind, Stop};
+use organisation::{Person, Stop, participant::refused};
 use std::collections::BTreeSet;
-
-fn conflict(code: &str, title: &str, detail: &str) -> Stop {
-    Refusal::new(RefusalKind::Conflict, code, title, detail).into()
-}
 
 /// The pay-out, if it can still be reversed today.
 fn of_today<'w>(w: &'w World<'_>) -> Result<&'w PaidOut, Stop> {
     let paid_out = w.case()?.and_then(|case| case.paid_out.as_ref());
     let Some(paid_out) = paid_out else {
-        return Err(conflict("NOT_PAID_OUT", "尚未放款", "此申请没有可冲正的放款。"));
+        return Err(refused("NOT_PAID_OUT", "尚未放款", "此申请没有可冲正的放款。"));
     };
     if paid_out.is_reversed() {
-        return Err(conflict("REVERSED", "已经冲正", "此笔放款已经冲正。"));
+        return Err(refused("REVERSED", "已经冲正", "此笔放款已经冲正。"));
     }
     if repayment::has_come(w)? {
         let detail = "此笔贷款已有收款；请先冲正收款，再冲正放款。";
-        return Err(conflict("REPAID", "已有收款", detail));
+        return Err(refused("REPAID", "已有收款", detail));
     }
     if paid_out.receipt.value_date != w.desk.at().date() {
         let detail = "放款只能在起息日当日冲正；此后请按提前还款办理。";
-        return Err(conflict("NOT_SAME_DAY", "已过当日", detail));
+        return Err(refused("NOT_SAME_DAY", "已过当日", detail));
     }
     Ok(paid_out)
 }
@@ -44,7 +40,7 @@ fn of_today<'w>(w: &'w World<'_>) -> Result<&'w PaidOut, Stop> {
 /// The maker says why it should not have been made.
 pub(crate) fn prepare(w: &mut World<'_>, by: &Person, because: &str) -> Result<(), Stop> {
     if of_today(w)?.reversal.is_some() {
-        return Err(conflict("PROPOSAL_OPEN", "已有待复核的冲正", "此笔放款的冲正已在复核中。"));
+        return Err(refused("PROPOSAL_OPEN", "已有待复核的冲正", "此笔放款的冲正已在复核中。"));
     }
     w.record(Fact::ReversalPrepared { id: w.id.clone(), by: by.clone(), because: because.to_owned() })?;
     let due_at = Moment::end_of(w.desk.at().date());
@@ -66,7 +62,7 @@ pub(crate) fn release(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
     };
     if let Err(refusal) = books::reverse(w, &paid_out.key, paid_out.receipt.amount_fen, from)? {
         let detail = format!("借款企业账户余额不足，不能冲正（{refusal}）；请按提前还款办理。");
-        return Err(conflict("MONEY_GONE", "款项已动用", &detail));
+        return Err(refused("MONEY_GONE", "款项已动用", detail));
     }
     // What waited for another account has none to go to any more.
     w.cancel_tasks(Step::Disburse)?;

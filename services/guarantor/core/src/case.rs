@@ -296,7 +296,7 @@ pub enum LetterState {
     Revoked,
     /// Taken back after its last day was over; the bank stated that nothing was paid out.
     Expired,
-    /// Let go after it was effective: the pay-out was reversed.
+    /// Let go after it was effective: everything is paid, or the pay-out was reversed.
     Released,
 }
 

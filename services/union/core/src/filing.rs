@@ -60,19 +60,18 @@ pub fn check(form: &Form, firm: &FirmRow, charter: &Charter, on: Date) -> Result
     }
 }
 
+/// Whether a relief policy is in force, and if it is asked for, counts the industry as hit.
+fn relief_covers(as_hit: bool, industry_code: &str, charter: &Charter, on: Date) -> bool {
+    charter.relief_in_force(on).is_some_and(|policy| !as_hit || policy.is_hit(industry_code))
+}
+
 /// S3: a renewal is one of the four measures while a relief policy is in force, for hit industries and for promising firms.
 fn reason_allowed(reason: RenewalReason, industry_code: &str, charter: &Charter, on: Date) -> bool {
-    charter.relief_in_force(on).is_some_and(|policy| match reason {
-        RenewalReason::HitIndustry => policy.is_hit(industry_code),
-        RenewalReason::Promising => true,
-    })
+    relief_covers(reason == RenewalReason::HitIndustry, industry_code, charter, on)
 }
 
 /// S2: the green channel is open while a relief policy is in force, to the industries that it counts as hit, or to whom an
 /// officer flags.
 pub fn green_allowed(reason: GreenReason, industry_code: &str, charter: &Charter, filed_on: Date) -> bool {
-    charter.relief_in_force(filed_on).is_some_and(|policy| match reason {
-        GreenReason::HitIndustry => policy.is_hit(industry_code),
-        GreenReason::OfficerFlag => true,
-    })
+    relief_covers(reason == GreenReason::HitIndustry, industry_code, charter, filed_on)
 }

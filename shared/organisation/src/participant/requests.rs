@@ -300,6 +300,6 @@ pub fn unsaid(step: impl Step, what: &impl Debug) -> Stop {
 }
 
 /// A message or decision that is refused as it stands: nothing changed, nothing answered to a partner.
-pub fn refused(code: &str, title: &str, detail: String) -> Stop {
+pub fn refused(code: &str, title: &str, detail: impl Into<String>) -> Stop {
     Stop::Refused(Refusal::new(RefusalKind::Conflict, code, title, detail))
 }

@@ -7,6 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One fact of each kind, from lives of an application that together meet them all.
 fn one_of_each() -> BTreeMap<String, Fact> {
+    let paid_back = [
+        &RELEASED[..],
+        &[
+            "core posted 1",
+            "day 2018-09-21",
+            "olga: pay r1 2018-09-21 60667",
+            "olga: unpay 1",
+            "day 2018-09-22",
+            "olga: pay r2 2018-09-21 60667",
+            "day 2018-11-08",
+            "olga: prepay r3 30182000",
+        ],
+    ]
+    .concat();
+    let overdue = [&RELEASED[..], &["core posted 1", "day 2018-12-21", "day 2019-09-06"]].concat();
     let lives: [&[&str]; 11] = [
         &["disburse 1", "close 1"],
         &[
@@ -76,39 +91,8 @@ fn one_of_each() -> BTreeMap<String, Fact> {
             "max: want-reversal",
             "cleo: reverse",
         ],
-        &[
-            "credit 1",
-            "ann: recommend",
-            "bob: approve",
-            "letter 1",
-            "contract 1",
-            "olga: sign",
-            "disburse 1",
-            "max: prepare",
-            "cleo: release",
-            "core posted 1",
-            "day 2018-09-21",
-            "olga: pay r1 2018-09-21 60667",
-            "olga: unpay 1",
-            "day 2018-09-22",
-            "olga: pay r2 2018-09-21 60667",
-            "day 2018-11-08",
-            "olga: prepay r3 30182000",
-        ],
-        &[
-            "credit 1",
-            "ann: recommend",
-            "bob: approve",
-            "letter 1",
-            "contract 1",
-            "olga: sign",
-            "disburse 1",
-            "max: prepare",
-            "cleo: release",
-            "core posted 1",
-            "day 2018-12-21",
-            "day 2019-09-06",
-        ],
+        &paid_back,
+        &overdue,
     ];
     let mut facts = BTreeMap::new();
     for life in lives {

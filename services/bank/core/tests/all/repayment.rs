@@ -1,23 +1,11 @@
 //! S5 at the bank, line by line: 300,000 yuan at 4.55 % from 2018-09-05, bullet, a year; interest falls due on 2018-09-21 (60,667),
 //! 2018-12-21 (345,042), 2019-03-21 (341,250), 2019-06-21 (348,833) and with the principal on 2019-09-05 (288,167).
 
-use crate::harness::{House, check, day, id};
-use bank_core::{CoreBanking, loan_account, rows::LoanState};
-
-const TO_PAY_OUT: &[&str] = &[
-    "credit 1",
-    "ann: recommend",
-    "bob: approve",
-    "letter 1",
-    "contract 1",
-    "olga: sign",
-    "disburse 1",
-    "max: prepare",
-    "cleo: release",
-];
+use crate::harness::{House, RELEASED, check, day, id, manual};
+use bank_core::{loan_account, rows::LoanState};
 
 fn paid_out() -> House {
-    House::new(CoreBanking::OwnLedger, std::collections::BTreeSet::new()).after(TO_PAY_OUT)
+    manual().after(&RELEASED)
 }
 
 /// Balances of the loan's accounts: principal, overdue principal, interest receivable, income.
@@ -241,7 +229,7 @@ fn a_partner_that_lacks_reports_hears_them_again_and_nobody_else_does() {
 
 #[test]
 fn a_pay_out_with_receipts_is_not_reversed_and_none_of_another_is_paid() {
-    let mut house = House::new(CoreBanking::OwnLedger, std::collections::BTreeSet::new()).after(&TO_PAY_OUT[..8]);
+    let mut house = manual().after(&RELEASED[..8]);
     check(&mut house, &[("olga: pay r1 2018-09-05 1", "refused NOT_PAID_OUT")]);
     let mut house = house.after(&["cleo: release", "max: want-reversal", "cleo: reverse"]);
     check(&mut house, &[("olga: pay r1 2018-09-05 1", "refused NOT_PAID_OUT"), ("day 2018-09-22", "-")]);
