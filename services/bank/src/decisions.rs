@@ -2,10 +2,10 @@
 
 use bank_core::{
     Bank, Command,
-    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, ReversalCheck},
+    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, ReliefVerdict, ReversalCheck},
 };
-use contracts::CreditDecline;
-use domain::{Amount, ApplicationId, CardNumber, Method, Ppm};
+use contracts::{CreditDecline, ReliefDecline};
+use domain::{Amount, ApplicationId, CardNumber, Date, Method, Ppm, loan::Measure};
 use party::{http::Decision, vault::Vault};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -121,6 +121,66 @@ enum ReversalDecision {
     },
 }
 
+/// Task `propose-relief`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum ReliefDecision {
+    /// 提出方案：至少一项措施，按展期、只付利息、延期付息的次序生效
+    Propose {
+        /// 展期至
+        #[schema(value_type = Option<String>)]
+        extend_to: Option<Date>,
+        /// 只付利息，至此日止
+        #[schema(value_type = Option<String>)]
+        interest_only_until: Option<Date>,
+        /// 其间本金的归还日，须为其后的还款日
+        #[schema(value_type = Option<String>)]
+        principal_on: Option<Date>,
+        /// 延期付息：原到期日
+        #[schema(value_type = Option<String>)]
+        defer_due_on: Option<Date>,
+        /// 分期归还的各日；各期金额相等，余数归末期
+        #[serde(default)]
+        #[schema(value_type = Vec<String>)]
+        defer_parts_on: Vec<Date>,
+    },
+    /// 不提出方案
+    Decline {
+        /// NOT_AFFECTED、NOT_COVERED、NO_ABILITY、RENEW_INSTEAD
+        #[schema(value_type = String)]
+        reason: ReliefDecline,
+    },
+}
+
+impl ReliefDecision {
+    fn verdict(self) -> Result<ReliefVerdict, Problem> {
+        let (extend_to, interest_only_until, principal_on, defer_due_on, parts_on) = match self {
+            ReliefDecision::Decline { reason } => return Ok(ReliefVerdict::Decline { reason }),
+            ReliefDecision::Propose { extend_to, interest_only_until, principal_on, defer_due_on, defer_parts_on } => {
+                (extend_to, interest_only_until, principal_on, defer_due_on, defer_parts_on)
+            }
+        };
+        let missing = |name: &str, detail: &str| {
+            let (pointer, detail) = (format!("/{name}"), detail.to_owned());
+            Problem::invalid(vec![web::FieldError { pointer, code: "REQUIRED".into(), detail }])
+        };
+        let mut measures: Vec<Measure> = extend_to.map(|to| Measure::Extend { to }).into_iter().collect();
+        match (interest_only_until, principal_on) {
+            (Some(until), Some(principal_on)) => measures.push(Measure::InterestOnly { until, principal_on }),
+            (None, None) => {}
+            (None, Some(_)) => return Err(missing("interest_only_until", "请填写只付利息的截止日。")),
+            (Some(_), None) => return Err(missing("principal_on", "请填写其间本金的归还日。")),
+        }
+        match (defer_due_on, parts_on.is_empty()) {
+            (Some(due_on), false) => measures.push(Measure::DeferInterest { due_on, parts_on }),
+            (None, true) => {}
+            (None, false) => return Err(missing("defer_due_on", "请填写延期利息的原到期日。")),
+            (Some(_), true) => return Err(missing("defer_parts_on", "请填写延期利息的归还日，每行一个。")),
+        }
+        Ok(ReliefVerdict::Propose { measures })
+    }
+}
+
 /// The schema of a decision's body.
 pub fn schema() -> Described {
     one_of(
@@ -133,6 +193,7 @@ pub fn schema() -> Described {
             described::<CorrectionBody>(),
             described::<CorrectionDecision>(),
             described::<ReversalDecision>(),
+            described::<ReliefDecision>(),
         ],
     )
 }
@@ -208,6 +269,10 @@ pub fn decide(
                 ReversalDecision::Return { because } => ReversalCheck::Return { because },
             };
             Command::CheckReversal { application_id, verdict }
+        }
+        "propose-relief" => {
+            let verdict = web::from_slice::<ReliefDecision>(body)?.verdict()?;
+            Command::ProposeRelief { application_id, verdict }
         }
         _ => return Err(Problem::not_found("银行没有这种任务，任务编号见 GET /api/v1/tasks。")),
     };

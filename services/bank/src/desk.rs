@@ -93,6 +93,48 @@ const CHECK_REVERSAL: TaskForm = TaskForm {
     ],
 };
 
+const fn day_or_nothing(name: &'static str, label: &'static str, hint: &'static str) -> Field {
+    Field { name, label, kind: Kind::DayOrNothing, hint }
+}
+
+const PROPOSE_RELIEF: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice {
+            code: "propose",
+            label: "提出方案",
+            fields: &[
+                day_or_nothing("extend_to", "展期至", "不展期则留空。"),
+                day_or_nothing("interest_only_until", "只付利息，至此日止", "仅等额本息、等额本金；不适用则留空。"),
+                day_or_nothing("principal_on", "其间本金的归还日", "须为其后的还款日。"),
+                day_or_nothing("defer_due_on", "延期付息：原到期日", "不延期则留空。"),
+                Field {
+                    name: "defer_parts_on",
+                    label: "延期利息的归还日",
+                    kind: Kind::Lines,
+                    hint: "每行一个日期，例如 2020-04-21；各期金额相等，余数归末期。",
+                },
+            ],
+        },
+        Choice {
+            code: "decline",
+            label: "不提出方案",
+            fields: &[Field {
+                name: "reason",
+                label: "理由",
+                kind: Kind::One(&[
+                    ("NOT_AFFECTED", "未受影响"),
+                    ("NOT_COVERED", "到期款项不在政策范围"),
+                    ("NO_ABILITY", "调整后仍无还款能力"),
+                    ("RENEW_INSTEAD", "建议改按续贷办理"),
+                ]),
+                hint: "",
+            }],
+        },
+    ],
+};
+
 const APPLICATION_ID: Field = Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" };
 const REFERENCE: Field = Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" };
 const VALUE_DATE: Field = Field { name: "value_date", label: "起息日", kind: Kind::Day, hint: "" };
@@ -111,6 +153,7 @@ pub const DESK: Desk = Desk {
         ("prepare-correction", PREPARE_CORRECTION),
         ("check-correction", CHECK_CORRECTION),
         ("check-reversal", CHECK_REVERSAL),
+        ("propose-relief", PROPOSE_RELIEF),
     ],
     books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
     keeps_loans: true,
@@ -175,5 +218,6 @@ pub const DESK: Desk = Desk {
             fields: &[REFERENCE, AMOUNT],
         },
     ],
+    case_actions: &[],
     application: None,
 };

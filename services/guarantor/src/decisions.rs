@@ -1,11 +1,11 @@
 //! What the guarantor's officers decide, as bodies of `POST /api/v1/tasks/{task_id}/decision`.
 
-use contracts::GuaranteeDecline;
+use contracts::{GuaranteeDecline, ReliefDecline};
 use domain::{Amount, ApplicationId, ResidentId};
 use guarantor_core::{
     Command, Guarantor,
     case::{CounterGuarantee, Demand},
-    command::{Assessment, LetterCheck},
+    command::{Assessment, LetterCheck, ReliefVerdict},
 };
 use party::{
     http::Decision,
@@ -92,6 +92,20 @@ enum LetterDecision {
     },
 }
 
+/// Task `consent-relief`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum ReliefConsentDecision {
+    /// 书面同意，在方案项下继续承担担保责任
+    Consent {},
+    /// 不同意
+    Withhold {
+        /// NOT_AFFECTED、NOT_COVERED、NO_ABILITY、RENEW_INSTEAD、CONSENT_WITHHELD
+        #[schema(value_type = String)]
+        reason: ReliefDecline,
+    },
+}
+
 /// The schema of a decision's body.
 pub fn schema() -> Described {
     one_of(
@@ -101,6 +115,7 @@ pub fn schema() -> Described {
             described::<ContractsDecision>(),
             described::<LetterPrepared>(),
             described::<LetterDecision>(),
+            described::<ReliefConsentDecision>(),
         ],
     )
 }
@@ -141,6 +156,13 @@ pub fn decide(
                 LetterDecision::Return { because } => LetterCheck::Return { because },
             };
             Command::CheckLetter { application_id, verdict }
+        }
+        "consent-relief" => {
+            let verdict = match web::from_slice(body)? {
+                ReliefConsentDecision::Consent {} => ReliefVerdict::Consent,
+                ReliefConsentDecision::Withhold { reason } => ReliefVerdict::Withhold { reason },
+            };
+            Command::ConsentRelief { application_id, verdict }
         }
         _ => return Err(Problem::not_found("担保公司没有这种任务，任务编号见 GET /api/v1/tasks。")),
     };

@@ -86,6 +86,28 @@ const CHECK_LETTER: TaskForm = TaskForm {
     ],
 };
 
+const CONSENT_RELIEF: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "consent", label: "书面同意，保证期间随方案顺延", fields: &[] },
+        Choice {
+            code: "withhold",
+            label: "不同意",
+            fields: &[Field {
+                name: "reason",
+                label: "理由",
+                kind: Kind::One(&[
+                    ("CONSENT_WITHHELD", "担保公司不同意变更"),
+                    ("NO_ABILITY", "调整后仍无还款能力"),
+                    ("NOT_AFFECTED", "未受影响"),
+                ]),
+                hint: "",
+            }],
+        },
+    ],
+};
+
 /// The guarantor's pages.
 pub const DESK: Desk = Desk {
     party: "guarantor",
@@ -95,11 +117,13 @@ pub const DESK: Desk = Desk {
         ("sign-contracts", SIGN_CONTRACTS),
         ("prepare-letter", PREPARE_LETTER),
         ("check-letter", CHECK_LETTER),
+        ("consent-relief", CONSENT_RELIEF),
     ],
     books: &[("担保限额", "limits"), ("账户余额", "balances"), ("分录", "transfers")],
     keeps_loans: false,
     unmasked: &["contract_officer"],
     reads_papers: &["risk_manager", "contract_officer"],
     actions: &[],
+    case_actions: &[],
     application: None,
 };

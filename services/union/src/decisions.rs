@@ -1,5 +1,6 @@
 //! What the union's officers decide, as bodies of `POST /api/v1/tasks/{task_id}/decision`.
 
+use contracts::ReliefDecline;
 use domain::ApplicationId;
 use party::{http::Decision, vault::Vault};
 use serde::Deserialize;
@@ -7,7 +8,7 @@ use union_core::{Command, Union, command::EligibilityVerdict, vocabulary::Intake
 use utoipa::ToSchema;
 use web::{
     Problem,
-    openapi::{Described, described},
+    openapi::{Described, described, one_of},
 };
 
 /// Task `check-eligibility`.
@@ -31,9 +32,23 @@ enum EligibilityDecision {
     FlagGreen {},
 }
 
+/// Task `triage-relief`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum TriageDecision {
+    /// 受理，请银行提出方案
+    Accept {},
+    /// 不予受理
+    Reject {
+        /// NOT_AFFECTED、NOT_COVERED、RENEW_INSTEAD
+        #[schema(value_type = String)]
+        reason: ReliefDecline,
+    },
+}
+
 /// The schema of a decision's body.
 pub fn schema() -> Described {
-    described::<EligibilityDecision>()
+    one_of("Decision", [described::<EligibilityDecision>(), described::<TriageDecision>()])
 }
 
 /// The command that a decision on a task is.
@@ -51,6 +66,13 @@ pub fn decide(_: &Vault, task: &str, application_id: ApplicationId, body: &[u8])
                 EligibilityDecision::FlagGreen {} => EligibilityVerdict::FlagGreen,
             };
             Ok(Decision { command: Command::DecideEligibility { application_id, verdict }, sealed: None })
+        }
+        "triage-relief" => {
+            let declined = match web::from_slice(body)? {
+                TriageDecision::Accept {} => None,
+                TriageDecision::Reject { reason } => Some(reason),
+            };
+            Ok(Decision { command: Command::TriageRelief { application_id, declined }, sealed: None })
         }
         _ => Err(Problem::not_found("工会没有这种任务，任务编号见 GET /api/v1/tasks。")),
     }

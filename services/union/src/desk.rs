@@ -2,8 +2,9 @@
 
 use desk::{
     Desk,
-    form::{Action, Application, BECAUSE, Choice, Field, Kind, METHODS, TaskForm},
+    form::{Action, Application, BECAUSE, CaseAction, Choice, Field, Kind, METHODS, TaskForm},
 };
+use serde_json::Value;
 
 const REJECTIONS: &[(&str, &str)] = &[
     ("MEMBERSHIP", "会员身份未通过核验"),
@@ -36,6 +37,28 @@ const CHECK_ELIGIBILITY: TaskForm = TaskForm {
         Choice { code: "ask_for_papers", label: "材料不全，通知补充", fields: &[] },
         Choice { code: "papers_supplied", label: "材料已补齐", fields: &[] },
         Choice { code: "flag_green", label: "转入绿色通道（即申即办）", fields: &[] },
+    ],
+};
+
+const TRIAGE_RELIEF: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "accept", label: "受理，请银行提出方案", fields: &[] },
+        Choice {
+            code: "reject",
+            label: "不予受理",
+            fields: &[Field {
+                name: "reason",
+                label: "理由",
+                kind: Kind::One(&[
+                    ("NOT_AFFECTED", "未受影响"),
+                    ("NOT_COVERED", "到期款项不在政策范围"),
+                    ("RENEW_INSTEAD", "建议改按续贷办理"),
+                ]),
+                hint: "",
+            }],
+        },
     ],
 };
 
@@ -200,15 +223,57 @@ const ACTIONS: &[Action] = &[
     },
 ];
 
+const WINDOWS: &[(&str, &str)] =
+    &[("APP", "手机应用"), ("WECHAT", "微信"), ("WINDOW", "窗口"), ("DISTRICT", "代办处"), ("12351", "12351 热线")];
+
+/// Whether the last request for relief is in this state.
+fn relief_is(case: &Value, states: &[&str]) -> bool {
+    let last = case["relief"].as_array().and_then(|all| all.last());
+    last.and_then(|relief| relief["relief_state"].as_str()).is_some_and(|state| states.contains(&state))
+}
+
+const UNDER_WAY: &[&str] = &["REQUESTED", "TRIAGED", "PROPOSED", "CONSENTED", "SIGNED"];
+
+const CASE_ACTIONS: &[CaseAction] = &[
+    CaseAction {
+        title: "签署纾困方案",
+        path: "relief-signature",
+        when: |case| relief_is(case, &["CONSENTED"]),
+        hint: "方案须在其拟调整的第一个到期日之前生效；五个工作日内未签署即失效。",
+        fields: &[],
+    },
+    CaseAction {
+        title: "申请纾困（一企一策）",
+        path: "relief-requests",
+        when: |case| {
+            let living = case["standing"]["settled_on"].is_null() && case["standing"].is_object();
+            living && !relief_is(case, UNDER_WAY)
+        },
+        hint: "受影响的企业可申请展期、分期支付利息或暂只付利息；延期不是减免。仅在纾困政策施行期间。",
+        fields: &[
+            Field { name: "via", label: "渠道", kind: Kind::One(WINDOWS), hint: "" },
+            text("reason", "理由", "请勿填写个人信息。"),
+        ],
+    },
+    CaseAction {
+        title: "撤回纾困申请",
+        path: "relief-withdrawal",
+        when: |case| relief_is(case, UNDER_WAY),
+        hint: "撤回后可再次申请；方案生效后不能撤回。",
+        fields: &[],
+    },
+];
+
 /// The union's pages.
 pub const DESK: Desk = Desk {
     party: "union",
     title: "暖·创贷 工会",
-    tasks: &[("check-eligibility", CHECK_ELIGIBILITY)],
+    tasks: &[("check-eligibility", CHECK_ELIGIBILITY), ("triage-relief", TRIAGE_RELIEF)],
     books: &[("担保金", "fund"), ("项目", "programme"), ("账户余额", "balances"), ("分录", "transfers")],
     keeps_loans: false,
     unmasked: &["intake_officer"],
     reads_papers: &["intake_officer"],
     actions: ACTIONS,
+    case_actions: CASE_ACTIONS,
     application: Some(&APPLICATION),
 };

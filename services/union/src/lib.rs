@@ -8,6 +8,7 @@ pub mod desk;
 pub mod identifiers;
 mod loans;
 pub mod members;
+mod relief;
 mod routes;
 pub mod submission;
 
@@ -61,7 +62,7 @@ pub fn app(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
 
 /// The union's HTTP interface.
 pub fn router(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
-    http::router(handle, vault, edge(), routes::router().merge(loans::router()))
+    http::router(handle, vault, edge(), routes::router().merge(loans::router()).merge(relief::router()))
 }
 
 /// Who sees personal data whole, with a reason.
@@ -89,7 +90,7 @@ pub fn edge() -> Edge<Union> {
             is_retained: |row| matches!(row, Row::Application(application) if application.receipt.is_some()),
         }),
         charters: Some(Command::Charter),
-        routes: [routes::table(), loans::table()].concat(),
+        routes: [routes::table(), loans::table(), relief::table()].concat(),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use contracts::LoanStanding;
+use contracts::{LoanSchedule, LoanStanding};
 use domain::{
     Fen,
     schedule::{End, Mode, Terms},
@@ -62,7 +62,7 @@ async fn paid_out(app: &App<Union>, caller: &Caller, id: &str) -> Result<Box<App
 /// What the bank says was paid.
 #[derive(Serialize, ToSchema)]
 struct Repayments {
-    /// ACTIVE 正常、OVERDUE 逾期、SETTLED 结清、PREPAID 提前结清
+    /// ACTIVE 正常、OVERDUE 逾期、RELIEF 纾困中、SETTLED 结清、PREPAID 提前结清
     state: String,
     /// 剩余本金，分
     outstanding_fen: Option<i64>,
@@ -125,6 +125,8 @@ async fn repayments(
 #[derive(Serialize, ToSchema)]
 #[schema(as = RepaymentSchedule)]
 struct Schedule {
+    /// 第几版：1 为合同所定，此后因纾困方案或部分提前还款变更
+    version: u32,
     /// 本金合计，分
     principal_fen: i64,
     /// 利息合计，分
@@ -141,8 +143,8 @@ struct Due {
     no: u16,
     /// 到期日
     due_on: String,
-    /// 计息天数
-    days: u32,
+    /// 计息天数；变更后的计划不列
+    days: Option<u32>,
     /// 应还本金，分
     principal_fen: i64,
     /// 应还利息，分
@@ -151,6 +153,8 @@ struct Due {
     instalment_fen: i64,
     /// 期后剩余本金，分
     balance_fen: i64,
+    /// 是否为延期的利息
+    deferred: bool,
 }
 
 async fn schedule(
@@ -163,6 +167,9 @@ async fn schedule(
     let (Some(receipt), Some(approval)) = (&application.receipt, &application.approval) else {
         return Err(Problem::internal(&"a loan without its approval"));
     };
+    if let Some(changed) = &application.life.schedule {
+        return json(StatusCode::OK, &changed_schedule(changed, receipt.amount_fen.fen())?);
+    }
     let terms = Terms {
         method: approval.method,
         principal: receipt.amount_fen,
@@ -176,16 +183,45 @@ async fn schedule(
     let due = |row: &domain::schedule::Row| Due {
         no: row.no,
         due_on: row.to.to_string(),
-        days: row.days,
+        days: Some(row.days),
         principal_fen: row.principal_fen.get(),
         interest_fen: row.interest_fen.get(),
         instalment_fen: row.instalment().map_or(0, Fen::get),
         balance_fen: row.balance_fen.get(),
+        deferred: false,
     };
     let schedule = Schedule {
+        version: 1,
         principal_fen: total(|row| row.principal_fen),
         interest_fen: total(|row| row.interest_fen),
         items: rows.iter().map(due).collect(),
     };
     json(StatusCode::OK, &schedule)
+}
+
+/// A schedule that the bank has reported in place of the contract's.
+fn changed_schedule(changed: &LoanSchedule, lent: Fen) -> Result<Schedule, Problem> {
+    let too_large = || Problem::internal(&"a sum of the schedule is too large");
+    let mut balance = lent;
+    let mut items = Vec::new();
+    for (no, due) in (1..).zip(&changed.dues) {
+        balance = balance.checked_sub(due.principal_fen).ok_or_else(too_large)?;
+        let instalment = due.principal_fen.checked_add(due.interest_fen).ok_or_else(too_large)?;
+        items.push(Due {
+            no,
+            due_on: due.on.to_string(),
+            days: None,
+            principal_fen: due.principal_fen.get(),
+            interest_fen: due.interest_fen.get(),
+            instalment_fen: instalment.get(),
+            balance_fen: balance.get(),
+            deferred: due.deferred,
+        });
+    }
+    Ok(Schedule {
+        version: changed.version,
+        principal_fen: items.iter().map(|due| due.principal_fen).sum(),
+        interest_fen: items.iter().map(|due| due.interest_fen).sum(),
+        items,
+    })
 }

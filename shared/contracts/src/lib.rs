@@ -14,6 +14,7 @@ pub mod message;
 pub mod papers;
 pub mod reader;
 pub mod reason;
+pub mod relief;
 pub mod wire;
 
 pub use charter::*;
@@ -22,3 +23,4 @@ pub use message::*;
 pub use papers::*;
 pub use reader::Reader;
 pub use reason::*;
+pub use relief::*;

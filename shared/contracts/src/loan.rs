@@ -61,6 +61,51 @@ pub enum LoanReport {
         /// Whether it was repaid in full before its final maturity.
         prepaid: bool,
     },
+    /// Another schedule holds from now on.
+    Rescheduled {
+        /// Which.
+        schedule: LoanSchedule,
+    },
+    /// A relief plan is over.
+    ReliefEnded {
+        /// The number of its request.
+        no: u32,
+        /// Since when.
+        #[schemars(with = "String")]
+        on: Date,
+        /// Whether everything that it had moved was paid on its day.
+        kept: bool,
+    },
+}
+
+/// What falls due from a day on, in place of what was to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoanSchedule {
+    /// Counts the schedules of the loan; the first is that of its contract.
+    pub version: u32,
+    /// Last day of the loan.
+    #[schemars(with = "String")]
+    pub maturity_on: Date,
+    /// The number of the relief request by whose plan it changed; none: a part was repaid early.
+    pub relief: Option<u32>,
+    /// Everything that falls due under it, past and to come, by day.
+    pub dues: Vec<LoanDue>,
+}
+
+/// What falls due on a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoanDue {
+    /// The day.
+    #[schemars(with = "String")]
+    pub on: Date,
+    /// Principal, fen.
+    pub principal_fen: Fen,
+    /// Contract interest, fen.
+    pub interest_fen: Fen,
+    /// Whether the interest was deferred from another day.
+    pub deferred: bool,
 }
 
 impl LoanReport {
@@ -83,6 +128,12 @@ impl LoanReport {
             LoanReport::Current {} => "逾期款项已还清".to_owned(),
             LoanReport::Settled { on, prepaid: false } => format!("{on} 结清"),
             LoanReport::Settled { on, prepaid: true } => format!("{on} 提前结清"),
+            LoanReport::Rescheduled { schedule } => {
+                let why = if schedule.relief.is_some() { "按纾困方案" } else { "因部分提前还款" };
+                format!("{why}变更还款计划（第 {} 版），到期日 {}", schedule.version, schedule.maturity_on)
+            }
+            LoanReport::ReliefEnded { on, kept: true, .. } => format!("{on} 纾困方案履行完毕"),
+            LoanReport::ReliefEnded { on, kept: false, .. } => format!("{on} 纾困方案未能履行"),
         }
     }
 
@@ -94,6 +145,8 @@ impl LoanReport {
             LoanReport::Overdue { .. } => "overdue",
             LoanReport::Current {} => "current",
             LoanReport::Settled { .. } => "settled",
+            LoanReport::Rescheduled { .. } => "rescheduled",
+            LoanReport::ReliefEnded { .. } => "relief",
         }
     }
 }
@@ -181,6 +234,12 @@ pub struct LoanLife {
     /// How and when everything was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
+    /// The schedule that holds, once it is another than that of the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<LoanSchedule>,
+    /// The relief plan that is in force, by the number of its request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relief: Option<u32>,
 }
 
 /// A receipt as it was reported, and whether it still counts.
@@ -206,7 +265,7 @@ pub struct Settled {
 /// Where a loan stands by the reports that were taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LoanStanding {
-    /// ACTIVE, OVERDUE, SETTLED or PREPAID.
+    /// ACTIVE, OVERDUE, RELIEF, SETTLED or PREPAID.
     #[serde(rename = "loan_state")]
     pub state: &'static str,
     /// Principal that is owed, fen.
@@ -223,6 +282,7 @@ impl LoanLife {
         let state = match (&self.settled, self.overdue_since) {
             (Some(Settled { prepaid: true, .. }), _) => "PREPAID",
             (Some(_), _) => "SETTLED",
+            (None, _) if self.relief.is_some() => "RELIEF",
             (None, Some(_)) => "OVERDUE",
             (None, None) => "ACTIVE",
         };
@@ -268,6 +328,10 @@ impl LoanLife {
             }
             LoanReport::Overdue { .. } | LoanReport::Current {} => true,
             LoanReport::Settled { .. } => outstanding == Fen::ZERO,
+            LoanReport::Rescheduled { schedule } => {
+                schedule.version > self.schedule.as_ref().map_or(1, |known| known.version)
+            }
+            LoanReport::ReliefEnded { no, .. } => self.relief == Some(*no),
         }
     }
 
@@ -288,6 +352,11 @@ impl LoanLife {
                     self.overdue_since = None;
                     self.settled = Some(Settled { on, prepaid });
                 }
+                LoanReport::Rescheduled { schedule } => {
+                    self.relief = schedule.relief.or(self.relief);
+                    self.schedule = Some(schedule);
+                }
+                LoanReport::ReliefEnded { .. } => self.relief = None,
             }
         }
         self.followed.take();

@@ -9,6 +9,9 @@ use crate::{
     papers::{PaperSealed, PapersAsked},
     reader::{Reader, readers},
     reason::{CreditDecline, GuaranteeDecline, NotPosted},
+    relief::{
+        ConsentPresented, ConsentToRelief, ProposeRelief, ReliefAnswered, ReliefProposed, ScheduleSwitched, SignedPlan,
+    },
 };
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Party, Ppm, Uscc, schedule::Method};
 use schemars::JsonSchema;
@@ -652,14 +655,46 @@ messages! {
     /// The letter is effective.
     LetterActivated(Confirmed) = "letter.activated" v 1, Guarantor => Union;
 
+    // Version 2 may report other events (another schedule, the end of a relief plan); what version 1 said reads the same.
     /// An event in the life of the loan under your letter.
-    LoanReportedToGuarantor(LoanReported) = "loan.reported_to_guarantor" v 1, Bank => Guarantor;
+    LoanReportedToGuarantor(LoanReported) = "loan.reported_to_guarantor" v 2 after LoanReported, Bank => Guarantor;
     /// An event in the life of the loan.
-    LoanReportedToUnion(LoanReported) = "loan.reported_to_union" v 1, Bank => Union;
+    LoanReportedToUnion(LoanReported) = "loan.reported_to_union" v 2 after LoanReported, Bank => Union;
     /// The guarantor lacks reports on this loan.
     GuarantorAsksLoanReports(LoanReportsAsked) = "loan.reports_asked_by_guarantor" v 1, Guarantor => Bank;
     /// The union lacks reports on this loan.
     UnionAsksLoanReports(LoanReportsAsked) = "loan.reports_asked_by_union" v 1, Union => Bank;
+
+    /// Propose a relief plan for this loan.
+    ProposeRelief(ProposeRelief) = "relief.propose" v 1, Union => Bank;
+    /// The bank's relief plan, or that it has none.
+    ReliefProposed(ReliefProposed) = "relief.proposed" v 1, Bank => Union;
+    /// Withdraw your relief plan, or do not propose one.
+    WithdrawReliefPlan(Plain) = "relief.withdraw_plan" v 1, Union => Bank;
+    /// The relief plan is withdrawn.
+    ReliefPlanWithdrawn(UndoAnswered) = "relief.plan_withdrawn" v 1, Bank => Union;
+    /// Consent in writing to this relief plan.
+    ConsentToRelief(ConsentToRelief) = "relief.consent" v 1, Union => Guarantor;
+    /// The guarantor's consent to a relief plan, or that it withholds it.
+    ReliefAnswered(ReliefAnswered) = "relief.answered" v 1, Guarantor => Union;
+    /// Rescind your consent to the relief plan, or do not give it.
+    RescindConsent(Plain) = "relief.rescind_consent" v 1, Union => Guarantor;
+    /// The consent to the relief plan is rescinded.
+    ConsentRescinded(UndoAnswered) = "relief.consent_rescinded" v 1, Guarantor => Union;
+    /// The guarantor's written consent to a relief plan, presented to the lender by whoever gave it, or taken back.
+    ConsentPresented(ConsentPresented) = "relief.consent_presented" v 1, Guarantor => Bank;
+    /// Put the signed relief plan into force.
+    SwitchSchedule(SignedPlan) = "relief.switch_schedule" v 1, Union => Bank;
+    /// Say what became of this switch of the schedule.
+    QuerySwitch(Plain) = "relief.query_switch" v 1, Union => Bank;
+    /// Close the key of this switch for ever, and say what became of it.
+    CloseSwitch(Plain) = "relief.close_switch" v 1, Union => Bank;
+    /// What became of the switch of the schedule.
+    ScheduleSwitched(ScheduleSwitched) = "relief.schedule_switched" v 1, Bank => Union;
+    /// Record the relief plan that is in force: the letter covers it.
+    RecordRelief(SignedPlan) = "relief.record" v 1, Union => Guarantor;
+    /// The relief plan is recorded.
+    ReliefRecorded(Confirmed) = "relief.recorded" v 1, Guarantor => Union;
 
     /// Seal to this letterbox of the guarantor's what it may have of the application.
     GuarantorAsksPapers(PapersAsked) = "papers.asked_by_guarantor" v 1, Guarantor => Union;

@@ -84,3 +84,31 @@ codes! {
         RefusedByCore = "REFUSED_BY_CORE" "核心系统未入账",
     }
 }
+
+codes! {
+    /// Why there is no relief: by the union, the bank or the guarantor, as the step says.
+    ReliefDecline {
+        /// The firm is not hit.
+        NotAffected = "NOT_AFFECTED" "未受影响",
+        /// What falls due is not covered by the policy.
+        NotCovered = "NOT_COVERED" "到期款项不在政策范围",
+        /// It could not repay under any plan either.
+        NoAbility = "NO_ABILITY" "调整后仍无还款能力",
+        /// A renewal serves the firm better: it may apply for one under the policy.
+        RenewInstead = "RENEW_INSTEAD" "建议改按续贷办理",
+        /// The guarantor does not stand behind the plan.
+        ConsentWithheld = "CONSENT_WITHHELD" "担保公司不同意变更",
+    }
+}
+
+codes! {
+    /// Why a plan did not come into force, in order of precedence.
+    NotSwitched {
+        /// The bank proposed no such plan, or it does not stand any more.
+        NoPlan = "NO_PLAN" "没有此方案或已失效",
+        /// The loan does not live any more.
+        NotLiving = "NOT_LIVING" "贷款已结清",
+        /// A day has come that the plan would move, or what falls due has changed since it was proposed.
+        TooLate = "TOO_LATE" "方案须在拟调整的到期日之前生效",
+    }
+}

@@ -1,7 +1,8 @@
 //! Applications: the list, and one with all that this organisation knows of it.
 
+use crate::form::Kind;
 use crate::{
-    Shared,
+    Shared, actions,
     api::{Order, encoded, filtered},
     lang::{self, fill, filters},
     page::{FILES, Frame, Html, Trouble, html},
@@ -129,6 +130,7 @@ struct CasePage {
     lines: Vec<Line>,
     tasks: Vec<tasks::Row>,
     withdrawals: &'static [(&'static str, &'static str)],
+    offers: Vec<actions::Offer>,
     key: String,
     version: String,
     papers: papers::Section,
@@ -182,6 +184,7 @@ pub(crate) async fn one(
         lines,
         tasks,
         withdrawals: state.desk.application.filter(|_| may_withdraw).map_or(&[], |application| application.withdrawals),
+        offers: actions::offers(&state, &session, &case),
         key: crate::session::random(),
         version,
         papers,

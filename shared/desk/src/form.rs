@@ -91,6 +91,21 @@ pub struct Action {
     pub fields: &'static [Field],
 }
 
+/// Something that is done about one application beside tasks, by whoever files: applicants and the officers who do it for them.
+#[derive(Clone, Copy, Debug)]
+pub struct CaseAction {
+    /// Its name for people.
+    pub title: &'static str,
+    /// Path below `/api/v1/applications/{id}/` that it is posted to.
+    pub path: &'static str,
+    /// Whether it can be done about an application, as the interface shows that.
+    pub when: fn(&Value) -> bool,
+    /// What to know before it is done.
+    pub hint: &'static str,
+    /// What has to be filled in.
+    pub fields: &'static [Field],
+}
+
 /// The form that an applicant files with, in steps.
 #[derive(Debug)]
 pub struct Application {

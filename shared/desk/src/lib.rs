@@ -33,7 +33,7 @@ use axum::{
     middleware::from_fn,
     routing::{get, post},
 };
-use form::{Action, Application, TaskForm};
+use form::{Action, Application, CaseAction, TaskForm};
 use session::Sealer;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -60,6 +60,8 @@ pub struct Desk {
     pub reads_papers: &'static [&'static str],
     /// What is done beside tasks.
     pub actions: &'static [Action],
+    /// What is done about one application beside tasks.
+    pub case_actions: &'static [CaseAction],
     /// The form that applicants file with, where they file.
     pub application: Option<&'static Application>,
 }
@@ -138,6 +140,7 @@ fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
             .route("/apply/{step}", get(applicant::step).post(applicant::keep))
             .route("/applications/{id}/schedule", get(books::schedule))
             .route("/applications/{id}/withdrawal", post(applicant::withdraw))
+            .route("/applications/{id}/acts/{number}", post(actions::act_on_case))
             .route(
                 "/applications/{id}/papers",
                 post(papers::supply).layer(DefaultBodyLimit::max(papers::UPLOAD_LIMIT)),

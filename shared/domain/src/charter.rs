@@ -20,7 +20,7 @@ pub use accepted::Charters;
 pub use changes::CharterChange;
 pub use hash::{CharterHash, CharterHashError};
 pub use rate::{LprRow, RateRules};
-pub use relief::{DeferralWindow, ReliefPolicy};
+pub use relief::{DeferralWindow, ReliefPolicy, ReliefRules};
 pub use validate::{CharterError, CharterFlaw};
 
 use crate::calendar::Calendar;
@@ -74,6 +74,9 @@ pub struct Charter {
     pub penalty_percent: u32,
     /// Policies under which due dates may move, by date.
     pub relief_policies: Vec<ReliefPolicy>,
+    /// The terms of a request for relief. Absent from a text: those of the programme, which it is named by the same hash with.
+    #[serde(default, skip_serializing_if = "ReliefRules::are_the_programmes")]
+    pub relief: ReliefRules,
 
     /// S1-1: a draft that was not submitted expires.
     pub draft_expiry: Term,

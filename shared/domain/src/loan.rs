@@ -5,10 +5,11 @@
 //! wrong receipt is reversed, counts as if it had not come, and stands beside its reversal. It posts nothing and knows no account.
 
 mod change;
+mod relief;
 
 use crate::{
     money::{Amount, Fen, Ppm},
-    schedule::{EarlyPart, Row, ScheduleError, Terms, compound, days_between, penalty, schedule},
+    schedule::{EarlyPart, Rest, Row, ScheduleError, Terms, compound, days_between, penalty, schedule},
     time::Date,
 };
 use jiff::ToSpan;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use change::ChangeError;
+pub use relief::{Measure, ReliefError};
 
 /// What a sum is owed for, in the order in which money is taken for it (DOMAIN section 2, S5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -122,6 +124,12 @@ pub struct Loan {
     /// Principal that was to be repaid before its day, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     parts: Vec<EarlyPart>,
+    /// Principal that was to rest for a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rests: Vec<Rest>,
+    /// The last day as the contract had it, once it was moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    extended_from: Option<Date>,
 }
 
 /// Why money is not taken for a loan.
@@ -171,7 +179,16 @@ impl Loan {
     /// They have no schedule.
     pub fn paid_out(terms: Terms, penalty_rate: Ppm) -> Result<Self, ScheduleError> {
         let dues = schedule(&terms)?.iter().map(due).collect();
-        Ok(Loan { terms, penalty_rate, version: 1, dues, receipts: Vec::new(), parts: Vec::new() })
+        Ok(Loan {
+            terms,
+            penalty_rate,
+            version: 1,
+            dues,
+            receipts: Vec::new(),
+            parts: Vec::new(),
+            rests: Vec::new(),
+            extended_from: None,
+        })
     }
 
     /// The terms that hold now.
@@ -262,6 +279,16 @@ impl Loan {
     /// The day from which something has been overdue without a break, seen from `on`.
     pub fn overdue_since(&self, on: Date) -> Option<Date> {
         self.unpaid().map(|due| due.on).filter(|day| *day < on).min()
+    }
+
+    /// The first day from `from` on whose due is not paid, seen from `on`.
+    pub fn overdue_from(&self, from: Date, on: Date) -> Option<Date> {
+        self.unpaid().map(|due| due.on).filter(|day| from <= *day && *day < on).min()
+    }
+
+    /// Whether everything that falls due until a day, that day's with it, is paid.
+    pub fn is_paid_until(&self, day: Date) -> bool {
+        self.unpaid().all(|due| due.on > day)
     }
 
     /// What is owed on a day, by what for and since when: nothing of zero. `None`: a sum does not fit.

@@ -82,6 +82,24 @@ pub struct EarlyPart {
     pub principal_fen: Amount,
 }
 
+/// Principal that rests for a while, 只付利息: what of it would fall due in that time falls due on a later due date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// It rests from the day after this one …
+    pub after: Date,
+    /// … until this day.
+    pub until: Date,
+    /// The due date on which all of it falls due.
+    pub principal_on: Date,
+}
+
+impl Rest {
+    /// Whether principal of this due date rests.
+    pub fn holds(&self, due_on: Date) -> bool {
+        self.after < due_on && due_on <= self.until
+    }
+}
+
 /// One due date. The first day of a period counts, the last does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
@@ -211,16 +229,16 @@ impl Terms {
 /// # Errors
 /// See [`ScheduleError`].
 pub fn schedule(terms: &Terms) -> Result<Vec<Row>, ScheduleError> {
-    schedule_after(terms, &[])
+    schedule_after(terms, &[], &[])
 }
 
-/// The rows of a loan of which parts were repaid early, each with the interest on it since the last due date. The due dates stay;
-/// from the row in which a part was repaid on, interest is that of what is left, and the instalments are those of what is left over
-/// the rows that are left.
+/// The rows of a loan of which parts were repaid early, each with the interest on it since the last due date, or of which principal
+/// rests. The due dates stay; from the row in which a part was repaid on, interest is that of what is left, and the instalments are
+/// those of what is left over the rows that are left. Principal that rests bears interest until its day.
 ///
 /// # Errors
 /// See [`ScheduleError`]; [`ScheduleError::NoPart`] where a part leaves nothing.
-pub fn schedule_after(terms: &Terms, parts: &[EarlyPart]) -> Result<Vec<Row>, ScheduleError> {
+pub fn schedule_after(terms: &Terms, parts: &[EarlyPart], rests: &[Rest]) -> Result<Vec<Row>, ScheduleError> {
     let dates = terms.due_dates()?;
     let n = u16::try_from(dates.len()).map_err(|_| ScheduleError::TooLong)?;
     let instalment = |balance: Amount, rows: u16| match terms.method {
@@ -230,6 +248,7 @@ pub fn schedule_after(terms: &Terms, parts: &[EarlyPart]) -> Result<Vec<Row>, Sc
     };
     let mut base = instalment(terms.principal, n)?;
     let mut rows = Vec::with_capacity(dates.len());
+    let mut held = vec![Fen::ZERO; rests.len()];
     let (mut from, mut balance) = (terms.from, terms.principal.fen());
     for (no, to) in (1..=n).zip(dates) {
         for part in parts.iter().filter(|part| from <= part.on && part.on < to) {
@@ -246,7 +265,16 @@ pub fn schedule_after(terms: &Terms, parts: &[EarlyPart]) -> Result<Vec<Row>, Sc
             Method::Bullet | Method::EqualPrincipal => base,
             Method::EqualPayment => base.checked_sub(interest_fen).ok_or(ScheduleError::Overflow)?,
         };
-        let principal_fen = part.clamp(Fen::ZERO, balance);
+        let mut principal_fen = part.clamp(Fen::ZERO, balance);
+        for (rest, held) in rests.iter().zip(&mut held).filter(|_| no != n) {
+            if rest.holds(to) {
+                *held = held.checked_add(principal_fen).ok_or(ScheduleError::Overflow)?;
+                principal_fen = Fen::ZERO;
+            } else if rest.principal_on == to {
+                let all = principal_fen.checked_add(std::mem::take(held)).ok_or(ScheduleError::Overflow)?;
+                principal_fen = all.min(balance);
+            }
+        }
         balance = balance.checked_sub(principal_fen).ok_or(ScheduleError::Overflow)?;
         rows.push(Row { no, from, to, days, principal_fen, interest_fen, balance_fen: balance });
         from = to;
@@ -270,19 +298,19 @@ pub fn level_payment(terms: &Terms) -> Result<Fen, ScheduleError> {
 /// # Errors
 /// See [`ScheduleError`]; [`ScheduleError::OutsideLife`] when the day is not inside the loan's life.
 pub fn prepay(terms: &Terms, on: Date) -> Result<Vec<Row>, ScheduleError> {
-    prepay_after(terms, &[], on)
+    prepay_after(terms, &[], &[], on)
 }
 
-/// The same for a loan of which parts were repaid early before.
+/// The same for a loan of which parts were repaid early before, or principal rests.
 ///
 /// # Errors
 /// As [`prepay`] and [`schedule_after`].
-pub fn prepay_after(terms: &Terms, parts: &[EarlyPart], on: Date) -> Result<Vec<Row>, ScheduleError> {
+pub fn prepay_after(terms: &Terms, parts: &[EarlyPart], rests: &[Rest], on: Date) -> Result<Vec<Row>, ScheduleError> {
     let end = terms.maturity()?;
     if on <= terms.from || on >= end {
         return Err(ScheduleError::OutsideLife { on, from: terms.from, end });
     }
-    let mut rows = schedule_after(terms, parts)?;
+    let mut rows = schedule_after(terms, parts, rests)?;
     let kept = rows.iter().take_while(|row| row.to < on).count();
     rows.truncate(kept.saturating_add(1));
     if let Some(row) = rows.last_mut() {

@@ -39,6 +39,11 @@ use std::{
 pub trait Step: Copy + Eq + Debug {
     /// In the words of the asking organisation's definition, so that timelines can stand side by side.
     fn name(self) -> &'static str;
+
+    /// Whether it may be asked for again under another key once it is settled: a step of something that a case may have several of.
+    fn repeats(self) -> bool {
+        false
+    }
 }
 
 /// A decision that one of its people (or a service identity) owes.

@@ -4,10 +4,14 @@ use crate::firms::{form, member};
 use bank_core::{
     Bank,
     case::DecisionOutcome,
-    command::{CreditVerdict, Finding, PaymentCheck, RepaymentKind, ReversalCheck},
+    command::{CreditVerdict, Finding, PaymentCheck, ReliefVerdict, RepaymentKind, ReversalCheck},
 };
-use contracts::GuaranteeDecline;
-use domain::{Amount, ApplicationId, Charter, Charters, Date, Fen, Moment, Party, Ppm, charter::ReliefPolicy};
+use contracts::{GuaranteeDecline, ReliefDecline};
+use domain::{
+    Amount, ApplicationId, Charter, Charters, Date, Fen, Moment, Party, Ppm,
+    charter::{DeferralWindow, ReliefPolicy},
+    loan::Measure,
+};
 use guarantor_core::{
     Guarantor,
     case::{CounterGuarantee, Demand},
@@ -39,7 +43,10 @@ static CHARTERS: LazyLock<Arc<Charters>> = LazyLock::new(|| {
         ReliefPolicy {
             from: Date::constant(2018, 1, 1),
             to: Date::constant(2019, 12, 31),
-            windows: Vec::new(),
+            windows: vec![DeferralWindow {
+                due_to: Date::constant(2019, 12, 31),
+                moved_to: Date::constant(2021, 12, 31),
+            }],
             hit_industries: BTreeSet::from(["I".into()]),
         },
     );
@@ -144,6 +151,35 @@ pub fn pay(world: &World, loan: &bank_core::rows::Loan, fen: i64, kind: Repaymen
         kind,
     };
     Act::command(Party::Bank, actor("olga", "operations"), &command)
+}
+
+/// What can be done for the borrower of a loan: the next interest in two parts, if it can wait; else the end a month later, if there
+/// is time; else nothing.
+pub fn measures(world: &World, loan: &bank_core::rows::Loan) -> Vec<Measure> {
+    let today = world.now().date();
+    let days_after = |day: Date, days: i64| Moment::start_of(day).plus_hours(24 * days).date();
+    let Some(life) = loan.life.as_ref().filter(|_| loan.state.is_living()) else { return Vec::new() };
+    let (life, policies) = (&life.loan, &CHARTERS.iter().next().unwrap().1.relief_policies);
+    let mut dues: Vec<Date> = life.current().map(|(_, due)| due.on).filter(|on| *on > days_after(today, 1)).collect();
+    dues.sort_unstable();
+    let deferred = dues.iter().map(|due_on| {
+        let parts_on = vec![days_after(*due_on, 20), days_after(*due_on, 40)];
+        Measure::DeferInterest { due_on: *due_on, parts_on }
+    });
+    let extended = life.maturity().map(|last| Measure::Extend { to: days_after(last, 30) });
+    let fits = |measure: &Measure| {
+        policies
+            .iter()
+            .any(|policy| life.clone().relieve(days_after(today, 1), std::slice::from_ref(measure), policy).is_ok())
+    };
+    deferred.chain(extended).find(fits).into_iter().collect()
+}
+
+/// The borrower of an application asks for relief.
+pub fn ask_for_relief(id: &ApplicationId) -> Act {
+    let (via, reason) = ("WECHAT".into(), "未能开工，还款还息困难".into());
+    let command = union_core::Command::RequestRelief { application_id: id.clone(), via, reason };
+    Act::command(Party::Union, actor("applicant", "applicant"), &command)
 }
 
 /// A borrower pays what is owed today, if one owes anything.
@@ -298,6 +334,10 @@ pub fn step_of(task: &OpenTask) -> &'static str {
         "investigate" | "decide-credit" => "approve credit",
         "sign-loan-contract" => "sign loan contract",
         "prepare-payment" | "check-payment" => "disburse",
+        "triage-relief" => "triage relief",
+        "propose-relief" => "propose plan",
+        "consent-relief" => "consent to plan",
+        "sign-plan" => "sign plan",
         other => panic!("what is `{other}`?"),
     }
 }
@@ -324,6 +364,15 @@ pub fn kindly(world: &World, left_alone: impl Fn(&OpenTask) -> bool) -> Option<A
 
 fn in_the_union(world: &World, task: &OpenTask, mood: Mood) -> union_core::Command {
     let application_id = task.application_id.clone();
+    match duty(task) {
+        "triage-relief" => {
+            let declined = (mood == Mood::Unkind).then_some(ReliefDecline::NotAffected);
+            return union_core::Command::TriageRelief { application_id, declined };
+        }
+        "sign-plan" if mood == Mood::Unkind => return union_core::Command::WithdrawRelief { application_id },
+        "sign-plan" => return union_core::Command::SignRelief { application_id },
+        _ => {}
+    }
     let application = application(world, &application_id);
     let register = world.shell::<Union>().unwrap();
     let is_member = match register.own(&union_core::rows::member(&application.member)) {
@@ -363,6 +412,13 @@ fn at_the_guarantor(world: &World, task: &OpenTask, mood: Mood) -> guarantor_cor
         ("prepare-letter", _) => C::PrepareLetter { application_id },
         ("check-letter", Mood::Unkind) => C::CheckLetter { application_id, verdict: LetterCheck::Return { because } },
         ("check-letter", _) => C::CheckLetter { application_id, verdict: LetterCheck::Release },
+        ("consent-relief", Mood::Unkind) => {
+            let verdict = guarantor_core::command::ReliefVerdict::Withhold { reason: ReliefDecline::ConsentWithheld };
+            C::ConsentRelief { application_id, verdict }
+        }
+        ("consent-relief", _) => {
+            C::ConsentRelief { application_id, verdict: guarantor_core::command::ReliefVerdict::Consent }
+        }
         (other, _) => panic!("what is `{other}`?"),
     }
 }
@@ -401,9 +457,27 @@ fn in_the_bank(world: &World, task: &OpenTask, mood: Mood) -> bank_core::Command
         ("check-reversal", Mood::Unkind) => {
             C::CheckReversal { application_id, verdict: ReversalCheck::Return { because } }
         }
+        // What cannot be reversed any more is not.
+        ("check-reversal", _) if loan(world, &application_id).is_some_and(|loan| !is_untouched(loan)) => {
+            C::CheckReversal { application_id, verdict: ReversalCheck::Return { because } }
+        }
         ("check-reversal", _) => C::CheckReversal { application_id, verdict: ReversalCheck::Release },
+        ("propose-relief", mood) => {
+            let measures = loan(world, &application_id).map(|loan| measures(world, loan)).unwrap_or_default();
+            let verdict = if mood == Mood::Unkind || measures.is_empty() {
+                ReliefVerdict::Decline { reason: ReliefDecline::NoAbility }
+            } else {
+                ReliefVerdict::Propose { measures }
+            };
+            C::ProposeRelief { application_id, verdict }
+        }
         (other, _) => panic!("what is `{other}`?"),
     }
+}
+
+/// Whether nothing was paid and no plan came into force.
+fn is_untouched(loan: &bank_core::rows::Loan) -> bool {
+    loan.life.as_ref().is_none_or(|life| life.loan.counted().next().is_none() && life.relief.is_none())
 }
 
 fn cap(world: &World, months: u16) -> Ppm {

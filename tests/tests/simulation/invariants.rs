@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use union_core::{
     Union,
     application::{Application, ApplicationState, ReservationState},
+    relief::{How, ReliefState},
     rows::{Drawn, FirmRow, FundRow, ProgrammeRow},
 };
 
@@ -39,6 +40,7 @@ macro_rules! ensure {
 #[derive(Debug, Default)]
 pub struct Watch {
     states: BTreeMap<ApplicationId, ApplicationState>,
+    reliefs: BTreeMap<(ApplicationId, u32), ReliefState>,
 }
 
 impl Watch {
@@ -58,6 +60,11 @@ impl Watch {
             };
             let before = self.states.insert(id.clone(), now).unwrap_or(ApplicationState::IntakeReview);
             ensure!(before.leads_to(now), "{id} went from {before:?} to {now:?}");
+            for relief in &application.reliefs {
+                let (no, now) = (relief.no, relief.state());
+                let before = self.reliefs.insert((id.clone(), no), now).unwrap_or(now);
+                ensure!(before == now || before.on(now).is_ok(), "{id}/R{no} went from {before:?} to {now:?}");
+            }
         }
         Ok(())
     }
@@ -352,8 +359,11 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
     let committed = reservation.is_some_and(|reservation| reservation.state == ReservationState::Committed);
     let was_effective = effective || is_reversed || paid_in_full;
     ensure!(!committed || (was_effective && run.pivot_passed), "committed without an effective letter");
-    // But for the bank's reversal, on the day of the pay-out.
-    let reverses = |task: &organisation::OpenTask| task.task_id.ends_with("/check-reversal");
+    // But for the bank's reversal, on the day of the pay-out, and for relief.
+    let reverses = |task: &organisation::OpenTask| {
+        let of_a_loan = ["/check-reversal", "-relief", "/sign-plan"];
+        of_a_loan.iter().any(|name| task.task_id.ends_with(name))
+    };
     let at_work = world.tasks().find(|(_, task)| task.application_id == *id && !reverses(task));
     ensure!(run.ending().is_none() || at_work.is_none(), "ended, and somebody is at {at_work:?}");
     let queued = fund(world).queue.contains(id);
@@ -384,6 +394,7 @@ fn settled(world: &World, application: &Application) -> Result<(), String> {
         ensure!(exposure == Some(Fen::ZERO), "reversed, and exposed to {exposure:?}");
         return Ok(());
     }
+    relief_is_at_rest(world, application)?;
     if matches!(loan, Some(LoanState::Settled | LoanState::Prepaid)) {
         ensure!(letter == Some(LetterState::Released), "paid in full, and the letter is {letter:?}");
         ensure!(
@@ -422,6 +433,32 @@ fn settled(world: &World, application: &Application) -> Result<(), String> {
         ensure!(case.signing.is_none() && case.payment.is_none(), "{ending:?}, and the bank is at work");
         ensure!(case.letter.is_none() && case.statements.is_empty(), "{ending:?}, and the bank holds a letter");
     }
+    Ok(())
+}
+
+/// Requests for relief are over, and what is in force is in force with all three.
+fn relief_is_at_rest(world: &World, application: &Application) -> Result<(), String> {
+    let id = &application.id;
+    for relief in &application.reliefs {
+        ensure!(relief.has_ended(), "R{} waits for {:?}", relief.no, relief.run.waiting_for());
+    }
+    let (guarantee, credit) = (guarantee(world, id), credit(world, id));
+    let under_way =
+        [guarantee.is_some_and(|case| case.relief.is_some()), credit.is_some_and(|case| case.relief.is_some())];
+    ensure!(under_way == [false, false], "guarantor and bank are at relief: {under_way:?}");
+    let life = cast::loan(world, id).filter(|loan| loan.state.is_living()).and_then(|loan| loan.life.as_ref());
+    let in_force = application.reliefs.iter().find(|relief| relief.state() == ReliefState::InForce);
+    ensure!(
+        life.and_then(|life| life.relief).map(|relief| relief.no) == in_force.map(|relief| relief.no),
+        "the plan in force is {:?} at the bank",
+        life.and_then(|life| life.relief)
+    );
+    let switched = application.reliefs.iter().filter(|relief| relief.in_force_on.is_some()).count();
+    let version = guarantee.and_then(|case| case.letter.as_ref()).map_or(1, |letter| letter.version);
+    ensure!(usize::try_from(version) == Ok(switched + 1), "{switched} plans, and the letter's version is {version}");
+    let superseded = |how: Option<How>| how == Some(How::Superseded);
+    let last = application.reliefs.iter().rfind(|relief| relief.in_force_on.is_some());
+    ensure!(!superseded(last.and_then(|relief| relief.over).map(|over| over.how)), "the last plan is superseded");
     Ok(())
 }
 

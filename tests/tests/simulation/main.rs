@@ -14,5 +14,6 @@ mod matrix;
 mod play;
 mod races;
 mod random;
+mod relief;
 mod repayment;
 mod reversal;

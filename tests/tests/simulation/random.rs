@@ -30,6 +30,8 @@ enum Op {
     Work,
     /// A firm asks for another loan after that one.
     Renew(usize),
+    /// A borrower asks for relief, or takes that back.
+    Relief { loan: usize, back: bool },
     /// Somebody reverses one of a loan's receipts.
     Unpay(usize, u32),
     /// One of two persons decides a task.
@@ -115,6 +117,7 @@ fn later() -> impl Strategy<Value = Op> {
         3 => (0..8_usize, 1..4_u32).prop_map(|(loan, receipt)| Op::Unpay(loan, receipt)),
         3 => (20..2_500_u16).prop_map(Op::Pass),
         4 => (0..8_usize).prop_map(Op::Renew),
+        5 => (0..8_usize, 0..6_u8).prop_map(|(loan, back)| Op::Relief { loan, back: back == 0 }),
         2 => Just(Op::Work),
         4 => op(),
     ]
@@ -220,6 +223,18 @@ impl Play {
                 let drawn: Vec<_> = cast::loans(&self.world).filter(ends).collect();
                 let Some(loan) = drawn.get(n % drawn.len().max(1)) else { return Ok(()) };
                 let act = cast::renew(&self.world, &loan.application_id);
+                self.act(act)
+            }
+            Op::Relief { loan, back } => {
+                let living: Vec<_> = cast::loans(&self.world).filter(|loan| loan.state.is_living()).collect();
+                let Some(loan) = living.get(loan % living.len().max(1)) else { return Ok(()) };
+                let application_id = loan.application_id.clone();
+                let act = if back {
+                    let command = union_core::Command::WithdrawRelief { application_id };
+                    Act::command(Party::Union, actor("applicant", "applicant"), &command)
+                } else {
+                    cast::ask_for_relief(&application_id)
+                };
                 self.act(act)
             }
             Op::Unpay(n, receipt) => {
@@ -361,7 +376,7 @@ fn see_to_incidents(world: &World) -> Option<Act> {
     let number = incident.incident_id.rsplit('/').next().unwrap().parse().unwrap();
     let because = "已核对".to_owned();
     Some(match party {
-        Party::Union => match cast::application(world, id).run.state(&incident.step) {
+        Party::Union => match state_of(world, id, &incident.step) {
             Some(State::UndoFailed { .. } | State::Undoing { .. }) => {
                 repair(id, &incident.step, RepairAction::RetryUndo)
             }
@@ -377,6 +392,17 @@ fn see_to_incidents(world: &World) -> Option<Act> {
             Act::command(party, actor("operator", "operator"), &command)
         }
     })
+}
+
+/// Where a step of an application is, of its origination or of its last request for relief that came so far.
+fn state_of<'w>(
+    world: &'w World,
+    id: &ApplicationId,
+    step: &str,
+) -> Option<&'w State<union_core::Role, union_core::Reason>> {
+    let application = cast::application(world, id);
+    let reliefs = application.reliefs.iter().rev().map(|relief| &relief.run);
+    [&application.run].into_iter().chain(reliefs).find_map(|run| run.state(step))
 }
 
 fn ensure(holds: bool, why: &str) -> Result<(), String> {
@@ -415,6 +441,7 @@ fn random_programmes_come_to_every_end() {
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
     let mut loans: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut reversed, mut unpaid, mut renewed) = (0, 0, 0);
+    let mut reliefs: BTreeMap<&str, usize> = BTreeMap::new();
     for _ in 0..60 {
         let programme = programme().new_tree(&mut runner).unwrap().current();
         let world = live(&programme).unwrap_or_else(|why| panic!("{why}\n{programme:#?}"));
@@ -425,6 +452,9 @@ fn random_programmes_come_to_every_end() {
         renewed += applications(&world).filter(|one| one.renewal.is_some() && one.receipt.is_some()).count();
         unpaid +=
             applications(&world).flat_map(|one| &one.life.receipts).filter(|one| one.reversed_on.is_some()).count();
+        for relief in applications(&world).flat_map(|one| &one.reliefs) {
+            *reliefs.entry(relief.state().code()).or_default() += 1;
+        }
         reversed += applications(&world).filter(|one| one.reversed_on.is_some()).count();
         for (end, times) in endings(&world) {
             *ends.entry(end).or_default() += times;
@@ -436,4 +466,6 @@ fn random_programmes_come_to_every_end() {
     assert!(loans["SETTLED"] >= 10 && loans["PREPAID"] >= 3, "{loans:?}");
     assert!(renewed >= 1, "no renewal was paid out");
     assert!(unpaid >= 3, "{unpaid} receipts were reversed");
+    let relieved = |state: &str| reliefs.get(state).copied().unwrap_or_default();
+    assert!(relieved("KEPT") >= 1 && relieved("REFUSED") >= 1, "{reliefs:?}");
 }

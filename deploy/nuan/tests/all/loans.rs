@@ -159,3 +159,69 @@ async fn drive(house: &House, to: Moment) {
         operator.post("clock", &json!({ "at": to.to_string() })).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_borrower_who_is_hit_gets_a_plan_that_bank_guarantor_and_borrower_agree_to() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let mut officers = Officers::of(&house).await;
+    let id = apply(&mut applicant, 0).await;
+    officers.pay_out(&id).await;
+    let case = format!("/applications/{id}");
+    applicant.until(&case, "已办结：银行放款").await;
+    // What a page offers about the application, done with these fields.
+    let offered = async |browser: &mut Browser, title: &str, fields: &[(&str, &str)]| {
+        let page = browser.until(&format!("/applications/{id}"), title).await;
+        let (_, form) = page.text.split_once(&format!("<summary>{title}</summary>")).unwrap();
+        let action = form.split("action=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        browser.fill(&page, &action, fields).await
+    };
+    let ask = [("via", "WECHAT"), ("reason", "未能开工，还款还息困难")];
+    assert!(offered(&mut applicant, "申请纾困（一企一策）", &ask).await.says("纾困政策未施行"));
+
+    // Three interest dates later the policy is in force.
+    let to = |day: &str| Moment::start_of(day.parse().unwrap()).plus_hours(9);
+    for (n, day) in ["2019-06-21", "2019-09-21", "2019-12-21"].into_iter().enumerate() {
+        drive(&house, to(day)).await;
+        let token = house.token(Party::Bank, &format!("o{n}"), &["operations", "auditor"]).await;
+        let bank = Api::new(&house.services[&Party::Bank].url, &token).unwrap();
+        let account = bank.get(&format!("loans/{id}")).await.unwrap();
+        let body = json!({
+            "application_id": id, "reference": format!("HK-{n}"), "value_date": day, "kind": "SCHEDULED",
+            "amount_fen": account["owed_today_fen"],
+        });
+        bank.post("repayments", &body).await.unwrap();
+    }
+    drive(&house, to("2020-02-24")).await;
+    let wrong = offered(&mut applicant, "申请纾困（一企一策）", &[("via", ""), ("reason", "")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+    assert_eq!(offered(&mut applicant, "申请纾困（一企一策）", &ask).await.status, StatusCode::SEE_OTHER);
+    officers.li.decide(&id, "triage-relief", &[("choice", "accept")]).await;
+    officers
+        .wu
+        .decide(
+            &id,
+            "propose-relief",
+            &[
+                ("choice", "propose"),
+                ("propose.defer_due_on", "2020-03-21"),
+                ("propose.defer_parts_on", "2020-04-21\n2020-05-21"),
+            ],
+        )
+        .await;
+    officers.zhao.decide(&id, "consent-relief", &[("choice", "consent")]).await;
+    let page = applicant.until(&case, "签署纾困方案").await;
+    assert!(page.says("延期付息") && page.says("2020-05-21"), "{}", page.text);
+    assert_eq!(offered(&mut applicant, "签署纾困方案", &[]).await.status, StatusCode::SEE_OTHER);
+    applicant.until(&case, "方案执行中").await;
+    officers.wu.until(&format!("/loans/{id}"), "纾困中").await;
+    let page = applicant.until(&format!("{case}/schedule"), "2020-05-21").await;
+    assert!(!page.says("2020-03-21") && page.says("2020-04-21"), "{}", page.text);
+    officers.zhao.until(&case, "保函变更").await;
+    // In force it is not taken back, and nothing is called overdue on the day that was moved.
+    assert!(!applicant.open(&case).await.says("撤回纾困申请"));
+    drive(&house, to("2020-03-23")).await;
+    officers.wu.until(&format!("/loans/{id}"), "纾困中").await;
+    drive(&house, to("2020-04-23")).await;
+    applicant.until(&case, "未能履行").await;
+}

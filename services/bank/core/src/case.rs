@@ -2,7 +2,8 @@
 
 use crate::vocabulary::{Duty, IncidentKind, Role, Step};
 use contracts::{
-    About, AskRefusal, CreditDecision, CreditDecline, DisbursementReceipt, DisbursementReport, Firm, Letter, Wish,
+    About, AskRefusal, CreditDecision, CreditDecline, DisbursementReceipt, DisbursementReport, Firm, Letter,
+    ReliefPlan, ReliefProposal, SwitchReport, Wish,
 };
 use domain::{Amount, ApplicationId, CharterHash, Date, Method, Moment, Ppm};
 use organisation::{
@@ -57,6 +58,9 @@ pub struct Case {
     /// What was paid out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_out: Option<PaidOut>,
+    /// The request for relief that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relief: Option<Relief>,
     /// Statements on letters that the guarantor asked for and that wait for the core-banking system, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statements: BTreeMap<String, StatementAsked>,
@@ -83,6 +87,7 @@ impl Case {
             payment: None,
             payments_ordered: 0,
             paid_out: None,
+            relief: None,
             statements: BTreeMap::new(),
             incidents: Vec::new(),
         }
@@ -137,6 +142,10 @@ pub enum Said {
     },
     /// What became of the payment.
     Reported(DisbursementReport),
+    /// The relief plan, or none.
+    Relief(ReliefProposal),
+    /// What became of the switch to a plan.
+    Switched(SwitchReport),
     /// The ask was not taken up.
     NotTakenUp(AskRefusal),
     /// It cannot be undone, and why.
@@ -302,6 +311,31 @@ impl PaidOut {
     pub fn is_reversed(&self) -> bool {
         self.reversal.as_ref().is_some_and(|reversal| reversal.released.is_some())
     }
+}
+
+/// A request for relief, until its plan is in force or it is over (S7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relief {
+    /// Counts the requests of this loan, from 1.
+    pub no: u32,
+    /// Key of the ask for a plan.
+    pub key: String,
+    /// The day on which the borrower asked.
+    pub requested_on: Date,
+    /// Why.
+    pub because: String,
+    /// What was proposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<ReliefPlan>,
+    /// Who proposed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed_by: Option<Person>,
+    /// The guarantor's consent: last day of the guarantee period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guaranteed_until: Option<Date>,
+    /// Key of the order to switch, once the borrower has signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<String>,
 }
 
 /// The reversal of a pay-out on its own day.

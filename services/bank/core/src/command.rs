@@ -1,7 +1,7 @@
 //! What people may tell the bank to do: one command a decision. No personal data.
 
-use contracts::CreditDecline;
-use domain::{Amount, ApplicationId, Date, Fen, Method, Ppm};
+use contracts::{CreditDecline, ReliefDecline};
+use domain::{Amount, ApplicationId, Date, Fen, Method, Ppm, loan::Measure};
 use organisation::{charters::Motion, people::Handover};
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,13 @@ pub enum Command {
         /// What was wrong.
         because: String,
     },
+    /// Proposes a relief plan, or none. By a credit investigator.
+    ProposeRelief {
+        /// The application.
+        application_id: ApplicationId,
+        /// What is proposed.
+        verdict: ReliefVerdict,
+    },
     /// Something about a charter of the programme; by two signatories.
     Charter(Motion),
     /// A task changes hands.
@@ -140,6 +147,7 @@ impl Command {
             | Command::CheckReversal { application_id, .. }
             | Command::ReceiveRepayment { application_id, .. }
             | Command::ReverseRepayment { application_id, .. }
+            | Command::ProposeRelief { application_id, .. }
             | Command::HandTask(Handover { application_id, .. })
             | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
@@ -159,6 +167,22 @@ pub enum RepaymentKind {
     Part {
         /// The part, fen.
         principal_fen: Amount,
+    },
+}
+
+/// What the bank proposes to a borrower who asks for relief.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum ReliefVerdict {
+    /// A plan.
+    Propose {
+        /// Its measures, in the order in which they are taken.
+        measures: Vec<Measure>,
+    },
+    /// None.
+    Decline {
+        /// Why.
+        reason: ReliefDecline,
     },
 }
 

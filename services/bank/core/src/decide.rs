@@ -6,6 +6,7 @@ use crate::{
     command::{CorrectionCheck, CreditVerdict, PaymentCheck, ReversalCheck},
     contract, core_banking, credit, letter,
     payment::{self, To},
+    relief,
     repayment::{self, Money},
     requests::World,
     reversal, rights, rows, suspense,
@@ -95,6 +96,12 @@ impl Participant for Bank {
             Message::Disburse(ask) => payment::asked(w, ask),
             Message::QueryDisbursement(query) => payment::queried(w, query),
             Message::CloseDisbursement(close) => payment::closed(w, close),
+            Message::ProposeRelief(ask) => relief::asked(w, ask),
+            Message::WithdrawReliefPlan(undo) => relief::withdrawn(w, &undo.about),
+            Message::ConsentPresented(said) => relief::consented(w, said),
+            Message::SwitchSchedule(ask) => relief::ordered(w, ask),
+            Message::QuerySwitch(query) => relief::queried(w, &query.about),
+            Message::CloseSwitch(close) => relief::closed(w, &close.about),
             Message::UnionAsksLoanReports(asked) => repayment::asked(w, Party::Union, asked.from),
             Message::GuarantorAsksLoanReports(asked) => repayment::asked(w, Party::Guarantor, asked.from),
             Message::PaperForBank(part) => papers::received(w.desk, part),
@@ -177,6 +184,9 @@ impl Participant for Bank {
                     repayment::reverse(w, by, *receipt, because)
                 })
             }
+            Command::ProposeRelief { application_id, verdict } => {
+                on_task(self, desk, actor, application_id, Duty::ProposeRelief, |w| relief::propose(w, by, verdict))
+            }
             Command::Charter(motion) => charters::moved(self, desk, actor, motion),
             Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
@@ -197,8 +207,8 @@ impl Participant for Bank {
             Duty::Investigate | Duty::DecideCredit => case.file.as_ref().map(|file| file.wish.amount_fen),
             Duty::SignLoanContract => case.signing.as_ref().map(|signing| signing.amount_fen),
             Duty::PreparePayment | Duty::CheckPayment => case.payment.as_ref().map(|payment| payment.amount_fen),
-            // Which account it is no rule knows, nor whether a pay-out should have been made.
-            Duty::PrepareCorrection | Duty::CheckCorrection | Duty::CheckReversal => None,
+            // Which account it is no rule knows, nor whether a pay-out should have been made, nor what helps a firm.
+            Duty::PrepareCorrection | Duty::CheckCorrection | Duty::CheckReversal | Duty::ProposeRelief => None,
         }
     }
 
@@ -210,6 +220,7 @@ impl Participant for Bank {
             Duty::PreparePayment => payment::prepare(w, by),
             Duty::CheckPayment => payment::release(w, by, To::Borrower),
             Duty::CheckReversal => Err(Stop::Illegal("no rule reverses a pay-out".to_owned())),
+            Duty::ProposeRelief => Err(Stop::Illegal("no rule knows what helps a firm".to_owned())),
             Duty::PrepareCorrection | Duty::CheckCorrection => {
                 Err(Stop::Illegal("no rule knows another account of the borrower's".to_owned()))
             }

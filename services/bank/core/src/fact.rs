@@ -3,13 +3,13 @@
 use crate::{
     Bank, IncidentKind, Row,
     case::{
-        AtCore, Case, Contract, Correction, Decision, File, InSuspense, PaidOut, Payment, Released, Report, Reversal,
-        Signing, StatementAsked,
+        AtCore, Case, Contract, Correction, Decision, File, InSuspense, PaidOut, Payment, Released, Relief, Report,
+        Reversal, Signing, StatementAsked,
     },
     life::{self, with_loan},
     rows::{self, Loan, LoanInput, LoanState},
 };
-use contracts::{Letter, NotPosted};
+use contracts::{Letter, NotPosted, ReliefPlan};
 use domain::{ApplicationId, Date, Moment};
 use organisation::{
     NotLoaded, Person, Row as AnyRow, Rows, charters, papers,
@@ -216,6 +216,46 @@ pub enum Fact {
         /// Who released it and when.
         released: Released,
     },
+    /// The union asked for a relief plan.
+    ReliefTakenUp {
+        /// The application.
+        id: ApplicationId,
+        /// The request.
+        relief: Box<Relief>,
+    },
+    /// A plan was proposed.
+    ReliefProposed {
+        /// The application.
+        id: ApplicationId,
+        /// Which.
+        plan: ReliefPlan,
+        /// By whom.
+        by: Person,
+    },
+    /// The guarantor consented to the plan, or rescinded that.
+    ReliefConsented {
+        /// The application.
+        id: ApplicationId,
+        /// Last day of the guarantee period; none: rescinded.
+        guaranteed_until: Option<Date>,
+    },
+    /// The borrower signed the plan: it is to come into force.
+    ReliefSigned {
+        /// The application.
+        id: ApplicationId,
+        /// Key of the order.
+        key: String,
+    },
+    /// It is not to come into force under that key.
+    ReliefUnsigned {
+        /// The application.
+        id: ApplicationId,
+    },
+    /// The request is over: its plan is in force, or there is none.
+    ReliefDropped {
+        /// The application.
+        id: ApplicationId,
+    },
     /// A person has to look at something.
     IncidentRaised {
         /// The application.
@@ -343,6 +383,17 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             })?;
             loan_goes(rows, id, LoanInput::Reversed)
         }
+        Fact::ReliefTakenUp { id, relief } => with(rows, id, |case| case.relief = Some(Relief::clone(relief))),
+        Fact::ReliefProposed { id, plan, by } => with_relief(rows, id, |relief| {
+            relief.plan = Some(plan.clone());
+            relief.proposed_by = Some(by.clone());
+        }),
+        Fact::ReliefConsented { id, guaranteed_until } => {
+            with_relief(rows, id, |relief| relief.guaranteed_until = *guaranteed_until)
+        }
+        Fact::ReliefSigned { id, key } => with_relief(rows, id, |relief| relief.signed = Some(key.clone())),
+        Fact::ReliefUnsigned { id } => with_relief(rows, id, |relief| relief.signed = None),
+        Fact::ReliefDropped { id } => with(rows, id, |case| case.relief = None),
         Fact::IncidentRaised { id, kind, detail, at } => with(rows, id, |case| {
             case.incidents.push(IncidentRecord { kind: *kind, detail: detail.clone(), at: *at, resolved: None });
             // The person is called: that timer is spent.
@@ -383,6 +434,14 @@ fn paid_out(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut P
     with(rows, id, |case| {
         if let Some(paid_out) = &mut case.paid_out {
             change(paid_out);
+        }
+    })
+}
+
+fn with_relief(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Relief)) -> Result<(), NotLoaded> {
+    with(rows, id, |case| {
+        if let Some(relief) = &mut case.relief {
+            change(relief);
         }
     })
 }

@@ -3,7 +3,7 @@
 //! Pure: no IO, no clock. The union asks and the bank answers, so there is no saga definition here: what it owes to each
 //! key and to its people is [`organisation::participant`]'s, in the words of [`requests`]. Start reading at [`decide`]; each
 //! step has a file of its own, in the order of DOMAIN.md section 2 (S1): [`credit`], [`letter`], [`contract`](mod@contract),
-//! [`payment`], and [`core_banking`] for what happens once the money is on its way; [`repayment`] is the loan's life (S5). It refuses to lend on one person's word,
+//! [`payment`], and [`core_banking`] for what happens once the money is on its way; [`repayment`] is the loan's life (S5), [`relief`] what changes it (S7). It refuses to lend on one person's word,
 //! to pay out under a letter that the guarantor did not present itself, and to take anything but the core-banking system's
 //! word for what became of a payment.
 
@@ -20,6 +20,7 @@ mod letter;
 pub mod life;
 mod loan_view;
 mod payment;
+mod relief;
 mod repayment;
 mod requests;
 mod reversal;

@@ -31,6 +31,12 @@ pub struct Life {
     /// How often interest was moved between B1132 and B9132.
     #[serde(default)]
     pub shifted: u32,
+    /// A request for relief is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relief_asked: Option<Asked>,
+    /// The relief plan that is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relief: Option<InRelief>,
     /// The last day for which it was looked whether something falls due or is overdue.
     pub looked_on: Date,
     /// How each receipt came, in order.
@@ -39,6 +45,26 @@ pub struct Life {
     /// What union and guarantor were told, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<LoanReport>,
+}
+
+/// A request for relief that is under way (S7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// What falls due from this day on is not called overdue …
+    pub on: Date,
+    /// … until this day is over.
+    pub until: Date,
+}
+
+/// A relief plan that is in force (S7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InRelief {
+    /// The number of its request.
+    pub no: u32,
+    /// Since when.
+    pub since: Date,
+    /// The last day to which it moved something.
+    pub last_on: Date,
 }
 
 /// How a receipt came into the books, and out of them.
@@ -83,6 +109,22 @@ pub enum Fact {
         id: ApplicationId,
         /// The loan with what falls due now.
         loan: Box<loan::Loan>,
+    },
+    /// A request for relief is under way, or not any more.
+    ReliefAsked {
+        /// The application.
+        id: ApplicationId,
+        /// The request.
+        asked: Option<Asked>,
+    },
+    /// A relief plan is in force.
+    Relieved {
+        /// The application.
+        id: ApplicationId,
+        /// The loan with what falls due now.
+        loan: Box<loan::Loan>,
+        /// The plan.
+        plan: InRelief,
     },
     /// Interest has fallen due: B1132.
     Accrued {
@@ -165,6 +207,8 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                     moved: 0,
                     off_balance_fen: Fen::ZERO,
                     shifted: 0,
+                    relief_asked: None,
+                    relief: None,
                     looked_on: terms.from,
                     entries: Vec::new(),
                     reports: Vec::new(),
@@ -172,6 +216,11 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             });
         }),
         Fact::Rescheduled { id, loan } => with(rows, id, |life| life.loan = (**loan).clone()),
+        Fact::ReliefAsked { id, asked } => with(rows, id, |life| life.relief_asked = *asked),
+        Fact::Relieved { id, loan, plan } => with(rows, id, |life| {
+            life.loan = (**loan).clone();
+            life.relief = Some(*plan);
+        }),
         Fact::Accrued { id, interest_fen } => with(rows, id, |life| {
             life.accrued_fen = life.accrued_fen.checked_add(*interest_fen).unwrap_or(life.accrued_fen);
             life.accruals = life.accruals.saturating_add(1);
@@ -201,7 +250,10 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             life.shifted = life.shifted.saturating_add(1);
         }),
         Fact::Went { id, input } => {
-            with_loan(rows, id, |loan| loan.state = loan.state.on(*input).unwrap_or(loan.state))
+            with_loan(rows, id, |loan| loan.state = loan.state.on(*input).unwrap_or(loan.state))?;
+            with(rows, id, |life| {
+                life.relief.take_if(|_| matches!(input, LoanInput::ReliefKept | LoanInput::ReliefBroken));
+            })
         }
         Fact::Reported { id, report } => with(rows, id, |life| life.reports.push(report.clone())),
         Fact::Looked { id, on } => with(rows, id, |life| life.looked_on = *on),
@@ -231,6 +283,13 @@ fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Life)
 impl Life {
     /// The next day on which the loan has to be looked at.
     pub fn next_look(&self) -> Option<Date> {
-        self.loan.next_look(self.looked_on, OFF_BALANCE_AFTER)
+        let called = self.relief_asked.and_then(|asked| asked.until.tomorrow().ok());
+        let called = called.filter(|day| *day > self.looked_on);
+        self.loan.next_look(self.looked_on, OFF_BALANCE_AFTER).into_iter().chain(called).min()
+    }
+
+    /// Until when a request for relief keeps what fell due on a day from being called overdue.
+    pub fn not_called_overdue_until(&self, since: Date) -> Option<Date> {
+        self.relief_asked.filter(|asked| asked.on <= since).map(|asked| asked.until)
     }
 }

@@ -30,9 +30,10 @@ pub fn loan_line(loan: &Loan, today: Date) -> Value {
             .filter(|_| loan.state.is_living())
             .and_then(|life| life.loan.overdue_since(today))
             .map(|since| since.to_string()),
+        "relief": life.and_then(|life| life.relief),
         "class": life
             .filter(|_| loan.state.is_living())
-            .map(|life| class(life.loan.overdue_since(today), today, false)),
+            .map(|life| class(life.loan.overdue_since(today), today, life.relief.is_some())),
     })
 }
 

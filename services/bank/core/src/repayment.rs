@@ -10,10 +10,11 @@ use crate::{
     command::RepaymentKind,
     contract,
     life::{self, EntryReversed, Life, OFF_BALANCE_AFTER},
+    relief,
     requests::World,
     rows::{self, Loan, LoanInput, LoanState},
 };
-use contracts::{LoanReceipt, LoanReport, LoanReported, Message};
+use contracts::{LoanDue, LoanReceipt, LoanReport, LoanReported, LoanSchedule, Message};
 use domain::{
     Amount, Date, Fen, Mode, Party,
     loan::{self, ChangeError, Part, Receipt, ReceiptError},
@@ -38,7 +39,7 @@ fn invalid(code: &str, title: &str, detail: impl Into<String>) -> Stop {
     Refusal::new(RefusalKind::Invalid, code, title, detail).into()
 }
 
-fn overflow() -> Stop {
+pub(crate) fn overflow() -> Stop {
     Stop::Illegal("a sum of the loan is too large".into())
 }
 
@@ -50,11 +51,11 @@ fn row<'w>(w: &'w World<'_>) -> Result<Option<&'w Loan>, Stop> {
 }
 
 /// The loan, while it lives.
-fn living<'w>(w: &'w World<'_>) -> Result<Option<&'w Life>, Stop> {
+pub(crate) fn living<'w>(w: &'w World<'_>) -> Result<Option<&'w Life>, Stop> {
     Ok(row(w)?.filter(|loan| loan.state.is_living()).and_then(|loan| loan.life.as_deref()))
 }
 
-fn must_live<'w>(w: &'w World<'_>) -> Result<&'w Life, Stop> {
+pub(crate) fn must_live<'w>(w: &'w World<'_>) -> Result<&'w Life, Stop> {
     if let Some(life) = living(w)? {
         return Ok(life);
     }
@@ -112,6 +113,9 @@ pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Resu
             return Err(invalid("NOT_WHOLE", "金额与应还不符", detail));
         }
         record(w, life::Fact::Rescheduled { id: w.id.clone(), loan: Box::new(after.clone()) })?;
+        if matches!(kind, RepaymentKind::Part { .. }) {
+            report_schedule(w, None)?;
+        }
     }
     let receipt = after.receive(value_date, amount_fen).map_err(not_taken)?.clone();
     accrue(w)?;
@@ -221,8 +225,12 @@ pub(crate) fn reverse(w: &mut World<'_>, by: &Person, no: u32, because: &str) ->
     let found = life.loan.receipts().iter().find(|receipt| receipt.seq == no);
     let receipt = found.ok_or_else(|| not_taken(ReceiptError::NoReceipt { seq: no }))?.clone();
     books::repayment_reversed(w, no, &split(&receipt)?)?;
+    let version = must_live(w)?.loan.version();
     let reversed = EntryReversed { by: by.clone(), on, because: because.to_owned() };
     record(w, life::Fact::Reversed { id: w.id.clone(), no, reversed })?;
+    if must_live(w)?.loan.version() != version {
+        report_schedule(w, None)?;
+    }
     accrue(w)?;
     let receipt = receipt_of(must_live(w)?, &receipt)?;
     report(w, LoanReport::Reversed { receipt, on })?;
@@ -273,16 +281,52 @@ fn look(w: &mut World<'_>) -> Result<(), Stop> {
         books::shift(w, shifted, more_off_balance)?;
         record(w, life::Fact::Shifted { id: w.id.clone(), off_balance_fen })?;
     }
+    relief::look(w, today)?;
     let life = must_live(w)?;
     if life.loan.is_settled() {
         return paid_in_full(w);
     }
-    let is_overdue = row(w)?.is_some_and(|loan| loan.state == LoanState::Overdue);
-    match must_live(w)?.loan.overdue_since(today) {
+    let state = row(w)?.map(|loan| loan.state);
+    // A plan in force is broken by what it moved, not by what was overdue before.
+    if state == Some(LoanState::Relief) {
+        return Ok(());
+    }
+    let is_overdue = state == Some(LoanState::Overdue);
+    match life.loan.overdue_since(today) {
+        Some(since) if !is_overdue && life.not_called_overdue_until(since).is_some_and(|until| today <= until) => {
+            Ok(())
+        }
         Some(since) if !is_overdue => goes(w, LoanInput::FellOverdue, LoanReport::Overdue { since }),
         None if is_overdue => goes(w, LoanInput::BroughtCurrent, LoanReport::Current {}),
         _ => Ok(()),
     }
+}
+
+/// What kept the loan from being called overdue is gone, or another schedule holds.
+pub(crate) fn look_again(w: &mut World<'_>) -> Result<(), Stop> {
+    if living(w)?.is_none() {
+        return Ok(());
+    }
+    accrue(w)?;
+    look(w)
+}
+
+/// Union and guarantor are told what falls due from now on.
+pub(crate) fn report_schedule(w: &mut World<'_>, relief: Option<u32>) -> Result<(), Stop> {
+    let loan = &must_live(w)?.loan;
+    let mut dues: Vec<LoanDue> = loan
+        .current()
+        .map(|(_, due)| LoanDue {
+            on: due.on,
+            principal_fen: due.principal_fen,
+            interest_fen: due.interest_fen,
+            deferred: due.deferred,
+        })
+        .collect();
+    dues.sort_by_key(|due| (due.on, !due.deferred));
+    let maturity_on = loan.maturity().ok_or_else(overflow)?;
+    let schedule = LoanSchedule { version: loan.version(), maturity_on, relief, dues };
+    report(w, LoanReport::Rescheduled { schedule })
 }
 
 fn paid_in_full(w: &mut World<'_>) -> Result<(), Stop> {
@@ -295,14 +339,14 @@ fn paid_in_full(w: &mut World<'_>) -> Result<(), Stop> {
     goes(w, input, LoanReport::Settled { on, prepaid })
 }
 
-fn goes(w: &mut World<'_>, input: LoanInput, what: LoanReport) -> Result<(), Stop> {
+pub(crate) fn goes(w: &mut World<'_>, input: LoanInput, what: LoanReport) -> Result<(), Stop> {
     contract::loan_may(w, input)?;
     record(w, life::Fact::Went { id: w.id.clone(), input })?;
     report(w, what)
 }
 
 /// Union and guarantor are told, under the loan's next number.
-fn report(w: &mut World<'_>, report: LoanReport) -> Result<(), Stop> {
+pub(crate) fn report(w: &mut World<'_>, report: LoanReport) -> Result<(), Stop> {
     record(w, life::Fact::Reported { id: w.id.clone(), report: report.clone() })?;
     let seq = row(w)?.and_then(|loan| loan.life.as_ref()).map_or(0, |life| life.reports.len());
     for message in said(w, u32::try_from(seq).unwrap_or(u32::MAX), report)? {

@@ -10,7 +10,7 @@ use crate::{
 };
 use contracts::{
     About, AskRefusal, AskRefused, CreditDecided, DisbursementReport, DisbursementReported, LoanContractSigned,
-    Message, UndoAnswered,
+    Message, ReliefProposed, ScheduleSwitched, SwitchReport, UndoAnswered,
 };
 use domain::{ApplicationId, CharterHash, Moment};
 use organisation::{
@@ -108,11 +108,14 @@ impl Cases for Bank {
 
     fn message(about: About, step: Step, reply: Reply<Said>) -> Result<Message, Stop> {
         let report = |about, report| Message::DisbursementReported(DisbursementReported { about, report });
+        let switched = |about, report| Message::ScheduleSwitched(ScheduleSwitched { about, report });
         Ok(match (reply, step) {
             (Reply::Done(said) | Reply::Refused(said), _) => match said {
                 Said::Decided(decision) => Message::CreditDecided(CreditDecided { about, decision }),
                 Said::Signed { contract_no } => Message::LoanContractSigned(LoanContractSigned { about, contract_no }),
                 Said::Reported(what) => report(about, what),
+                Said::Relief(proposal) => Message::ReliefProposed(ReliefProposed { about, proposal }),
+                Said::Switched(what) => switched(about, what),
                 Said::NotTakenUp(why) => Message::BankRefused(AskRefused { about, why }),
                 Said::CannotUndo(_) => return Err(unsaid(step, &said)),
             },
@@ -127,6 +130,9 @@ impl Cases for Bank {
             // A key that was never ordered may be ordered yet: nothing is known of it, and nothing is promised.
             (Reply::Unknown | Reply::NeverAsked, Step::Disburse) => report(about, DisbursementReport::Unknown),
             (Reply::Closed, Step::Disburse) => report(about, DisbursementReport::Closed),
+            (Reply::Undone, Step::ProposeRelief) => Message::ReliefPlanWithdrawn(UndoAnswered { about, refused: None }),
+            (Reply::Unknown | Reply::NeverAsked, Step::SwitchSchedule) => switched(about, SwitchReport::Unknown),
+            (Reply::Closed, Step::SwitchSchedule) => switched(about, SwitchReport::Closed),
             (other, step) => return Err(unsaid(step, &other)),
         })
     }

@@ -30,6 +30,9 @@ fn of_today<'w>(w: &'w World<'_>) -> Result<&'w PaidOut, Stop> {
         let detail = "此笔贷款已有收款；请先冲正收款，再冲正放款。";
         return Err(refused("REPAID", "已有收款", detail));
     }
+    if repayment::living(w)?.is_some_and(|life| life.relief.is_some()) {
+        return Err(refused("IN_RELIEF", "纾困方案已生效", "此笔贷款的还款计划已按纾困方案变更，不能冲正放款。"));
+    }
     if paid_out.receipt.value_date != w.desk.at().date() {
         let detail = "放款只能在起息日当日冲正；此后请按提前还款办理。";
         return Err(refused("NOT_SAME_DAY", "已过当日", detail));

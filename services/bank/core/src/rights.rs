@@ -22,6 +22,8 @@ pub const RELEASE: &[&str] = &[Role::PaymentChecker.code()];
 pub const REVERSAL: &[&str] = &[Role::PaymentMaker.code()];
 /// Booking what borrowers pay.
 pub const REPAYMENT: &[&str] = &[Role::Operations.code()];
+/// Proposing relief.
+pub const RELIEF: &[&str] = &[Role::CreditInvestigator.code()];
 /// A task's change of hands; which of them, its role and [`organisation::people::handed`] say.
 pub const IN_HAND: &[&str] = &[
     Role::CreditInvestigator.code(),
@@ -51,6 +53,7 @@ pub const fn of(command: &Command) -> &'static [&'static str] {
         Command::PrepareReversal { .. } => REVERSAL,
         Command::CheckPayment { .. } | Command::CheckCorrection { .. } | Command::CheckReversal { .. } => RELEASE,
         Command::ReceiveRepayment { .. } | Command::ReverseRepayment { .. } => REPAYMENT,
+        Command::ProposeRelief { .. } => RELIEF,
         Command::HandTask(_) => IN_HAND,
         Command::Charter(_) => CHARTERS,
         Command::AskForPapers { .. } => PAPERS,

@@ -51,7 +51,7 @@ pub struct Loan {
     pub life: Option<Box<Life>>,
 }
 
-/// State of a loan (DOMAIN.md section 4). Relief, claim and recovery have their states from [`LoanState::Overdue`] on.
+/// State of a loan (DOMAIN.md section 4). Claim and recovery have their states from [`LoanState::Overdue`] on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum LoanState {
@@ -61,6 +61,8 @@ pub enum LoanState {
     Active,
     /// Something was not paid on its day.
     Overdue,
+    /// A relief plan is in force.
+    Relief,
     /// Paid in full.
     Settled,
     /// Paid in full before its final maturity.
@@ -78,6 +80,7 @@ impl LoanState {
             LoanState::Pending => "PENDING",
             LoanState::Active => "ACTIVE",
             LoanState::Overdue => "OVERDUE",
+            LoanState::Relief => "RELIEF",
             LoanState::Settled => "SETTLED",
             LoanState::Prepaid => "PREPAID",
             LoanState::Terminated => "TERMINATED",
@@ -87,7 +90,7 @@ impl LoanState {
 
     /// Whether money is lent out under it.
     pub const fn is_living(self) -> bool {
-        matches!(self, LoanState::Active | LoanState::Overdue)
+        matches!(self, LoanState::Active | LoanState::Overdue | LoanState::Relief)
     }
 }
 
@@ -109,11 +112,17 @@ pub enum LoanInput {
     Settled,
     /// The same, before the final maturity.
     Prepaid,
+    /// A relief plan comes into force.
+    Relieved,
+    /// Everything that it had moved is paid.
+    ReliefKept,
+    /// Something that fell due under it was not paid on its day.
+    ReliefBroken,
 }
 
 impl LoanInput {
     /// Every input.
-    pub const ALL: [LoanInput; 7] = [
+    pub const ALL: [LoanInput; 10] = [
         LoanInput::PaidOut,
         LoanInput::Terminated,
         LoanInput::Reversed,
@@ -121,15 +130,19 @@ impl LoanInput {
         LoanInput::BroughtCurrent,
         LoanInput::Settled,
         LoanInput::Prepaid,
+        LoanInput::Relieved,
+        LoanInput::ReliefKept,
+        LoanInput::ReliefBroken,
     ];
 }
 
 impl LoanState {
     /// Every state.
-    pub const ALL: [LoanState; 7] = [
+    pub const ALL: [LoanState; 8] = [
         LoanState::Pending,
         LoanState::Active,
         LoanState::Overdue,
+        LoanState::Relief,
         LoanState::Settled,
         LoanState::Prepaid,
         LoanState::Terminated,
@@ -149,6 +162,10 @@ impl LoanState {
             (LoanState::Overdue, LoanInput::BroughtCurrent) => Ok(LoanState::Active),
             (LoanState::Active | LoanState::Overdue, LoanInput::Settled) => Ok(LoanState::Settled),
             (LoanState::Active | LoanState::Overdue, LoanInput::Prepaid) => Ok(LoanState::Prepaid),
+            // A plan may supersede another.
+            (LoanState::Active | LoanState::Overdue | LoanState::Relief, LoanInput::Relieved) => Ok(LoanState::Relief),
+            (LoanState::Relief, LoanInput::ReliefKept) => Ok(LoanState::Active),
+            (LoanState::Relief, LoanInput::ReliefBroken) => Ok(LoanState::Overdue),
             (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
         }
     }

@@ -136,6 +136,16 @@ pub fn summary(case: &Case) -> Value {
         "contract": case.contract,
         "payment": case.payment,
         "paid_out": case.paid_out,
+        "relief": case.relief.as_ref().map(|relief| {
+            json!({
+                "no": relief.no,
+                "requested_on": relief.requested_on.to_string(),
+                "because": relief.because,
+                "plan": relief.plan,
+                "proposed_by": relief.proposed_by,
+                "guaranteed_until": relief.guaranteed_until.map(|until| until.to_string()),
+            })
+        }),
         "waiting_for": waiting,
         "tasks": tasks,
         "incidents": index.incidents,
@@ -211,6 +221,18 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
                 ),
             )
         }
+        Fact::ReliefTakenUp { relief, .. } => {
+            line_of(S::ProposeRelief, "noted", format!("{} 申请纾困：{}", relief.requested_on, relief.because))
+        }
+        Fact::ReliefProposed { plan, .. } => line_of(S::ProposeRelief, "noted", plan.zh()),
+        Fact::ReliefConsented { guaranteed_until: Some(until), .. } => {
+            line_of(S::SwitchSchedule, "noted", format!("担保公司书面同意，保证期间至 {until}"))
+        }
+        Fact::ReliefConsented { guaranteed_until: None, .. } => {
+            line_of(S::SwitchSchedule, "noted", "担保公司撤回同意".into())
+        }
+        Fact::ReliefSigned { .. } => line_of(S::SwitchSchedule, "noted", "借款企业已签署方案".into()),
+        Fact::ReliefUnsigned { .. } | Fact::ReliefDropped { .. } => None,
         Fact::IncidentRaised { kind, .. } => line_of(S::Disburse, "incident", kind.zh().into()),
     }
 }

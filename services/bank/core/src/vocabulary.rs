@@ -64,7 +64,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// A step of origination that the bank is asked for (DOMAIN.md section 2, S1 steps 5, 8 and 9).
+/// A step that the bank is asked for: of origination (DOMAIN.md section 2, S1 steps 5, 8 and 9), and of relief (S7 steps 3 and 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
@@ -74,6 +74,10 @@ pub enum Step {
     Contract,
     /// The pay-out: the point of no return.
     Disburse,
+    /// A relief plan (S7).
+    ProposeRelief,
+    /// The switch to it: the point of no return of relief.
+    SwitchSchedule,
 }
 
 impl Step {
@@ -83,6 +87,8 @@ impl Step {
             Step::Credit => "信贷审批",
             Step::Contract => "签订借款合同",
             Step::Disburse => "放款",
+            Step::ProposeRelief => "提出纾困方案",
+            Step::SwitchSchedule => "变更还款计划",
         }
     }
 }
@@ -93,7 +99,13 @@ impl participant::Step for Step {
             Step::Credit => "approve credit",
             Step::Contract => "sign loan contract",
             Step::Disburse => "disburse",
+            Step::ProposeRelief => "propose plan",
+            Step::SwitchSchedule => "switch schedule",
         }
+    }
+
+    fn repeats(self) -> bool {
+        matches!(self, Step::ProposeRelief | Step::SwitchSchedule)
     }
 }
 
@@ -117,6 +129,8 @@ pub enum Duty {
     CheckCorrection,
     /// The release of a pay-out's reversal.
     CheckReversal,
+    /// A relief plan.
+    ProposeRelief,
 }
 
 impl participant::Duty for Duty {
@@ -125,7 +139,7 @@ impl participant::Duty for Duty {
 
     fn role(self) -> Role {
         match self {
-            Duty::Investigate => Role::CreditInvestigator,
+            Duty::Investigate | Duty::ProposeRelief => Role::CreditInvestigator,
             Duty::DecideCredit => Role::CreditApprover,
             Duty::SignLoanContract => Role::Operations,
             Duty::PreparePayment | Duty::PrepareCorrection => Role::PaymentMaker,
@@ -142,6 +156,7 @@ impl participant::Duty for Duty {
             | Duty::PrepareCorrection
             | Duty::CheckCorrection
             | Duty::CheckReversal => Step::Disburse,
+            Duty::ProposeRelief => Step::ProposeRelief,
         }
     }
 
@@ -155,6 +170,7 @@ impl participant::Duty for Duty {
             Duty::PrepareCorrection => "prepare-correction",
             Duty::CheckCorrection => "check-correction",
             Duty::CheckReversal => "check-reversal",
+            Duty::ProposeRelief => "propose-relief",
         }
     }
 
@@ -168,6 +184,7 @@ impl participant::Duty for Duty {
             Duty::PrepareCorrection => "挂账更正经办",
             Duty::CheckCorrection => "挂账更正复核",
             Duty::CheckReversal => "放款冲正复核",
+            Duty::ProposeRelief => "提出纾困方案",
         }
     }
 }

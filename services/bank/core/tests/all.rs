@@ -27,6 +27,8 @@ mod papers;
 mod payment;
 #[path = "all/random.rs"]
 mod random;
+#[path = "all/relief.rs"]
+mod relief;
 #[path = "all/repayment.rs"]
 mod repayment;
 #[path = "all/rights.rs"]

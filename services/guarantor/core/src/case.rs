@@ -1,7 +1,10 @@
 //! An application as the guarantor keeps it: what it was asked, what its people owe, what it decided and stands for.
 
 use crate::{Duty, Role, Step};
-use contracts::{AskRefusal, DisbursementReceipt, Firm, GuaranteeDecline, GuaranteeOpinion, Letter, LoanLife, Wish};
+use contracts::{
+    AskRefusal, DisbursementReceipt, Firm, GuaranteeDecline, GuaranteeOpinion, Letter, LoanLife, ReliefConsent,
+    ReliefPlan, Wish,
+};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment};
 use organisation::{
     Person,
@@ -55,6 +58,9 @@ pub struct Case {
     /// The union's ask to make the letter effective, while the bank's word is awaited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation: Option<Activation>,
+    /// The relief plan that it was asked to consent to, until it is recorded or over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relief: Option<Relief>,
     /// What this case takes of the guarantor's limits, fen.
     #[serde(default)]
     pub exposure_fen: Fen,
@@ -81,6 +87,7 @@ impl Case {
             reversed_on: None,
             life: LoanLife::default(),
             activation: None,
+            relief: None,
             exposure_fen: Fen::ZERO,
             incidents: Vec::new(),
         }
@@ -129,10 +136,37 @@ pub enum Said {
         /// When.
         at: Moment,
     },
+    /// The consent to a relief plan, or that it is withheld.
+    Relief(ReliefConsent),
+    /// The relief plan is recorded.
+    Recorded {
+        /// When.
+        at: Moment,
+    },
     /// The ask was not taken up.
     NotTakenUp(AskRefusal),
     /// It cannot be undone, and why.
     CannotUndo(String),
+}
+
+/// A relief plan that the guarantor was asked to consent to (S7 step 4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relief {
+    /// Counts the requests of this loan, from 1.
+    pub no: u32,
+    /// Key of the ask.
+    pub key: String,
+    /// The plan.
+    pub plan: ReliefPlan,
+    /// Last day of the guarantee period under it, once the guarantor has consented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guaranteed_until: Option<Date>,
+    /// Who consented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Person>,
+    /// Key of the ask to record it, while the bank's word is awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_record: Option<String>,
 }
 
 /// The opinion (S1 step 4).
@@ -279,9 +313,36 @@ pub struct LetterRecord {
     pub maker: Person,
     /// Who released it.
     pub checker: Person,
+    /// Counts its versions: a consented change makes another one.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub version: u32,
+    /// Last day of the guarantee period, once a plan has changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guaranteed_until: Option<Date>,
+    /// The plan that changed it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<ChangedBy>,
     /// Where its revocation stands, if the union asked for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation: Option<Revocation>,
+}
+
+/// A relief plan that the letter covers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedBy {
+    /// Hash of the plan.
+    pub plan_hash: String,
+    /// Key of the ask for the consent to it.
+    pub consent_key: String,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_first(version: &u32) -> bool {
+    *version == 1
 }
 
 /// State of a letter (DOMAIN.md section 4); DRAFT is [`Drafting`].
@@ -311,12 +372,14 @@ pub enum LetterInput {
     Expire,
     /// Its loan is none any more.
     Release,
+    /// The guarantor consented to a change of the loan: another version.
+    Change,
 }
 
 impl LetterInput {
     /// Every input.
-    pub const ALL: [LetterInput; 4] =
-        [LetterInput::PaidOut, LetterInput::Revoke, LetterInput::Expire, LetterInput::Release];
+    pub const ALL: [LetterInput; 5] =
+        [LetterInput::PaidOut, LetterInput::Revoke, LetterInput::Expire, LetterInput::Release, LetterInput::Change];
 }
 
 impl LetterState {
@@ -339,6 +402,7 @@ impl LetterState {
             (LetterState::Issued, LetterInput::Revoke) => Ok(LetterState::Revoked),
             (LetterState::Issued, LetterInput::Expire) => Ok(LetterState::Expired),
             (LetterState::Effective, LetterInput::Release) => Ok(LetterState::Released),
+            (LetterState::Effective, LetterInput::Change) => Ok(LetterState::Effective),
             (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
         }
     }

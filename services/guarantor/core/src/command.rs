@@ -1,7 +1,7 @@
 //! What people may tell the guarantor to do. No personal data: the edge keeps that in the vault and hands over tokens.
 
 use crate::case::{CounterGuarantee, Demand};
-use contracts::GuaranteeDecline;
+use contracts::{GuaranteeDecline, ReliefDecline};
 use domain::{Amount, ApplicationId, Fen};
 use organisation::{charters::Motion, people::Handover};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,13 @@ pub enum Command {
         /// The decision.
         verdict: LetterCheck,
     },
+    /// Consents in writing to a relief plan, or does not; by a risk manager.
+    ConsentRelief {
+        /// The application.
+        application_id: ApplicationId,
+        /// The decision.
+        verdict: ReliefVerdict,
+    },
     /// Something about a charter of the programme; by two signatories.
     Charter(Motion),
     /// A task changes hands.
@@ -72,6 +79,7 @@ impl Command {
             | Command::SignContracts { application_id, .. }
             | Command::PrepareLetter { application_id }
             | Command::CheckLetter { application_id, .. }
+            | Command::ConsentRelief { application_id, .. }
             | Command::HandTask(Handover { application_id, .. })
             | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
@@ -109,5 +117,18 @@ pub enum LetterCheck {
     Return {
         /// What is wrong with it.
         because: String,
+    },
+}
+
+/// What the risk manager says to a relief plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum ReliefVerdict {
+    /// The guarantor stands behind the loan under it.
+    Consent,
+    /// It does not.
+    Withhold {
+        /// Why.
+        reason: ReliefDecline,
     },
 }

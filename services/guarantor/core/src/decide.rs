@@ -2,7 +2,7 @@
 
 use crate::{
     Command, Duty, Guarantor, Role, Row, books, case::Case, command::LetterCheck, letter, living, loan, opinion,
-    requests::World, rights, rows, signing,
+    relief, requests::World, rights, rows, signing,
 };
 use contracts::Message;
 use domain::{Amount, Charters};
@@ -73,6 +73,9 @@ impl Participant for Guarantor {
             Message::LoanReversed(said) => loan::reversed(w, said),
             Message::ActivateLetter(ask) => loan::asked(w, ask),
             Message::LoanReportedToGuarantor(said) => living::reported(w, said),
+            Message::ConsentToRelief(ask) => relief::asked(w, ask),
+            Message::RescindConsent(undo) => relief::rescinded(w, &undo.about),
+            Message::RecordRelief(ask) => relief::ordered(w, ask),
             Message::PaperForGuarantor(part) => papers::received(w.desk, part),
             other => Err(Stop::Illegal(format!("{} is not said to the guarantor", other.kind().name()))),
         }
@@ -106,6 +109,9 @@ impl Participant for Guarantor {
                     }
                 })
             }
+            Command::ConsentRelief { application_id, verdict } => {
+                on_task(self, desk, actor, application_id, Duty::ConsentRelief, |w| relief::give(w, by, *verdict))
+            }
             Command::Charter(motion) => charters::moved(self, desk, actor, motion),
             Command::HandTask(handover) => participant::hand_task(self, desk, actor, handover),
             Command::AskForPapers { application_id, letterbox } => {
@@ -125,6 +131,8 @@ impl Participant for Guarantor {
         match duty {
             Duty::DueDiligence => case.file.as_ref().map(|file| file.wish.amount_fen),
             Duty::SignContracts => signing::decided_by_rule(case),
+            // No rule stands behind a loan that is hard to repay.
+            Duty::ConsentRelief => None,
             Duty::PrepareLetter | Duty::CheckLetter => case.drafting.as_ref().map(|drafting| drafting.amount_fen),
         }
     }
@@ -135,6 +143,7 @@ impl Participant for Guarantor {
             Duty::SignContracts => signing::signed_automatically(w, by),
             Duty::PrepareLetter => letter::prepare(w, by),
             Duty::CheckLetter => letter::release(w, by),
+            Duty::ConsentRelief => Err(Stop::Illegal("no rule consents to a relief plan".to_owned())),
         }
     }
 

@@ -5,8 +5,8 @@
 use crate::{
     Guarantor, Row,
     case::{
-        Activation, Case, Contracts, Draft, Drafting, File, IncidentKind, LetterInput, LetterRecord, LetterState,
-        Opinion, Revocation, Signing,
+        Activation, Case, ChangedBy, Contracts, Draft, Drafting, File, IncidentKind, LetterInput, LetterRecord,
+        LetterState, Opinion, Relief, Revocation, Signing,
     },
     rows::{self, ExposureRow},
 };
@@ -177,6 +177,43 @@ pub enum Fact {
         /// Whether it follows from those before; if not, it counts for nothing.
         fits: bool,
     },
+    /// The union asked for the consent to a relief plan.
+    ReliefTakenUp {
+        /// The application.
+        id: ApplicationId,
+        /// The plan.
+        relief: Box<Relief>,
+    },
+    /// The guarantor consented.
+    ReliefConsented {
+        /// The application.
+        id: ApplicationId,
+        /// Last day of the guarantee period under the plan.
+        guaranteed_until: Date,
+        /// Who consented.
+        by: Person,
+    },
+    /// The plan is to be recorded once the bank has said that it is in force.
+    ReliefToRecord {
+        /// The application.
+        id: ApplicationId,
+        /// Key of the ask.
+        key: String,
+    },
+    /// The letter covers the plan: another version.
+    LetterChanged {
+        /// The application.
+        id: ApplicationId,
+        /// The plan.
+        by: ChangedBy,
+        /// Last day of the guarantee period.
+        guaranteed_until: Date,
+    },
+    /// The plan is recorded, or there is none.
+    ReliefDropped {
+        /// The application.
+        id: ApplicationId,
+    },
     /// A person has to look at something.
     IncidentRaised {
         /// The application.
@@ -260,6 +297,19 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             with(rows, id, |case| case.life.followed.keep(*seq, report.clone()))
         }
         Fact::LoanReportTaken { id, fits, .. } => with(rows, id, |case| case.life.take(*fits)),
+        Fact::ReliefTakenUp { id, relief } => with(rows, id, |case| case.relief = Some(Relief::clone(relief))),
+        Fact::ReliefConsented { id, guaranteed_until, by } => with_relief(rows, id, |relief| {
+            relief.guaranteed_until = Some(*guaranteed_until);
+            relief.by = Some(by.clone());
+        }),
+        Fact::ReliefToRecord { id, key } => with_relief(rows, id, |relief| relief.to_record = Some(key.clone())),
+        Fact::LetterChanged { id, by, guaranteed_until } => letter(rows, id, |letter| {
+            letter.state = letter.state.on(LetterInput::Change).unwrap_or(letter.state);
+            letter.version = letter.version.saturating_add(1);
+            letter.guaranteed_until = Some(*guaranteed_until);
+            letter.changed_by = Some(by.clone());
+        }),
+        Fact::ReliefDropped { id } => with(rows, id, |case| case.relief = None),
         Fact::IncidentRaised { id, incident } => with(rows, id, |case| case.incidents.push(incident.clone())),
     }
 }
@@ -272,6 +322,14 @@ fn letter(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Let
     with(rows, id, |case| {
         if let Some(letter) = &mut case.letter {
             change(letter);
+        }
+    })
+}
+
+fn with_relief(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Relief)) -> Result<(), NotLoaded> {
+    with(rows, id, |case| {
+        if let Some(relief) = &mut case.relief {
+            change(relief);
         }
     })
 }

@@ -82,6 +82,9 @@ pub(crate) fn release(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
         state: LetterState::Issued,
         maker,
         checker: by.clone(),
+        version: 1,
+        guaranteed_until: None,
+        changed_by: None,
         revocation: None,
     };
     w.record(Fact::LetterIssued { id: w.id.clone(), letter: Box::new(record) })?;

@@ -17,6 +17,7 @@ pub mod limits;
 mod living;
 mod loan;
 mod opinion;
+mod relief;
 mod requests;
 pub mod rights;
 pub mod rows;

@@ -7,7 +7,7 @@
 use crate::{
     Fact, books,
     case::{IncidentKind, LetterState},
-    opinion,
+    opinion, relief,
     requests::World,
 };
 use contracts::{LoanReport, LoanReported, LoanReportsAsked, Message};
@@ -49,7 +49,8 @@ pub(crate) fn advance(w: &mut World<'_>) -> Result<(), Stop> {
                 books::repayment_reversed(w, receipt.no, receipt.principal_fen)?;
                 expose_outstanding(w, lent)?;
             }
-            LoanReport::Overdue { .. } | LoanReport::Current {} => {}
+            LoanReport::Overdue { .. } | LoanReport::Current {} | LoanReport::ReliefEnded { .. } => {}
+            LoanReport::Rescheduled { .. } => relief::record_if_said(w)?,
             LoanReport::Settled { .. } => w.record(Fact::LetterReleased { id: w.id.clone() })?,
         }
     }

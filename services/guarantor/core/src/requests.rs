@@ -8,7 +8,9 @@ use crate::{
     case::{Case, File, IncidentKind, Said},
     fact, view,
 };
-use contracts::{About, AskRefusal, AskRefused, Confirmed, GuaranteeAssessed, LetterIssued, Message, UndoAnswered};
+use contracts::{
+    About, AskRefusal, AskRefused, Confirmed, GuaranteeAssessed, LetterIssued, Message, ReliefAnswered, UndoAnswered,
+};
 use domain::{ApplicationId, CharterHash, Moment};
 use organisation::{
     Stop,
@@ -107,7 +109,8 @@ impl Cases for Guarantor {
             Step::Assess => Some(Message::OpinionWithdrawn),
             Step::Sign => Some(Message::ContractsTerminated),
             Step::Issue => Some(Message::LetterRevoked),
-            Step::Activate => None,
+            Step::Consent => Some(Message::ConsentRescinded),
+            Step::Activate | Step::Record => None,
         };
         Ok(match (reply, undone) {
             (Reply::Done(said) | Reply::Refused(said), _) => match said {
@@ -115,6 +118,8 @@ impl Cases for Guarantor {
                 Said::Signed { at } => Message::ContractsSigned(Confirmed { about, at }),
                 Said::Issued(letter) => Message::LetterIssued(LetterIssued { about, letter }),
                 Said::Activated { at } => Message::LetterActivated(Confirmed { about, at }),
+                Said::Relief(consent) => Message::ReliefAnswered(ReliefAnswered { about, consent }),
+                Said::Recorded { at } => Message::ReliefRecorded(Confirmed { about, at }),
                 Said::NotTakenUp(why) => Message::GuarantorRefused(AskRefused { about, why }),
                 Said::CannotUndo(_) => return Err(unsaid(step, &said)),
             },

@@ -14,6 +14,8 @@ pub const CONTRACTS: &[&str] = &[Role::ContractOfficer.code()];
 pub const DRAFT: &[&str] = &[Role::LetterMaker.code()];
 /// The letter's release.
 pub const RELEASE: &[&str] = &[Role::LetterChecker.code()];
+/// The consent to a relief plan.
+pub const RELIEF: &[&str] = &[Role::RiskManager.code()];
 /// A task's change of hands; which of them, its role and [`organisation::people::handed`] say.
 pub const IN_HAND: &[&str] = &[
     Role::RiskManager.code(),
@@ -38,6 +40,7 @@ pub const fn of(command: &Command) -> &'static [&'static str] {
         Command::SignContracts { .. } => CONTRACTS,
         Command::PrepareLetter { .. } => DRAFT,
         Command::CheckLetter { .. } => RELEASE,
+        Command::ConsentRelief { .. } => RELIEF,
         Command::HandTask(_) => IN_HAND,
         Command::Charter(_) => CHARTERS,
         Command::AskForPapers { .. } => PAPERS,

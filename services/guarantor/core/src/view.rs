@@ -93,6 +93,14 @@ pub fn summary(case: &Case) -> Value {
         "drafting": case.drafting,
         "letter": case.letter,
         "loan": case.loan,
+        "relief": case.relief.as_ref().map(|relief| {
+            json!({
+                "no": relief.no,
+                "plan": relief.plan,
+                "guaranteed_until": relief.guaranteed_until.map(|until| until.to_string()),
+                "by": relief.by,
+            })
+        }),
         "standing": case
             .loan
             .as_ref()
@@ -187,6 +195,15 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         Fact::LoanReportKept { report, .. } => {
             Some(Line { step: "repay".to_owned(), event: report.event(), text: format!("还款：{}", report.zh()) })
         }
+        Fact::ReliefTakenUp { relief, .. } => say(Step::Consent, "asked", relief.plan.zh()),
+        Fact::ReliefConsented { guaranteed_until, by, .. } => {
+            say(Step::Consent, "done", format!("书面同意，保证期间至 {guaranteed_until}（{by}）"))
+        }
+        Fact::ReliefToRecord { .. } => say(Step::Record, "asked", "工会通知方案生效".into()),
+        Fact::LetterChanged { guaranteed_until, .. } => {
+            say(Step::Record, "done", format!("保函变更，保证期间至 {guaranteed_until}"))
+        }
+        Fact::ReliefDropped { .. } => None,
         Fact::IncidentRaised { incident, .. } => say(incident.kind.step(), "stuck", incident.kind.zh().to_owned()),
         Fact::LoanReportTaken { .. }
         | Fact::OpinionWithdrawn { .. }

@@ -54,7 +54,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// A step of origination that the guarantor is asked for (DOMAIN.md section 2, S1 steps 4, 6, 7 and 10).
+/// A step that the guarantor is asked for: of origination (DOMAIN.md section 2, S1 steps 4, 6, 7 and 10), and of relief (S7 steps 4 and 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
@@ -66,6 +66,10 @@ pub enum Step {
     Issue,
     /// The letter becomes effective.
     Activate,
+    /// The consent to a relief plan (S7).
+    Consent,
+    /// The letter covers the plan.
+    Record,
 }
 
 impl Step {
@@ -76,6 +80,8 @@ impl Step {
             Step::Sign => "签订担保合同",
             Step::Issue => "出具保函",
             Step::Activate => "保函生效",
+            Step::Consent => "同意纾困方案",
+            Step::Record => "保函变更",
         }
     }
 }
@@ -87,7 +93,13 @@ impl participant::Step for Step {
             Step::Sign => "sign contracts",
             Step::Issue => "issue letter",
             Step::Activate => "make letter effective",
+            Step::Consent => "consent to plan",
+            Step::Record => "record plan",
         }
+    }
+
+    fn repeats(self) -> bool {
+        matches!(self, Step::Consent | Step::Record)
     }
 }
 
@@ -103,6 +115,8 @@ pub enum Duty {
     PrepareLetter,
     /// The letter's release.
     CheckLetter,
+    /// The consent to a relief plan.
+    ConsentRelief,
 }
 
 impl participant::Duty for Duty {
@@ -111,7 +125,7 @@ impl participant::Duty for Duty {
 
     fn role(self) -> Role {
         match self {
-            Duty::DueDiligence => Role::RiskManager,
+            Duty::DueDiligence | Duty::ConsentRelief => Role::RiskManager,
             Duty::SignContracts => Role::ContractOfficer,
             Duty::PrepareLetter => Role::LetterMaker,
             Duty::CheckLetter => Role::LetterChecker,
@@ -123,6 +137,7 @@ impl participant::Duty for Duty {
             Duty::DueDiligence => Step::Assess,
             Duty::SignContracts => Step::Sign,
             Duty::PrepareLetter | Duty::CheckLetter => Step::Issue,
+            Duty::ConsentRelief => Step::Consent,
         }
     }
 
@@ -132,6 +147,7 @@ impl participant::Duty for Duty {
             Duty::SignContracts => "sign-contracts",
             Duty::PrepareLetter => "prepare-letter",
             Duty::CheckLetter => "check-letter",
+            Duty::ConsentRelief => "consent-relief",
         }
     }
 
@@ -141,6 +157,7 @@ impl participant::Duty for Duty {
             Duty::SignContracts => "签订委托担保及反担保合同",
             Duty::PrepareLetter => "拟制保函",
             Duty::CheckLetter => "复核保函",
+            Duty::ConsentRelief => "同意纾困方案",
         }
     }
 }

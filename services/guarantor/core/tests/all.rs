@@ -19,6 +19,7 @@ mod all {
     mod loans;
     mod office;
     mod random;
+    mod relief;
     mod rights;
     mod timers;
 }

@@ -1,6 +1,6 @@
 //! An application as the union keeps it: what was filed, what the partners answered, and the saga's run.
 
-use crate::{Reason, Role, renewal::Renewal, vocabulary::GreenReason};
+use crate::{Reason, Role, relief::Relief, renewal::Renewal, vocabulary::GreenReason};
 use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, LoanLife, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
 use saga::{IllegalTransition, Person, Phase, Run, State};
@@ -74,6 +74,9 @@ pub struct Application {
     /// What the bank has reported of the loan since.
     #[serde(default, skip_serializing_if = "LoanLife::is_empty")]
     pub life: LoanLife,
+    /// The requests for relief, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reliefs: Vec<Relief>,
     /// The file in the archive, once the application is settled by a pay-out and the applicant told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<Archived>,
@@ -219,6 +222,9 @@ pub struct Reservation {
     /// Principal that is still owed, once the first of it was paid back, fen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outstanding_fen: Option<Fen>,
+    /// The last day until which it covers the loan, once a relief plan has moved that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers_until: Option<Date>,
     /// HELD, COMMITTED or RELEASED.
     pub state: ReservationState,
 }

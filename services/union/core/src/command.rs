@@ -5,7 +5,7 @@ use crate::{
     renewal::Renewal,
     vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
-use contracts::{Firm, Paper, Wish};
+use contracts::{Firm, Paper, ReliefDecline, Wish};
 use domain::{ApplicationId, Date, Fen};
 use organisation::{charters::Motion, people::Handover};
 pub use saga::RepairAction;
@@ -40,6 +40,32 @@ pub enum Command {
         application_id: ApplicationId,
         /// Why.
         reason: Withdrawal,
+    },
+    /// A borrower asks for relief.
+    RequestRelief {
+        /// The application.
+        application_id: ApplicationId,
+        /// Through which window: WINDOW, APP, WECHAT, DISTRICT, 12351.
+        via: String,
+        /// Why.
+        reason: String,
+    },
+    /// Decides "triage relief".
+    TriageRelief {
+        /// The application.
+        application_id: ApplicationId,
+        /// Why there is none; none: the bank is asked for a plan.
+        declined: Option<ReliefDecline>,
+    },
+    /// The borrower signs the relief plan.
+    SignRelief {
+        /// The application.
+        application_id: ApplicationId,
+    },
+    /// The borrower does not want relief any more.
+    WithdrawRelief {
+        /// The application.
+        application_id: ApplicationId,
     },
     /// Something about a charter of the programme; by two signatories.
     Charter(Motion),
@@ -87,6 +113,10 @@ impl Command {
             | Command::DropProposal { .. } => None,
             Command::DecideEligibility { application_id, .. }
             | Command::Withdraw { application_id, .. }
+            | Command::RequestRelief { application_id, .. }
+            | Command::TriageRelief { application_id, .. }
+            | Command::SignRelief { application_id }
+            | Command::WithdrawRelief { application_id }
             | Command::HandTask(Handover { application_id, .. })
             | Command::SupplyPaper { application_id, .. }
             | Command::Repair { application_id, .. } => Some(application_id),

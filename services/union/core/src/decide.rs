@@ -6,7 +6,7 @@ use crate::{
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
     filing, fund, living,
     origination::{self, Origination},
-    papers, programme, rights,
+    papers, programme, relief, rights,
     rows::{self, FirmRow, NumbersRow},
     view,
     vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
@@ -114,6 +114,9 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
                 if let Message::LoanReportedToUnion(said) = message {
                     return living::reported(w, said);
                 }
+                if let Some((no, step)) = relief::asked_under(w, &message.key())? {
+                    return relief::answered(w, no, step, message);
+                }
                 let event = answers::event(w, message)?;
                 drive(union, w, event).map(drop)
             })
@@ -123,7 +126,8 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
             Some(id) => on_application(union, desk, &id, |w| {
                 leave_green(union, w)?;
                 drive(union, w, Event::Tick).map(drop)?;
-                old_loan_is_settled(union, w)
+                old_loan_is_settled(union, w)?;
+                relief::tick(w)
             }),
             None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
         },
@@ -310,6 +314,22 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             })?;
             answer(desk, application_id, Did::Changed)
         }
+        Command::RequestRelief { application_id, via, reason } => {
+            on_application(union, desk, application_id, |w| relief::request(w, via, reason))?;
+            answer(desk, application_id, Did::Changed)
+        }
+        Command::TriageRelief { application_id, declined } => {
+            on_application(union, desk, application_id, |w| relief::triage(w, actor, *declined))?;
+            answer(desk, application_id, Did::Changed)
+        }
+        Command::SignRelief { application_id } => {
+            on_application(union, desk, application_id, |w| relief::sign(w, actor))?;
+            answer(desk, application_id, Did::Changed)
+        }
+        Command::WithdrawRelief { application_id } => {
+            on_application(union, desk, application_id, relief::withdraw)?;
+            answer(desk, application_id, Did::Changed)
+        }
         Command::Charter(motion) => charters::moved(union, desk, actor, motion),
         Command::HandTask(handover) => {
             on_application(union, desk, &handover.application_id, |w| hand_task(union, w, actor, handover))?;
@@ -327,7 +347,10 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
                 may_repair(w, actor, step)?;
                 organisation::participant::must_say_why(&because)?;
                 let event = Event::Repair { step: step.clone(), by: actor.person.clone(), action, because };
-                drive(union, w, event).map(drop)
+                match relief::with_step(w, step)? {
+                    Some(no) => relief::saga::drive(w, no, event),
+                    None => drive(union, w, event).map(drop),
+                }
             })?;
             answer(desk, application_id, Did::Changed)
         }
@@ -430,6 +453,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         receipt: None,
         reversed_on: None,
         life: LoanLife::default(),
+        reliefs: Vec::new(),
         archived: None,
         disputed: Vec::new(),
         disputed_answers: Vec::new(),
@@ -467,18 +491,27 @@ fn decide_eligibility(
 
 /// A task changes hands; nothing is decided.
 fn hand_task(union: &Union, w: &mut Origination, actor: &Actor, handover: &Handover) -> Result<(), Stop> {
-    let open = w.run()?.open_tasks().find(|(step, _)| view::task_name(step) == handover.task);
-    let Some((step, task)) = open else {
+    let runs = w.application()?.reliefs.iter().map(|relief| (Some(relief.no), &relief.run));
+    let open = [(None, w.run()?)].into_iter().chain(runs).find_map(|(relief, run)| {
+        let task = run.open_tasks().find(|(step, _)| view::task_name(step) == handover.task);
+        task.map(|(step, task)| (relief, step, task))
+    });
+    let Some((relief, step, task)) = open else {
         let detail = format!("{} 当前没有待办 {}。", w.id, handover.task);
         return Err(conflict("NO_TASK", "没有此待办", &detail));
     };
     let (step, had) = (step.to_owned(), task.claimed_by.clone());
     let by = handed(task, actor, &handover.to)?;
     // From one to another it goes by way of nobody.
-    if had.is_some() && by.is_some() && had != by {
-        drive(union, w, Event::Claimed { step: step.clone(), by: None }).map(drop)?;
+    let by_nobody = (had.is_some() && by.is_some() && had != by).then_some(None);
+    for by in by_nobody.into_iter().chain([by]) {
+        let event = Event::Claimed { step: step.clone(), by };
+        match relief {
+            Some(no) => relief::saga::drive(w, no, event)?,
+            None => drive(union, w, event).map(drop)?,
+        }
     }
-    drive(union, w, Event::Claimed { step, by }).map(drop)
+    Ok(())
 }
 
 fn answer(desk: &mut Desk<Union>, id: &ApplicationId, did: Did) -> Result<(), Stop> {
@@ -492,7 +525,9 @@ fn answer(desk: &mut Desk<Union>, id: &ApplicationId, did: Did) -> Result<(), St
 
 /// The operator repairs every step; who owns an open incident of a step, that one.
 fn may_repair(w: &Origination, actor: &Actor, step: &str) -> Result<(), Stop> {
-    let owns = w.run()?.incidents().any(|(_, incident)| incident.step == step && actor.has(incident.owner.code()));
+    let relief = relief::with_step(w, step)?;
+    let run = w.application()?.reliefs.iter().find(|one| Some(one.no) == relief).map_or(w.run()?, |one| &one.run);
+    let owns = run.incidents().any(|(_, incident)| incident.step == step && actor.has(incident.owner.code()));
     if owns { Ok(()) } else { Ok(actor.must_hold(&[Role::Operator])?) }
 }
 
@@ -501,7 +536,7 @@ fn conflict(code: &str, title: &str, detail: &str) -> Stop {
 }
 
 /// What the engine refuses, as whoever asked reads it.
-fn saga_refused(refusal: &saga::Refusal) -> Stop {
+pub(crate) fn saga_refused(refusal: &saga::Refusal) -> Stop {
     if let saga::Refusal::Task(refusal) = refusal {
         return task_refused(refusal).into();
     }

@@ -7,9 +7,10 @@ use crate::{
         Reservation, ReservationInput, WaitsForOld,
     },
     programme::{Decided, ProgrammeRow, Proposal},
+    relief::{How, Over, Relief},
     rows::{self, Drawn, FirmRow, FundRow, MemberRow, NumbersRow},
 };
-use contracts::{DisbursementReceipt, Letter, LoanReport};
+use contracts::{DisbursementReceipt, Letter, LoanReport, ReliefPlan};
 use domain::{Amount, ApplicationId, Date, Fen};
 use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows, charters, papers};
 use serde::{Deserialize, Serialize};
@@ -167,6 +168,65 @@ pub enum Fact {
         outstanding_fen: Fen,
         /// Share of the fund it holds now, fen.
         reserved_fen: Fen,
+    },
+    /// A borrower asked for relief.
+    ReliefRequested {
+        /// The application.
+        id: ApplicationId,
+        /// The request.
+        relief: Box<Relief>,
+    },
+    /// The saga of a request for relief moved.
+    ReliefSaga {
+        /// The application.
+        id: ApplicationId,
+        /// The request's number.
+        no: u32,
+        /// How.
+        fact: saga::Fact<Role, Reason>,
+    },
+    /// The bank proposed a plan.
+    ReliefPlanned {
+        /// The application.
+        id: ApplicationId,
+        /// The request's number.
+        no: u32,
+        /// Which.
+        plan: ReliefPlan,
+    },
+    /// The guarantor consented to it.
+    ReliefConsented {
+        /// The application.
+        id: ApplicationId,
+        /// The request's number.
+        no: u32,
+        /// Last day of the guarantee period under it.
+        guaranteed_until: Date,
+    },
+    /// The bank put the plan into force; one before it is superseded.
+    ReliefInForce {
+        /// The application.
+        id: ApplicationId,
+        /// The request's number.
+        no: u32,
+        /// Since when.
+        on: Date,
+    },
+    /// The plan was kept or broken.
+    ReliefOver {
+        /// The application.
+        id: ApplicationId,
+        /// The request's number.
+        no: u32,
+        /// How and when.
+        over: Over,
+    },
+    /// The reservation covers the loan until another day.
+    ReservationCovers {
+        /// The application.
+        id: ApplicationId,
+        /// The day; none: that of the contract.
+        until: Option<Date>,
     },
     /// The reservation stands behind a loan.
     ReservationCommitted {
@@ -375,6 +435,29 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 firm.live_loan.take_if(|live| live == id && settled_on.is_some());
             })
         }
+        Fact::ReliefRequested { id, relief } => {
+            with(rows, id, |application| application.reliefs.push(Relief::clone(relief)))
+        }
+        Fact::ReliefSaga { id, no, fact } => with_relief(rows, id, *no, |relief| relief.run.apply(fact)),
+        Fact::ReliefPlanned { id, no, plan } => with_relief(rows, id, *no, |relief| relief.plan = Some(plan.clone())),
+        Fact::ReliefConsented { id, no, guaranteed_until } => {
+            with_relief(rows, id, *no, |relief| relief.guaranteed_until = Some(*guaranteed_until))
+        }
+        Fact::ReliefInForce { id, no, on } => {
+            with(rows, id, |application| {
+                let earlier = application.reliefs.iter_mut().filter(|one| one.no < *no);
+                for relief in earlier.filter(|one| one.in_force_on.is_some() && one.over.is_none()) {
+                    relief.over = Some(Over { on: *on, how: How::Superseded });
+                }
+            })?;
+            with_relief(rows, id, *no, |relief| relief.in_force_on = Some(*on))
+        }
+        Fact::ReliefOver { id, no, over } => with_relief(rows, id, *no, |relief| relief.over = Some(*over)),
+        Fact::ReservationCovers { id, until } => with(rows, id, |application| {
+            if let Some(reservation) = &mut application.reservation {
+                reservation.covers_until = *until;
+            }
+        }),
         Fact::ReservationCommitted { id } => with(rows, id, |application| {
             if let Some(reservation) = &mut application.reservation {
                 reservation.state = reservation.state.on(ReservationInput::Commit).unwrap_or(reservation.state);
@@ -446,6 +529,19 @@ fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Appli
         change(application);
     }
     Ok(())
+}
+
+fn with_relief(
+    rows: &mut Rows<Row>,
+    id: &ApplicationId,
+    no: u32,
+    change: impl FnOnce(&mut Relief),
+) -> Result<(), NotLoaded> {
+    with(rows, id, |application| {
+        if let Some(relief) = application.reliefs.iter_mut().find(|relief| relief.no == no) {
+            change(relief);
+        }
+    })
 }
 
 fn firm(rows: &mut Rows<Row>, uscc: &str, change: impl FnOnce(&mut FirmRow)) -> Result<(), NotLoaded> {

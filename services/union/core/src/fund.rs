@@ -115,6 +115,7 @@ pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
         exposure_fen: exposure,
         reserved_fen: share,
         outstanding_fen: None,
+        covers_until: None,
         state: ReservationState::Held,
     };
     w.desk.record(Fact::Reserved { id: w.id.clone(), reservation })?;

@@ -15,6 +15,7 @@ mod living;
 pub mod origination;
 mod papers;
 pub mod programme;
+pub mod relief;
 pub mod renewal;
 pub mod rights;
 pub mod rows;

@@ -4,7 +4,7 @@
 //! the reservation is committed, waits for its turn. What does not follow from what was reported before is kept as disputed, and counts
 //! for nothing.
 
-use crate::{Fact, application::ReservationState, fund, origination::Origination};
+use crate::{Fact, application::ReservationState, fund, origination::Origination, relief};
 use contracts::{About, LoanReport, LoanReported, LoanReportsAsked, Message};
 use organisation::Stop;
 
@@ -29,6 +29,7 @@ pub(crate) fn advance(w: &mut Origination) -> Result<(), Stop> {
         match report {
             LoanReport::Received { .. } | LoanReport::Reversed { .. } if fits => fund::recut(w, seq)?,
             LoanReport::Settled { .. } if fits => fund::settled(w)?,
+            LoanReport::ReliefEnded { no, on, kept } if fits => relief::over(w, no, on, kept)?,
             _ => {}
         }
     }

@@ -96,7 +96,7 @@ fn pay_out(flow: Flow<Origination, Before>) -> Flow<Origination, After> {
 
 /// Delivery is the channel's business: an ask is repeated only in case a partner lost it for good, and only after the
 /// longest time that a partner's people may take to answer.
-const RETRY: Retry = Retry { first_ms: 30 * DAY_MS, longest_ms: 30 * DAY_MS };
+pub(crate) const RETRY: Retry = Retry { first_ms: 30 * DAY_MS, longest_ms: 30 * DAY_MS };
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Every version of every saga of the union that may still be running.

@@ -7,7 +7,7 @@ use organisation::{charters::SIGNATORY, people::SUPERVISOR};
 
 /// Opening the books and writing the register.
 pub const BOOKS: &[&str] = &[Role::Operator.code()];
-/// Filing, handing in papers, withdrawing.
+/// Filing, handing in papers, withdrawing; asking for relief and signing its plan.
 pub const FILING: &[&str] = &["applicant", Role::IntakeOfficer.code()];
 /// The check of eligibility, and what only an officer may say of an application that is filed.
 pub const INTAKE: &[&str] = &[Role::IntakeOfficer.code()];
@@ -26,8 +26,12 @@ pub fn of(command: &Command) -> &'static [&'static str] {
     match command {
         Command::OpenBooks { .. } | Command::LoadMembers { .. } => BOOKS,
         Command::Submit(form) => of_filing(form),
-        Command::Withdraw { .. } | Command::SupplyPaper { .. } => FILING,
-        Command::DecideEligibility { .. } => INTAKE,
+        Command::Withdraw { .. }
+        | Command::SupplyPaper { .. }
+        | Command::RequestRelief { .. }
+        | Command::SignRelief { .. }
+        | Command::WithdrawRelief { .. } => FILING,
+        Command::DecideEligibility { .. } | Command::TriageRelief { .. } => INTAKE,
         Command::HandTask(_) => IN_HAND,
         Command::Charter(_) => CHARTERS,
         Command::Control { .. } | Command::DropProposal { .. } => CONTROL,

@@ -4,10 +4,11 @@ use crate::{
     Fact, Reason, Role, Row,
     application::{Application, Disputed, DisputedAnswer, Occasion, Said, WaitsForOld},
     decide::state,
+    relief::{self, Relief},
 };
 use contracts::DisbursementReport;
 use organisation::{Incident, Index, Line, OpenTask};
-use saga::{Ending, IncidentKind, Who};
+use saga::{Ending, IncidentKind, Run, Who};
 use serde_json::{Value, json};
 
 /// What the shell keeps beside a row.
@@ -17,24 +18,22 @@ pub(crate) fn index(row: &Row) -> Index {
         status: state(application).code(),
         uscc: application.firm.uscc.to_string(),
         ended: application.run.ending().is_some(),
-        wake_at: [
-            application.run.next_wake(),
-            application.leaves_green_at(),
-            application.waits_for_old.and_then(WaitsForOld::until),
-        ]
-        .into_iter()
-        .flatten()
-        .min(),
-        tasks: application
-            .run
-            .open_tasks()
+        wake_at: [application.leaves_green_at(), application.waits_for_old.and_then(WaitsForOld::until)]
+            .into_iter()
+            .chain(runs(application).map(|(_, run)| run.next_wake()))
+            .flatten()
+            .min(),
+        tasks: runs(application)
+            .flat_map(|(_, run)| run.open_tasks())
             .map(|(step, task)| OpenTask::of(&application.id, &task_name(step), step_zh(step), task))
             .collect(),
-        incidents: application
-            .run
-            .incidents()
-            .map(|(number, incident)| Incident {
-                incident_id: format!("{}/{number}", application.id),
+        incidents: runs(application)
+            .flat_map(|(relief, run)| run.incidents().map(move |(number, incident)| (relief, number, incident)))
+            .map(|(relief, number, incident)| Incident {
+                incident_id: relief.map_or_else(
+                    || format!("{}/{number}", application.id),
+                    |no| format!("{}/{number}", relief::saga::name(&application.id, no)),
+                ),
                 application_id: application.id.clone(),
                 owner: incident.owner.to_string(),
                 step: incident.step.clone(),
@@ -42,6 +41,12 @@ pub(crate) fn index(row: &Row) -> Index {
             })
             .collect(),
     }
+}
+
+/// The sagas of an application: its origination, and its requests for relief by their numbers.
+fn runs(application: &Application) -> impl Iterator<Item = (Option<u32>, &Run<Role, Reason>)> {
+    let reliefs = application.reliefs.iter().map(|relief| (Some(relief.no), &relief.run));
+    [(None, &application.run)].into_iter().chain(reliefs)
 }
 
 /// A step's task is named after it, its blanks as hyphens.
@@ -119,9 +124,50 @@ pub fn summary(application: &Application) -> Value {
             .as_ref()
             .filter(|_| application.reversed_on.is_none())
             .map(|receipt| application.life.standing(receipt.amount_fen.fen())),
+        "relief": application.reliefs.iter().map(relief_view).collect::<Vec<_>>(),
         "archived": application.archived,
         "notice": notice(application),
         "disputed": application.disputed,
+        "waiting_for": waiting,
+    })
+}
+
+/// A request for relief as the API shows it.
+fn relief_view(relief: &Relief) -> Value {
+    let done_on = |step: &str| {
+        let step = relief.run.step(step).filter(|_| relief.run.is_done(step));
+        step.and_then(|step| step.ended_at).map(|at| at.date().to_string())
+    };
+    let waiting: Vec<Value> = relief
+        .run
+        .waiting_for()
+        .into_iter()
+        .map(|waiting| {
+            let who = match waiting.who {
+                Who::Decider(role) | Who::Repairer(role) => role.to_string(),
+                Who::Party(party) => party.to_string(),
+                Who::Applicant => "applicant".into(),
+                Who::Queue => "contradiction".into(),
+                Who::Child => "child".into(),
+            };
+            json!({ "step": waiting.step, "who": who, "until": waiting.until.map(|until| until.to_string()) })
+        })
+        .collect();
+    json!({
+        "no": relief.no,
+        "relief_state": relief.state().code(),
+        "requested_at": relief.requested_at.to_string(),
+        "via": relief.via,
+        "because": relief.reason,
+        "triaged_on": done_on(relief::saga::TRIAGE),
+        "proposed_on": done_on(relief::saga::PROPOSE),
+        "consented_on": done_on(relief::saga::CONSENT),
+        "signed_on": done_on(relief::saga::SIGN),
+        "in_force_on": relief.in_force_on.map(|on| on.to_string()),
+        "plan": relief.plan,
+        "guaranteed_until": relief.guaranteed_until.map(|on| on.to_string()),
+        "over": relief.over.map(|over| json!({ "on": over.on.to_string(), "how": over.how })),
+        "ending": relief.run.ending().map(ending),
         "waiting_for": waiting,
     })
 }
@@ -164,6 +210,14 @@ pub fn step_zh(step: &str) -> &str {
         "make letter effective" => "保函生效",
         "commit reservation" => "担保金转为在保",
         "notify and archive" => "通知并归档",
+        "triage relief" => "纾困受理",
+        "propose plan" => "提出纾困方案",
+        "consent to plan" => "同意纾困方案",
+        "extend reservation" => "担保金随方案延期",
+        "sign plan" => "签署纾困方案",
+        "switch schedule" => "变更还款计划",
+        "record plan" => "保函变更",
+        "notify of plan" => "通知方案生效",
         other => other,
     }
 }
@@ -189,6 +243,22 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             plain("", "membership", format!("{occasion}核验会员登记册：{found}"))
         }
         Fact::Saga { fact, .. } => saga_line(fact),
+        Fact::ReliefSaga { fact: saga::Fact::Ended { ending, .. }, .. } => {
+            let text = match ending {
+                Ending::Completed => "纾困方案已生效".to_owned(),
+                Ending::Refused { reason, .. } => format!("纾困申请未获同意：{}", reason.zh()),
+                Ending::Withdrawn { .. } => "纾困申请已撤回".to_owned(),
+                Ending::Expired { .. } => "纾困方案逾期未签署，失效".to_owned(),
+            };
+            plain("", "ended", text)
+        }
+        Fact::ReliefSaga { fact, .. } => saga_line(fact),
+        Fact::ReliefRequested { relief, .. } => plain("triage relief", "filed", format!("申请纾困：{}", relief.reason)),
+        Fact::ReliefPlanned { plan, .. } => plain("propose plan", "noted", plan.zh()),
+        Fact::ReliefConsented { guaranteed_until, .. } => {
+            plain("consent to plan", "noted", format!("担保公司书面同意，保证期间至 {guaranteed_until}"))
+        }
+        Fact::ReliefInForce { on, .. } => plain("switch schedule", "noted", format!("方案自 {on} 起生效")),
         Fact::Filed(application) => {
             plain("", "filed", format!("收到申请 {}，金额 {} 元", application.id, application.wish.amount_fen.fen()))
         }

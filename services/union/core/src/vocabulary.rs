@@ -1,6 +1,6 @@
 //! The union's words: roles, reasons, refusals at filing. Closed lists of DOMAIN.md sections 2, 4 and 5.
 
-use contracts::{CreditDecline, GuaranteeDecline, NotPosted};
+use contracts::{CreditDecline, GuaranteeDecline, NotPosted, NotSwitched, ReliefDecline};
 use organisation::{Refusal, RefusalKind};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -17,10 +17,12 @@ pub enum Role {
     Approver,
     /// Repairs what is stuck, decides nothing of business (运维).
     Operator,
+    /// Who signs a relief plan: the borrower, no officer of the union (申请人).
+    Applicant,
 }
 
 impl Role {
-    /// Every role.
+    /// Every role of the union's own people.
     pub const ALL: &'static [Role] = &[Role::IntakeOfficer, Role::FundManager, Role::Approver, Role::Operator];
 
     /// The code under which accounts hold it.
@@ -30,6 +32,7 @@ impl Role {
             Role::FundManager => "fund_manager",
             Role::Approver => "approver",
             Role::Operator => "operator",
+            Role::Applicant => "applicant",
         }
     }
 
@@ -40,6 +43,7 @@ impl Role {
             Role::FundManager => "担保金管理岗",
             Role::Approver => "复核岗",
             Role::Operator => "运维",
+            Role::Applicant => "申请人",
         }
     }
 }
@@ -110,6 +114,8 @@ pub enum Contradiction {
     LetterAmount,
     /// The answer is given under another charter than the application was filed under.
     OtherCharter,
+    /// The relief plan's hash is not that of its measures.
+    PlanHash,
 }
 
 impl Contradiction {
@@ -125,6 +131,7 @@ impl Contradiction {
             Contradiction::LetterHash => "保函哈希与内容不符",
             Contradiction::LetterAmount => "保函金额与批准金额不符",
             Contradiction::OtherCharter => "答复所依章程与申请所依章程不同",
+            Contradiction::PlanHash => "纾困方案的哈希与内容不符",
         }
     }
 }
@@ -141,6 +148,10 @@ pub enum Reason {
     Bank(CreditDecline),
     /// The bank's precondition for paying out.
     NotPosted(NotPosted),
+    /// Why there is no relief.
+    Relief(ReliefDecline),
+    /// Why a relief plan did not come into force.
+    NotSwitched(NotSwitched),
     /// The applicant.
     Applicant(Withdrawal),
     /// A partner contradicts itself or what was agreed.
@@ -157,6 +168,8 @@ impl Reason {
             Reason::Guarantor(reason) => serde_json::to_value(reason),
             Reason::Bank(reason) => serde_json::to_value(reason),
             Reason::NotPosted(reason) => serde_json::to_value(reason),
+            Reason::Relief(reason) => serde_json::to_value(reason),
+            Reason::NotSwitched(reason) => serde_json::to_value(reason),
             Reason::Applicant(reason) => serde_json::to_value(reason),
             Reason::Contradiction(reason) => serde_json::to_value(reason),
             Reason::Partner(words) => return words.clone(),
@@ -178,6 +191,8 @@ impl Reason {
             Reason::Guarantor(reason) => reason.zh().into(),
             Reason::Bank(reason) => reason.zh().into(),
             Reason::NotPosted(reason) => reason.zh().into(),
+            Reason::Relief(reason) => reason.zh().into(),
+            Reason::NotSwitched(reason) => reason.zh().into(),
             Reason::Applicant(Withdrawal::OtherFunds) => "已有其他资金来源".into(),
             Reason::Applicant(Withdrawal::NoNeed) => "不再需要资金".into(),
             Reason::Applicant(Withdrawal::Terms) => "不接受贷款条件".into(),

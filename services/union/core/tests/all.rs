@@ -23,6 +23,7 @@ mod all {
     mod office;
     mod papers;
     mod programme;
+    mod relief;
     mod renewal;
     mod repairs;
     mod reservation;

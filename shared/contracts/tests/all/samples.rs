@@ -1,6 +1,7 @@
 //! One sample of every message.
 
 use contracts::*;
+use domain::loan::Measure;
 use domain::{Amount, ApplicationId, Charter, CharterHash, Fen, Moment, Ppm, Uscc, schedule::Method};
 
 fn about(key: &str) -> About {
@@ -186,6 +187,43 @@ pub fn sample(kind: Kind) -> Message {
         Kind::LetterActivated => Message::LetterActivated(confirmed("activate")),
         Kind::LoanReportedToGuarantor => Message::LoanReportedToGuarantor(loan_reported(1, received())),
         Kind::LoanReportedToUnion => Message::LoanReportedToUnion(loan_reported(1, received())),
+        Kind::ProposeRelief => Message::ProposeRelief(ProposeRelief {
+            about: about("propose-plan:NCD-2018-0052/R1:1"),
+            no: 1,
+            requested_on: day("2020-02-24"),
+            reason: "未能开工，还款还息困难".into(),
+        }),
+        Kind::ReliefProposed => Message::ReliefProposed(ReliefProposed {
+            about: about("propose-plan:NCD-2018-0052/R1:1"),
+            proposal: ReliefProposal::Plan { plan: plan() },
+        }),
+        Kind::WithdrawReliefPlan => Message::WithdrawReliefPlan(plain("propose-plan:NCD-2018-0052/R1:1")),
+        Kind::ReliefPlanWithdrawn => Message::ReliefPlanWithdrawn(undone("propose-plan:NCD-2018-0052/R1:1")),
+        Kind::ConsentToRelief => Message::ConsentToRelief(ConsentToRelief {
+            about: about("consent-to-plan:NCD-2018-0052/R1:1"),
+            no: 1,
+            plan: plan(),
+        }),
+        Kind::ReliefAnswered => Message::ReliefAnswered(ReliefAnswered {
+            about: about("consent-to-plan:NCD-2018-0052/R1:1"),
+            consent: ReliefConsent::Given { guaranteed_until: day("2020-12-16") },
+        }),
+        Kind::RescindConsent => Message::RescindConsent(plain("consent-to-plan:NCD-2018-0052/R1:1")),
+        Kind::ConsentRescinded => Message::ConsentRescinded(undone("consent-to-plan:NCD-2018-0052/R1:1")),
+        Kind::ConsentPresented => Message::ConsentPresented(ConsentPresented {
+            about: about("consent-to-plan:NCD-2018-0052/R1:1"),
+            plan_hash: plan().hash,
+            guaranteed_until: Some(day("2020-12-16")),
+        }),
+        Kind::SwitchSchedule => Message::SwitchSchedule(signed_plan("switch-schedule:NCD-2018-0052/R1:1")),
+        Kind::QuerySwitch => Message::QuerySwitch(plain("switch-schedule:NCD-2018-0052/R1:1")),
+        Kind::CloseSwitch => Message::CloseSwitch(plain("switch-schedule:NCD-2018-0052/R1:1")),
+        Kind::ScheduleSwitched => Message::ScheduleSwitched(ScheduleSwitched {
+            about: about("switch-schedule:NCD-2018-0052/R1:1"),
+            report: SwitchReport::Switched { on: day("2020-02-28") },
+        }),
+        Kind::RecordRelief => Message::RecordRelief(signed_plan("record-plan:NCD-2018-0052/R1:1")),
+        Kind::ReliefRecorded => Message::ReliefRecorded(confirmed("record-plan:NCD-2018-0052/R1:1")),
         Kind::GuarantorAsksLoanReports => Message::GuarantorAsksLoanReports(reports_asked()),
         Kind::UnionAsksLoanReports => Message::UnionAsksLoanReports(reports_asked()),
         Kind::GuarantorAsksPapers => Message::GuarantorAsksPapers(papers_asked()),
@@ -224,4 +262,20 @@ fn reports_asked() -> LoanReportsAsked {
 
 fn payout_reversed() -> PayoutReversed {
     PayoutReversed { about: about("reverse:disb:NCD-2018-0052"), receipt: receipt(), on: "2018-09-05".parse().unwrap() }
+}
+
+fn day(text: &str) -> domain::Date {
+    text.parse().unwrap()
+}
+
+/// The software firm's plan of 2020.
+fn plan() -> ReliefPlan {
+    let parts_on = ["2020-04-21", "2020-05-21", "2020-06-16"].map(day).to_vec();
+    let measures =
+        vec![Measure::Extend { to: day("2020-06-16") }, Measure::DeferInterest { due_on: day("2020-03-21"), parts_on }];
+    ReliefPlan::new("NCD-2018-0052/R1", measures, day("2020-06-16"))
+}
+
+fn signed_plan(key: &str) -> SignedPlan {
+    SignedPlan { about: about(key), plan_hash: plan().hash }
 }

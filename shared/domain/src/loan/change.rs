@@ -1,10 +1,10 @@
 //! What falls due is changed before its day: interest deferred, the maturity moved, the whole loan repaid early. Each makes another
 //! version; what has fallen due stays as it is.
 
-use super::{Due, Loan, due};
+use super::{Due, Loan, Row, due};
 use crate::{
     money::{Amount, Fen},
-    schedule::{EarlyPart, End, ScheduleError, Terms, days_between, interest, prepay_after, schedule_after},
+    schedule::{EarlyPart, End, Rest, ScheduleError, Terms, days_between, interest, prepay_after, schedule_after},
     time::Date,
 };
 
@@ -34,6 +34,14 @@ pub enum ChangeError {
     CannotExtend {
         /// The day asked for.
         to: Date,
+    },
+    /// No principal falls due in that time, or it would not fall due on a later due date.
+    #[error("no principal can rest until {until} to fall due on {principal_on}")]
+    CannotRest {
+        /// The last day asked for.
+        until: Date,
+        /// The day on which it should fall due.
+        principal_on: Date,
     },
     /// Interest that was deferred is still owed.
     #[error("deferred interest is still owed")]
@@ -89,21 +97,50 @@ impl Loan {
             return Err(ChangeError::CannotExtend { to });
         }
         let terms = Terms { end: End::On(to), ..self.terms.clone() };
-        let (before, after) = (schedule_after(&self.terms, &self.parts)?, schedule_after(&terms, &self.parts)?);
+        let before = schedule_after(&self.terms, &self.parts, &self.rests)?;
+        let after = schedule_after(&terms, &self.parts, &self.rests)?;
         let fallen = before.iter().filter(|row| row.to <= today).count();
         if before.get(..fallen) != after.get(..fallen) {
             return Err(ChangeError::CannotExtend { to });
         }
-        // Deferred parts stay where they are, and a row whose interest was deferred has none.
+        self.falls_due_by(today, &after);
+        self.extended_from.get_or_insert(maturity);
+        self.terms = terms;
+        Ok(())
+    }
+
+    /// Only interest falls due until a day; the principal of that time falls due on a later due date.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing is changed.
+    pub fn rest(&mut self, today: Date, until: Date, principal_on: Date) -> Result<(), ChangeError> {
+        let cannot = ChangeError::CannotRest { until, principal_on };
+        let rest = Rest { after: today, until, principal_on };
+        let before = schedule_after(&self.terms, &self.parts, &self.rests)?;
+        let (last, rows) = before.split_last().ok_or(cannot)?;
+        let is_moved = rows.iter().any(|row| rest.holds(row.to) && row.principal_fen > Fen::ZERO);
+        let falls_due = principal_on > until && before.iter().any(|row| row.to == principal_on);
+        if !is_moved || !falls_due || until >= last.to {
+            return Err(cannot);
+        }
+        let mut rests = self.rests.clone();
+        rests.push(rest);
+        let after = schedule_after(&self.terms, &self.parts, &rests)?;
+        self.falls_due_by(today, &after);
+        self.rests = rests;
+        Ok(())
+    }
+
+    /// What falls due after today falls due by these rows. Deferred parts stay where they are, and a row whose interest was deferred
+    /// has none.
+    fn falls_due_by(&mut self, today: Date, rows: &[Row]) {
         let was_deferred = |row: u16| self.current().any(|(_, due)| due.deferred && due.row == row);
-        let new = after.iter().skip(fallen).map(|row| {
+        let new = rows.iter().filter(|row| row.to > today).map(|row| {
             let interest_fen = if was_deferred(row.no) { Fen::ZERO } else { row.interest_fen };
             Due { interest_fen, ..due(row) }
         });
         let new: Vec<Due> = new.collect();
         self.replace(|_, due| due.on > today && !due.deferred, new);
-        self.terms = terms;
-        Ok(())
     }
 
     /// The whole loan falls due on a day before its maturity: the balance, the interest until then, and every part that was deferred.
@@ -111,7 +148,7 @@ impl Loan {
     /// # Errors
     /// [`ChangeError`]; nothing is changed.
     pub fn fall_due(&mut self, on: Date) -> Result<(), ChangeError> {
-        let rows = prepay_after(&self.terms, &self.parts, on)?;
+        let rows = prepay_after(&self.terms, &self.parts, &self.rests, on)?;
         let last = rows.last().map(due).ok_or(ChangeError::Overflow)?;
         if self.is_touched(|due| due.on >= on) {
             return Err(ChangeError::TooLate { on });
@@ -141,7 +178,7 @@ impl Loan {
         }
         let mut parts = self.parts.clone();
         parts.push(EarlyPart { on, principal_fen });
-        let rows = schedule_after(&self.terms, &parts)?;
+        let rows = schedule_after(&self.terms, &parts, &self.rests)?;
         let broken = rows.iter().find(|row| row.to > on).ok_or(ChangeError::Overflow)?;
         let days = days_between(broken.from, on);
         let interest_fen = interest(principal_fen.fen(), self.terms.rate, days).ok_or(ChangeError::Overflow)?;

@@ -1,10 +1,12 @@
 //! Loans that are paid out: receipts, overdue sums, relief and early repayment, to the golden values.
 
-use domain::loan::{ChangeError, Loan, Part, ReceiptError};
+use domain::charter::{DeferralWindow, ReliefPolicy};
+use domain::loan::{ChangeError, Loan, Measure, Part, ReceiptError, ReliefError};
 use domain::schedule::{End, Terms};
 use domain::{Amount, Date, Fen, Method, Mode, Ppm};
 use jiff::ToSpan;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 use crate::day;
 
@@ -406,4 +408,95 @@ fn pay_on_every_day_from_last(loan: &mut Loan) {
     for on in days.into_iter().filter(|on| last.is_none_or(|last| *on >= last)) {
         pay(loan, on);
     }
+}
+
+fn policy() -> ReliefPolicy {
+    let window = |due_to, moved_to| DeferralWindow { due_to: day(due_to), moved_to: day(moved_to) };
+    ReliefPolicy {
+        from: day("2020-01-25"),
+        to: day("2020-12-31"),
+        windows: vec![window("2020-05-31", "2020-06-30"), window("2020-12-31", "2021-03-31")],
+        hit_industries: BTreeSet::new(),
+    }
+}
+
+fn defer(due_on: &str, parts_on: &[&str]) -> Measure {
+    Measure::DeferInterest { due_on: day(due_on), parts_on: parts_on.iter().copied().map(day).collect() }
+}
+
+#[test]
+fn a_plan_takes_its_measures_in_order_and_leaves_the_interest_as_it_was() {
+    // Golden G2: extended first, so that the interest of March becomes a row of its own that can be deferred.
+    let mut loan = loan(Method::Bullet, 48_000_000, 45_000, "2018-09-05", "2020-03-05");
+    let extend = Measure::Extend { to: day("2020-06-16") };
+    let parts = ["2020-04-21", "2020-05-21", "2020-06-16"];
+    let today = day("2020-02-28");
+    let backwards = [defer("2020-03-21", &parts), extend.clone()];
+    let march = ChangeError::NothingToDefer { on: day("2020-03-21") };
+    assert_eq!(loan.clone().relieve(today, &backwards, &policy()), Err(march.into()));
+    loan.relieve(today, &[extend, defer("2020-03-21", &parts)], &policy()).unwrap();
+    let sums: Vec<(String, i64)> =
+        pay_on_every_day(&mut loan).into_iter().filter(|(on, _)| on.as_str() > "2020-01").collect();
+    let expected = [("2020-04-21", 182_000), ("2020-05-21", 182_000), ("2020-06-16", 182_000 + 522_000 + 48_000_000)];
+    assert_eq!(sums, expected.map(|(on, fen)| (on.to_owned(), fen)));
+    assert_eq!(loan.interest_received(), Some(Fen::new(3_900_000)));
+}
+
+#[test]
+fn only_interest_falls_due_for_a_while_and_the_principal_of_that_time_on_its_day() {
+    let start = || loan(Method::EqualPrincipal, 12_000_000, 48_000, "2020-01-10", "2021-01-10");
+    let mut loan = start();
+    let rest = Measure::InterestOnly { until: day("2020-05-10"), principal_on: day("2020-06-10") };
+    loan.relieve(day("2020-02-28"), &[rest], &policy()).unwrap();
+    let rows: Vec<(String, i64, i64)> = loan
+        .current()
+        .map(|(_, due)| (due.on.to_string(), due.principal_fen.get(), due.interest_fen.get()))
+        .filter(|(on, ..)| on.as_str() < "2020-08")
+        .collect();
+    let expected = [
+        ("2020-02-10", 1_000_000, 48_000),
+        ("2020-03-10", 0, 44_000),
+        ("2020-04-10", 0, 44_000),
+        ("2020-05-10", 0, 44_000),
+        ("2020-06-10", 4_000_000, 44_000),
+        ("2020-07-10", 1_000_000, 28_000),
+    ];
+    assert_eq!(rows, expected.map(|(on, principal, interest)| (on.to_owned(), principal, interest)));
+    let principal = Fen::sum(loan.current().map(|(_, due)| due.principal_fen));
+    assert_eq!(principal, Some(Fen::new(12_000_000)), "every fen of it once");
+    for (until, principal_on) in
+        [("2020-05-10", "2020-06-11"), ("2020-05-10", "2020-05-10"), ("2021-01-10", "2021-01-10")]
+    {
+        let rest = Measure::InterestOnly { until: day(until), principal_on: day(principal_on) };
+        let refused = start().relieve(day("2020-02-28"), &[rest], &policy());
+        assert!(matches!(refused, Err(ReliefError::Change(ChangeError::CannotRest { .. }))), "{until} {principal_on}");
+    }
+}
+
+#[test]
+fn no_plan_moves_further_than_the_policy_and_the_longest_extension_allow() {
+    let year = || loan(Method::Bullet, 20_000_000, 43_500, "2019-11-15", "2020-11-15");
+    let longer = || loan(Method::Bullet, 20_000_000, 43_500, "2018-11-15", "2020-11-15");
+    let extend = |to| Measure::Extend { to: day(to) };
+    let today = day("2020-03-01");
+    let (march, june) = (day("2020-03-21"), day("2020-06-30"));
+    let late = ReliefError::TooFar { due_on: day("2020-11-15"), latest: day("2021-03-31") };
+    let table = [
+        (year(), extend("2021-03-31"), Ok(())),
+        (year(), extend("2021-04-01"), Err(late)),
+        (year(), defer("2020-03-21", &["2020-06-30"]), Ok(())),
+        (year(), defer("2020-03-21", &["2020-07-01"]), Err(ReliefError::TooFar { due_on: march, latest: june })),
+        (year(), defer("2020-03-21", &["2020-05-21", "2020-04-21"]), Err(ChangeError::WrongParts.into())),
+        (longer(), extend("2021-03-31"), Ok(())),
+    ];
+    for (mut loan, measure, expected) in table {
+        assert_eq!(loan.relieve(today, std::slice::from_ref(&measure), &policy()), expected, "{measure:?}");
+    }
+    // A short loan by at most its own days, whatever the policy says.
+    let mut short = crate::living::loan(Method::Bullet, 20_000_000, 43_500, "2020-01-20", "2020-02-29");
+    let days = ReliefError::ExtendedTooLong { days: 40 };
+    assert_eq!(short.relieve(day("2020-02-01"), &[extend("2020-04-10")], &policy()), Err(days));
+    assert_eq!(short.relieve(day("2020-02-01"), &[extend("2020-04-09")], &policy()), Ok(()));
+    assert_eq!(short.relieve(day("2020-02-01"), &[extend("2020-04-10")], &policy()), Err(days), "in all");
+    assert_eq!(short.relieve(day("2020-02-01"), &[], &policy()), Err(ReliefError::Empty));
 }

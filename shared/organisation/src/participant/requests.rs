@@ -218,8 +218,9 @@ impl<P: Cases> World<'_, P> {
     /// up stands in nobody's way.
     fn another_stands(&self, step: P::Step, key: &str) -> Result<bool, Stop> {
         let stands = |asked: &Asked<P::Step, P::Said>| match &asked.request {
-            Request::Open | Request::InDoubt { .. } | Request::Done(_) | Request::Undoing(_) => true,
-            Request::Refused(said) => P::refusal_stands(said),
+            Request::Open | Request::InDoubt { .. } | Request::Undoing(_) => true,
+            Request::Done(_) => !step.repeats(),
+            Request::Refused(said) => !step.repeats() && P::refusal_stands(said),
             Request::Unheard | Request::Undone | Request::Closed => false,
         };
         Ok(self.case()?.is_some_and(|case| {

@@ -6,19 +6,26 @@
 //! `bob: approve`, `bob: decline`, `bob: return`, `olga: sign`, `max: prepare`, `cleo: release`, `cleo: return-payment`.
 //! Of a loan that is paid out: `day D` (the day begins, and what falls due until then has fallen due), `olga: pay REFERENCE D FEN`,
 //! `olga: prepay REFERENCE FEN`, `olga: prepay-part REFERENCE FEN PRINCIPAL`, `olga: unpay N` (the N-th receipt), `union-lacks N`, `guarantor-lacks N` (reports from N on).
+//! Of relief: `relief N` (the union asks for a plan, of the N-th request), `withdraw-relief N`, `consent N` and `rescind N` (of the guarantor's),
+//! `switch N`, `query-switch N`, `close-switch N`, `ann: propose MEASURE…` (`extend=D`, `defer=D/D,D`, `rest=D/D`), `ann: no-relief`.
 //! What goes out: messages, orders to the port, `refused CODE`, or `-` for nothing.
 
 use bank_core::{
     Bank, Command, CoreBanking, Fact, Role, Row,
-    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, RepaymentKind, ReversalCheck},
+    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, ReliefVerdict, RepaymentKind, ReversalCheck},
     rows,
 };
 use contracts::{
-    About, ApproveCredit, AskNotDisbursed, CloseDisbursement, CreditDecision, CreditDecline, Disburse,
-    DisbursementReport, Firm, Letter, LoanReceipt, LoanReport, LoanReportsAsked, Message, Plain, PresentLetter,
-    QueryDisbursement, SignLoanContract, Wish, wire::Received,
+    About, ApproveCredit, AskNotDisbursed, CloseDisbursement, ConsentPresented, CreditDecision, CreditDecline,
+    Disburse, DisbursementReport, Firm, Letter, LoanReceipt, LoanReport, LoanReportsAsked, Message, Plain,
+    PresentLetter, ProposeRelief, QueryDisbursement, ReliefDecline, ReliefProposal, SignLoanContract, SignedPlan,
+    SwitchReport, Wish, wire::Received,
 };
-use domain::{Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Party, Ppm};
+use domain::{
+    Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Party, Ppm,
+    charter::{DeferralWindow, ReliefPolicy},
+    loan::Measure,
+};
 use organisation::{
     Actor, Input, Key, Organisation, Outcome, Person, PortAction, PortAnswer, PostingAnswer, Recorded, Refusal, Rows,
     Stop, decide,
@@ -216,10 +223,37 @@ impl House {
             }),
             "query" => Message::QueryDisbursement(QueryDisbursement { about: about("disb") }),
             "close" => Message::CloseDisbursement(CloseDisbursement { about: about("disb") }),
+            "relief" => Message::ProposeRelief(ProposeRelief {
+                about: about("propose-plan"),
+                no: n,
+                requested_on: self.at.date(),
+                reason: "未能开工".into(),
+            }),
+            "withdraw-relief" => Message::WithdrawReliefPlan(Plain { about: about("propose-plan") }),
+            "consent" | "rescind" => Message::ConsentPresented(ConsentPresented {
+                about: about("consent-to-plan"),
+                plan_hash: self.plan_hash(),
+                guaranteed_until: (what == "consent").then(|| day("2020-03-05")),
+            }),
+            "switch" => {
+                Message::SwitchSchedule(SignedPlan { about: about("switch-schedule"), plan_hash: self.plan_hash() })
+            }
+            "query-switch" => Message::QuerySwitch(Plain { about: about("switch-schedule") }),
+            "close-switch" => Message::CloseSwitch(Plain { about: about("switch-schedule") }),
             "union-lacks" => Message::UnionAsksLoanReports(LoanReportsAsked { about: about("loan"), from: n }),
             "guarantor-lacks" => Message::GuarantorAsksLoanReports(LoanReportsAsked { about: about("loan"), from: n }),
             _ => return None,
         })
+    }
+
+    /// Hash of the plan that was proposed; of another one, if none was.
+    fn plan_hash(&self) -> String {
+        let case = self.rows.own(&rows::case(&id())).ok().flatten();
+        let plan = match case {
+            Some(Row::Case(case)) => case.relief.as_ref().and_then(|relief| relief.plan.clone()),
+            _ => None,
+        };
+        plan.map_or_else(|| "00".repeat(32), |plan| plan.hash)
     }
 
     /// Lets a line come in.
@@ -275,6 +309,14 @@ impl House {
                 let because = "记错账户".into();
                 Command::ReverseRepayment { application_id, receipt: no.parse().unwrap(), because }
             }
+            ["propose", ref measures @ ..] => {
+                let measures = measures.iter().map(|measure| measure_of(measure)).collect();
+                Command::ProposeRelief { application_id, verdict: ReliefVerdict::Propose { measures } }
+            }
+            ["no-relief"] => {
+                let reason = ReliefDecline::NoAbility;
+                Command::ProposeRelief { application_id, verdict: ReliefVerdict::Decline { reason } }
+            }
             _ => return None,
         })
     }
@@ -309,6 +351,38 @@ impl House {
         }
         self
     }
+}
+
+/// `extend=D`, `defer=D/D,D`, `rest=D/D`.
+fn measure_of(text: &str) -> Measure {
+    let (what, days) = text.split_once('=').unwrap();
+    let first = |days: &str| days.split_once('/').map(|(one, other)| (day(one), other.to_owned())).unwrap();
+    match what {
+        "extend" => Measure::Extend { to: day(days) },
+        "defer" => {
+            let (due_on, parts) = first(days);
+            Measure::DeferInterest { due_on, parts_on: parts.split(',').map(day).collect() }
+        }
+        "rest" => {
+            let (until, principal_on) = first(days);
+            Measure::InterestOnly { until, principal_on: day(&principal_on) }
+        }
+        other => panic!("what is `{other}`?"),
+    }
+}
+
+/// Under a policy of the first year of these tests: what falls due in 2018 may move to March 2019, what falls due later to 2019-12-31.
+pub fn under_relief() -> House {
+    let mut charter = Charter::programme_2017();
+    let window = |due_to, moved_to| DeferralWindow { due_to: day(due_to), moved_to: day(moved_to) };
+    let policy = ReliefPolicy {
+        from: day("2018-09-05"),
+        to: day("2019-08-31"),
+        windows: vec![window("2018-12-31", "2019-03-31"), window("2019-09-30", "2019-12-31")],
+        hit_industries: BTreeSet::from(["I".into()]),
+    };
+    charter.relief_policies.insert(0, policy);
+    House::under(charter, CoreBanking::OwnLedger, BTreeSet::new())
 }
 
 pub fn letter(letter_no: &str) -> Letter {
@@ -437,6 +511,20 @@ pub fn brief(message: &Message) -> String {
             DisbursementReport::Unknown => "unknown".into(),
             DisbursementReport::Closed => "closed".into(),
         },
+        Message::ReliefProposed(answer) => match &answer.proposal {
+            ReliefProposal::Plan { plan } => format!("plan until {}", plan.maturity_on),
+            ReliefProposal::Declined { reason } => format!("no plan {reason}"),
+        },
+        Message::ReliefPlanWithdrawn(answer) => match &answer.refused {
+            None => "undone".into(),
+            Some(_) => "cannot undo".into(),
+        },
+        Message::ScheduleSwitched(answer) => match &answer.report {
+            SwitchReport::Switched { on } => format!("switched {on}"),
+            SwitchReport::NotSwitched { why } => format!("not switched {why}"),
+            SwitchReport::Unknown => "unknown".into(),
+            SwitchReport::Closed => "closed".into(),
+        },
         Message::LoanDisbursed(notice) => format!("loan disbursed {}", notice.receipt.posting_no),
         Message::LoanReversed(notice) | Message::PayoutReversed(notice) => {
             format!("reversed {}", notice.receipt.posting_no)
@@ -464,6 +552,10 @@ fn report(report: &LoanReport) -> String {
         LoanReport::Current {} => "current".into(),
         LoanReport::Settled { on, prepaid: false } => format!("settled {on}"),
         LoanReport::Settled { on, prepaid: true } => format!("prepaid {on}"),
+        LoanReport::Rescheduled { schedule } => format!("schedule {} until {}", schedule.version, schedule.maturity_on),
+        LoanReport::ReliefEnded { no, on, kept } => {
+            format!("relief {no} {} {on}", if *kept { "kept" } else { "broken" })
+        }
     }
 }
 

@@ -14,6 +14,11 @@ fn each_pair_of_state_and_input_is_named_or_illegal() {
         (LoanState::Overdue, LoanInput::BroughtCurrent, LoanState::Active),
         (LoanState::Overdue, LoanInput::Settled, LoanState::Settled),
         (LoanState::Overdue, LoanInput::Prepaid, LoanState::Prepaid),
+        (LoanState::Active, LoanInput::Relieved, LoanState::Relief),
+        (LoanState::Overdue, LoanInput::Relieved, LoanState::Relief),
+        (LoanState::Relief, LoanInput::Relieved, LoanState::Relief),
+        (LoanState::Relief, LoanInput::ReliefKept, LoanState::Active),
+        (LoanState::Relief, LoanInput::ReliefBroken, LoanState::Overdue),
     ];
     for state in LoanState::ALL {
         for input in LoanInput::ALL {

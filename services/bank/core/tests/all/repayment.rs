@@ -171,13 +171,19 @@ fn a_part_of_the_principal_is_repaid_early_and_less_falls_due_from_then_on() {
             ("olga: prepay-part r2 10000000 10000000", "refused NOT_WHOLE"),
             ("olga: prepay-part r2 30182000 30000000", "refused NOT_EARLY"),
             // 48 days on 100,000 yuan at 4.55 %.
-            ("olga: prepay-part r2 10060667 10000000", "both 2: received 10000000+60667, 20000000 left"),
-            ("olga: unpay 2", "both 3: reversed 10000000+60667, 30000000 left"),
-            ("olga: prepay-part r3 10060667 10000000", "both 4: received 10000000+60667, 20000000 left"),
+            (
+                "olga: prepay-part r2 10060667 10000000",
+                "both 2: schedule 2 until 2019-09-05; both 3: received 10000000+60667, 20000000 left",
+            ),
+            ("olga: unpay 2", "both 4: schedule 3 until 2019-09-05; both 5: reversed 10000000+60667, 30000000 left"),
+            (
+                "olga: prepay-part r3 10060667 10000000",
+                "both 6: schedule 4 until 2019-09-05; both 7: received 10000000+60667, 20000000 left",
+            ),
             ("day 2018-12-21", "-"),
             // 91 days on what is left.
             ("olga: pay r4 2018-12-21 230029", "refused MORE_THAN_OWED"),
-            ("olga: pay r4 2018-12-21 230028", "both 5: received 0+230028, 20000000 left"),
+            ("olga: pay r4 2018-12-21 230028", "both 8: received 0+230028, 20000000 left"),
             ("olga: unpay 3", "refused SUPERSEDED"),
         ],
     );

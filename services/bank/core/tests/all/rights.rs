@@ -2,9 +2,12 @@
 
 use crate::harness::*;
 use crate::tables::table;
-use bank_core::{Command, Role, command::RepaymentKind};
-use contracts::CharterAnswer;
-use domain::{Charter, Date, Fen};
+use bank_core::{
+    Command, Role,
+    command::{ReliefVerdict, RepaymentKind},
+};
+use contracts::{CharterAnswer, ReliefDecline};
+use domain::{Charter, Date, Fen, loan::Measure};
 use organisation::{
     Actor, Input, Person, Stop,
     charters::{Motion, SIGNATORY},
@@ -12,7 +15,7 @@ use organisation::{
 };
 
 /// Every state in which somebody owes a decision, and its neighbours: a way that leads there, and who went its last step.
-const STATES: [(&str, &[&str], &str); 13] = [
+const STATES: [(&str, &[&str], &str); 14] = [
     ("nothing heard", &[], "ann"),
     ("under investigation", &["credit 1"], "ann"),
     ("under investigation again", &["credit 1", "ann: recommend", "bob: return"], "bob"),
@@ -43,10 +46,12 @@ const STATES: [(&str, &[&str], &str); 13] = [
     ("an incident is open", &POSTED_TWICE, "cleo"),
     ("money in suspense", &IN_SUSPENSE, "cleo"),
     ("correction to be checked", &CORRECTED, "max"),
+    ("relief to be proposed", &RELIEF, "cleo"),
 ];
 
 const PAID: [&str; 10] = with(RELEASED, "core posted 1");
 const IN_SUSPENSE: [&str; 10] = with(RELEASED, "core in-suspense 1");
+const RELIEF: [&str; 11] = with(PAID, "relief 1");
 const CORRECTED: [&str; 11] = with(IN_SUSPENSE, "max: enter");
 const POSTED_TWICE: [&str; 11] = with(PAID, "core posted-again 1");
 
@@ -61,7 +66,7 @@ const fn with<const N: usize, const M: usize>(way: [&'static str; N], step: &'st
     longer
 }
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 29] = [
     "open-books",
     "deposit",
     "recommend",
@@ -82,6 +87,8 @@ const COMMANDS: [&str; 27] = [
     "return-reversal",
     "pay",
     "unpay",
+    "propose-relief",
+    "no-relief",
     "answer-charter",
     "claim",
     "give-back",
@@ -100,6 +107,7 @@ fn open_task(state: &str) -> &'static str {
         "payment to be checked" => "check-payment",
         "money in suspense" => "prepare-correction",
         "correction to be checked" => "check-correction",
+        "relief to be proposed" => "propose-relief",
         _ => "investigate",
     }
 }
@@ -127,6 +135,14 @@ fn to_do(state: &str, what: &str, person: &str) -> Command {
             amount_fen: amount(1),
             kind: RepaymentKind::Scheduled,
         },
+        "propose-relief" => {
+            let measures = vec![Measure::Extend { to: morning().date() }];
+            Command::ProposeRelief { application_id: id(), verdict: ReliefVerdict::Propose { measures } }
+        }
+        "no-relief" => {
+            let reason = ReliefDecline::NotAffected;
+            Command::ProposeRelief { application_id: id(), verdict: ReliefVerdict::Decline { reason } }
+        }
         "unpay" => Command::ReverseRepayment { application_id: id(), receipt: 1, because: "记错账户".into() },
         decision => command(decision),
     }

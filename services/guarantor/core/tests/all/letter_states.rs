@@ -9,6 +9,7 @@ fn each_pair_of_state_and_input_is_named_or_illegal() {
         (LetterState::Issued, LetterInput::Revoke, LetterState::Revoked),
         (LetterState::Issued, LetterInput::Expire, LetterState::Expired),
         (LetterState::Effective, LetterInput::Release, LetterState::Released),
+        (LetterState::Effective, LetterInput::Change, LetterState::Effective),
     ];
     for state in LetterState::ALL {
         for input in LetterInput::ALL {

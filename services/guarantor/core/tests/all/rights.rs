@@ -1,6 +1,6 @@
 //! Who may do what in which state: every cell of the guarantor's table, asked of its core.
 
-use super::office::*;
+use super::{office::*, relief};
 use crate::tables::table;
 use contracts::CharterAnswer;
 use domain::{Charter, Date};
@@ -12,7 +12,7 @@ use organisation::{
 };
 
 /// Every state by its stage, and who went the last step to it.
-const STATES: [(&str, Stage, &str); 9] = [
+const STATES: [(&str, Stage, &str); 10] = [
     ("nothing heard", Stage::Fresh, "r"),
     ("opinion owed", Stage::Asked, "r"),
     ("agreed", Stage::Agreed, "r"),
@@ -21,13 +21,16 @@ const STATES: [(&str, Stage, &str); 9] = [
     ("letter to be prepared", Stage::Drafting, "c"),
     ("letter to be checked", Stage::Prepared, "m"),
     ("letter issued", Stage::Issued, "k"),
+    (RELIEF, Stage::Issued, "r"),
     (INCIDENT, Stage::Fresh, "r"),
 ];
 
+/// A relief plan waits for the consent.
+const RELIEF: &str = "consent to relief owed";
 /// A loan is announced of which the guarantor knows nothing.
 const INCIDENT: &str = "an incident is open";
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "open-books",
     "agree",
     "decline",
@@ -35,6 +38,8 @@ const COMMANDS: [&str; 14] = [
     "prepare",
     "release",
     "send-back",
+    "consent-relief",
+    "withhold-consent",
     "answer-charter",
     "claim",
     "give-back",
@@ -65,6 +70,8 @@ fn to_do(stage: Stage, what: &str, by: &str) -> Command {
         "prepare" => prepare(),
         "release" => release(),
         "send-back" => send_back(),
+        "consent-relief" => relief::consents(),
+        "withhold-consent" => relief::withholds(),
         "answer-charter" => Command::Charter(charter()),
         "claim" => hand(To::Me),
         "give-back" => hand(To::Nobody),
@@ -90,6 +97,11 @@ fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
     office.reach(stage);
     if state == INCIDENT {
         office.tell(office.disbursed(LETTER, AMOUNT));
+    }
+    if state == RELIEF {
+        office.tell(office.disbursed(LETTER, AMOUNT));
+        office.tell(office.activate(ACTIVATE, LETTER));
+        office.tell(relief::asks(&office, 1));
     }
     match office.command(person, role, to_do(stage, what, person)) {
         Ok(_) => "yes".into(),

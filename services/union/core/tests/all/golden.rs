@@ -1,6 +1,6 @@
 //! What is written today is read for ever: the JSON of facts and rows, pinned; and facts alone lead to the rows.
 
-use super::{office::*, papers};
+use super::{office::*, papers, relief};
 use contracts::{CharterAnswer, CharterAnswered, PaperKind};
 use domain::{Charter, Date, Party};
 use organisation::{
@@ -68,6 +68,21 @@ fn lives() -> Office {
     office
 }
 
+/// A borrower asks for relief and keeps its plan.
+fn a_life_with_relief() -> Office {
+    let mut relieved = relief::lent();
+    relieved.act("a", APPLICANT, relief::request());
+    relieved.act("i", INTAKE, relief::triage(None));
+    relieved.tell(relief::proposed(&relieved));
+    relieved.tell(relief::consented(&relieved));
+    relieved.act("a", APPLICANT, relief::sign());
+    relieved.tell(relieved.reports(1, 1, relief::rescheduled()));
+    relieved.tell(relief::switched(&relieved));
+    relieved.tell(relief::recorded(&relieved));
+    relieved.tell(relieved.reports(1, 2, relief::ended(true)));
+    relieved
+}
+
 fn next() -> Charter {
     Charter { version: 2, effective_from: Date::constant(2026, 1, 1), ..Charter::programme_2017() }
 }
@@ -115,9 +130,9 @@ fn facts(office: &Office) -> Vec<&Fact> {
 
 #[test]
 fn each_kind_of_fact_is_written_as_pinned() {
-    let office = lives();
+    let (office, relieved) = (lives(), a_life_with_relief());
     let mut first = BTreeMap::new();
-    for fact in facts(&office) {
+    for fact in facts(&office).into_iter().chain(facts(&relieved)) {
         let mut json = serde_json::to_value(fact).unwrap();
         assert_eq!(&serde_json::from_value::<Fact>(json.clone()).unwrap(), fact);
         let mut kind = json.as_object().unwrap().keys().next().unwrap().clone();
@@ -132,7 +147,7 @@ fn each_kind_of_fact_is_written_as_pinned() {
         first.entry(kind).or_insert(json);
     }
     // A new kind of fact belongs into `lives` and here.
-    assert_eq!(first.len(), 39, "{:#?}", first.keys());
+    assert_eq!(first.len(), 46, "{:#?}", first.keys());
     insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
 }
 

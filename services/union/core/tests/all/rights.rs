@@ -1,6 +1,6 @@
 //! Who may do what in which state: every cell of the union's table, asked of its core.
 
-use super::{not_posted::refuse, office::*, papers::supply};
+use super::{not_posted::refuse, office::*, papers::supply, relief};
 use crate::tables::table;
 use contracts::{CharterAnswer, NotPosted, PaperKind};
 use domain::{Charter, Date, Fen};
@@ -22,7 +22,7 @@ const APPROVER: &str = "approver";
 type Way = fn(&mut Office);
 
 /// Every state in which the union's people differ, a way that leads there, and who went its last step.
-const STATES: [(&str, Way, &str); 11] = [
+const STATES: [(&str, Way, &str); 13] = [
     ("nothing filed", |_| (), "a"),
     ("under check", filed, "a"),
     ("under check, claimed", claimed, "i"),
@@ -74,6 +74,17 @@ const STATES: [(&str, Way, &str); 11] = [
         },
         "a",
     ),
+    ("relief asked for", relief_asked, "a"),
+    (
+        "relief to be signed",
+        |office| {
+            relief_asked(office);
+            office.act("i", INTAKE, relief::triage(None));
+            office.tell(relief::proposed(office));
+            office.tell(relief::consented(office));
+        },
+        "i",
+    ),
     (
         "suspension proposed",
         |office| {
@@ -99,6 +110,12 @@ fn filed(office: &mut Office) {
     office.submit(1, AMOUNT);
 }
 
+fn relief_asked(office: &mut Office) {
+    office.eligible(1, AMOUNT);
+    office.until(1, AMOUNT, "");
+    office.act("a", APPLICANT, relief::request());
+}
+
 fn claimed(office: &mut Office) {
     filed(office);
     office.act("i", INTAKE, hand(To::Me));
@@ -112,7 +129,7 @@ fn suspend() -> Command {
     Command::Control { control: Control::Suspend, because: "工会决定".into() }
 }
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 25] = [
     "open-books",
     "load-members",
     "submit",
@@ -122,6 +139,11 @@ const COMMANDS: [&str; 20] = [
     "papers-came",
     "flag-green",
     "withdraw",
+    "ask-relief",
+    "triage-relief",
+    "refuse-relief",
+    "sign-relief",
+    "withdraw-relief",
     "answer-charter",
     "claim",
     "give-back",
@@ -154,6 +176,11 @@ fn to_do(what: &str) -> Command {
         "papers-came" => decide(EligibilityVerdict::PapersSupplied),
         "flag-green" => decide(EligibilityVerdict::FlagGreen),
         "withdraw" => Command::Withdraw { application_id, reason: Withdrawal::NoNeed },
+        "ask-relief" => relief::request(),
+        "triage-relief" => relief::triage(None),
+        "refuse-relief" => relief::triage(Some(contracts::ReliefDecline::NotAffected)),
+        "sign-relief" => relief::sign(),
+        "withdraw-relief" => relief::give_up(),
         "answer-charter" => Command::Charter(charter()),
         "claim" => hand(To::Me),
         "give-back" => hand(To::Nobody),
