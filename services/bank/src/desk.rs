@@ -140,6 +140,9 @@ const REFERENCE: Field = Field { name: "reference", label: "凭证号", kind: Ki
 const VALUE_DATE: Field = Field { name: "value_date", label: "起息日", kind: Kind::Day, hint: "" };
 const AMOUNT: Field = Field { name: "amount_fen", label: "金额（元）", kind: Kind::Yuan, hint: "" };
 
+const PERIOD: Field =
+    Field { name: "period", label: "期次", kind: Kind::Text, hint: "例如 2020Q2；按年的为 2020。" };
+
 /// The bank's pages.
 pub const DESK: Desk = Desk {
     party: "bank",
@@ -155,7 +158,7 @@ pub const DESK: Desk = Desk {
         ("check-reversal", CHECK_REVERSAL),
         ("propose-relief", PROPOSE_RELIEF),
     ],
-    books: &[("贷款", "loans"), ("账户余额", "balances"), ("分录", "transfers")],
+    books: &[("贷款", "loans"), ("贴息清单", "subsidy-lists"), ("账户余额", "balances"), ("分录", "transfers")],
     keeps_loans: true,
     unmasked: &["credit_investigator", "credit_approver", "operations"],
     reads_papers: &["credit_investigator", "credit_approver", "operations"],
@@ -211,11 +214,50 @@ pub const DESK: Desk = Desk {
             fields: &[APPLICATION_ID, BECAUSE],
         },
         Action {
-            title: "担保金到账",
+            title: "编制贴息清单",
+            path: "subsidy-lists",
+            roles: &["payment_maker"],
+            hint: "自该期截止日起编制，列入该期结清的贷款及其已付利息；由另一人复核。",
+            fields: &[PERIOD],
+        },
+        Action {
+            title: "复核贴息清单",
+            path: "subsidy-list-checks",
+            roles: &["payment_checker"],
+            hint: "放行后逐行通知工会，不再变更；编制人不得复核。",
+            fields: &[
+                PERIOD,
+                Field {
+                    name: "verdict",
+                    label: "复核意见",
+                    kind: Kind::One(&[("RELEASE", "放行"), ("RETURN", "退回经办")]),
+                    hint: "",
+                },
+                Field { name: "because", label: "退回理由", kind: Kind::TextOrNothing, hint: "放行则留空。" },
+            ],
+        },
+        Action {
+            title: "登记贴息退汇",
+            path: "subsidy-returns",
+            roles: &["operations"],
+            hint: "借款企业账户未能入账的贴息退回贴息账户，工会据此请企业更正账户。",
+            fields: &[APPLICATION_ID, PERIOD, BECAUSE],
+        },
+        Action {
+            title: "工会款项到账",
             path: "deposit-receipts",
             roles: &["operations"],
-            hint: "工会追加的担保金到账后入账；同一凭证号只入账一次。",
-            fields: &[REFERENCE, AMOUNT],
+            hint: "工会追加的担保金或贴息资金到账后入账；同一凭证号只入账一次。",
+            fields: &[
+                REFERENCE,
+                AMOUNT,
+                Field {
+                    name: "purpose",
+                    label: "用途",
+                    kind: Kind::One(&[("GUARANTEE", "担保金"), ("SUBSIDY", "贴息资金")]),
+                    hint: "",
+                },
+            ],
         },
     ],
     case_actions: &[],

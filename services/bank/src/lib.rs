@@ -7,6 +7,7 @@ pub mod decisions;
 pub mod desk;
 mod loans;
 mod routes;
+mod subsidies;
 
 use axum::Router;
 use bank_core::{Bank, Command, CoreBanking, Role, Row};
@@ -59,7 +60,7 @@ pub fn app(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
 
 /// The bank's HTTP interface.
 pub fn router(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
-    http::router(handle, vault, edge(), routes::router().merge(loans::router()))
+    http::router(handle, vault, edge(), routes::router().merge(loans::router()).merge(subsidies::router()))
 }
 
 /// Who sees papers and personal data whole, with a reason: who decides on the credit, and who signs and pays.
@@ -87,7 +88,7 @@ pub fn edge() -> Edge<Bank> {
             is_retained: |row| matches!(row, Row::Case(case) if case.paid_out.is_some()),
         }),
         charters: Some(Command::Charter),
-        routes: [routes::table(), loans::table()].concat(),
+        routes: [routes::table(), loans::table(), subsidies::table()].concat(),
     }
 }
 
@@ -95,6 +96,6 @@ pub fn edge() -> Edge<Bank> {
 fn summary(row: &Row) -> Value {
     match row {
         Row::Case(case) => bank_core::summary(case),
-        Row::Loan(_) | Row::Papers(_) | Row::Charters(_) => Value::Null,
+        Row::Loan(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_) => Value::Null,
     }
 }

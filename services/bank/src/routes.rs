@@ -6,7 +6,7 @@ use axum::{
     response::Response,
     routing::post,
 };
-use bank_core::{Bank, Command, rights};
+use bank_core::{Bank, Command, command::DepositPurpose, rights};
 use domain::{Amount, ApplicationId, Fen};
 use party::http::{App, Because, Route, Who, Writing, application_id, because};
 use serde::Deserialize;
@@ -36,7 +36,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::post(
             "/api/v1/deposit-receipts",
             OPERATIONS,
-            "工会追加的担保金到账，按凭证号只入账一次",
+            "工会追加的担保金或贴息资金到账，按凭证号只入账一次",
             described::<DepositReceipt>(),
         )
         .answers(204, "已入账", None),
@@ -80,15 +80,23 @@ struct DepositReceipt {
     reference: String,
     /// 金额，分
     amount_fen: i64,
+    /// GUARANTEE 担保金（不填即是）；SUBSIDY 贴息资金
+    purpose: Option<String>,
 }
 
 async fn receive_deposit(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
     let mut fields = Fields::parse(writing.json_bytes()?)?;
     let reference = fields.label("reference", 1..=40);
     let amount = fields.integer::<i64>("amount_fen", 1..=Amount::MAX.get());
-    let read = reference.and_then(|reference| Some((reference, Amount::new(Fen::new(amount?)).ok()?)));
-    let (reference, amount_fen) = fields.finish(read)?;
-    app.command(writing, Command::ReceiveDeposit { reference, amount_fen }, None, None).await
+    let purpose = fields.read_optional("purpose", "CHOICE", |text| match text {
+        "GUARANTEE" => Ok(DepositPurpose::Guarantee),
+        "SUBSIDY" => Ok(DepositPurpose::Subsidy),
+        _ => Err("应为 GUARANTEE 或 SUBSIDY。"),
+    });
+    let amount = amount.and_then(|fen| Amount::new(Fen::new(fen)).ok());
+    let ((reference, amount_fen), purpose) = fields.finish(reference.zip(amount).zip(purpose))?;
+    let purpose = purpose.unwrap_or_default();
+    app.command(writing, Command::ReceiveDeposit { reference, amount_fen, purpose }, None, None).await
 }
 
 /// A pay-out that should not have been made.

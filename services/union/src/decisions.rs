@@ -1,10 +1,10 @@
 //! What the union's officers decide, as bodies of `POST /api/v1/tasks/{task_id}/decision`.
 
-use contracts::ReliefDecline;
+use contracts::{ReliefDecline, SubsidyRejection};
 use domain::ApplicationId;
 use party::{http::Decision, vault::Vault};
 use serde::Deserialize;
-use union_core::{Command, Union, command::EligibilityVerdict, vocabulary::IntakeRejection};
+use union_core::{Command, Union, command::EligibilityVerdict, subsidy::CheckVerdict, vocabulary::IntakeRejection};
 use utoipa::ToSchema;
 use web::{
     Problem,
@@ -46,9 +46,50 @@ enum TriageDecision {
     },
 }
 
+/// Task `check-subsidy`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum SubsidyCheckDecision {
+    /// 核验通过：会员、基层工会、凭证、逾期均无问题，利息与逐笔通报相符
+    Pass {},
+    /// 询问申请人
+    Query {
+        /// 询问内容
+        because: String,
+    },
+    /// 驳回
+    Reject {
+        /// MEMBERSHIP_LAPSED、UNION_DISSOLVED、NO_VOUCHERS、DUPLICATE、OVERDUE
+        #[schema(value_type = String)]
+        reason: SubsidyRejection,
+    },
+}
+
+/// Task `approve-subsidy`.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
+enum SubsidyApprovalDecision {
+    /// 同意支付
+    Approve {},
+    /// 驳回
+    Reject {
+        /// MEMBERSHIP_LAPSED、UNION_DISSOLVED、NO_VOUCHERS、DUPLICATE、OVERDUE
+        #[schema(value_type = String)]
+        reason: SubsidyRejection,
+    },
+}
+
 /// The schema of a decision's body.
 pub fn schema() -> Described {
-    one_of("Decision", [described::<EligibilityDecision>(), described::<TriageDecision>()])
+    one_of(
+        "Decision",
+        [
+            described::<EligibilityDecision>(),
+            described::<TriageDecision>(),
+            described::<SubsidyCheckDecision>(),
+            described::<SubsidyApprovalDecision>(),
+        ],
+    )
 }
 
 /// The command that a decision on a task is.
@@ -73,6 +114,21 @@ pub fn decide(_: &Vault, task: &str, application_id: ApplicationId, body: &[u8])
                 TriageDecision::Reject { reason } => Some(reason),
             };
             Ok(Decision { command: Command::TriageRelief { application_id, declined }, sealed: None })
+        }
+        "check-subsidy" => {
+            let verdict = match web::from_slice(body)? {
+                SubsidyCheckDecision::Pass {} => CheckVerdict::Pass,
+                SubsidyCheckDecision::Query { because } => CheckVerdict::Query { because },
+                SubsidyCheckDecision::Reject { reason } => CheckVerdict::Reject { reason },
+            };
+            Ok(Decision { command: Command::CheckSubsidy { application_id, verdict }, sealed: None })
+        }
+        "approve-subsidy" => {
+            let rejected = match web::from_slice(body)? {
+                SubsidyApprovalDecision::Approve {} => None,
+                SubsidyApprovalDecision::Reject { reason } => Some(reason),
+            };
+            Ok(Decision { command: Command::ApproveSubsidy { application_id, rejected }, sealed: None })
         }
         _ => Err(Problem::not_found("工会没有这种任务，任务编号见 GET /api/v1/tasks。")),
     }

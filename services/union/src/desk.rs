@@ -62,6 +62,36 @@ const TRIAGE_RELIEF: TaskForm = TaskForm {
     ],
 };
 
+const SUBSIDY_REJECTIONS: &[(&str, &str)] = &[
+    ("MEMBERSHIP_LAPSED", "会员身份已失效"),
+    ("UNION_DISSOLVED", "基层工会已撤销"),
+    ("NO_VOUCHERS", "付息凭证不齐"),
+    ("DUPLICATE", "重复申请"),
+    ("OVERDUE", "贷款曾逾期"),
+];
+
+const REJECT_SUBSIDY: Choice = Choice {
+    code: "reject",
+    label: "驳回",
+    fields: &[Field { name: "reason", label: "理由", kind: Kind::One(SUBSIDY_REJECTIONS), hint: "" }],
+};
+
+const CHECK_SUBSIDY: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "pass", label: "核验通过", fields: &[] },
+        Choice { code: "query", label: "询问申请人", fields: &[BECAUSE] },
+        REJECT_SUBSIDY,
+    ],
+};
+
+const APPROVE_SUBSIDY: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[Choice { code: "approve", label: "同意支付", fields: &[] }, REJECT_SUBSIDY],
+};
+
 const fn text(name: &'static str, label: &'static str, hint: &'static str) -> Field {
     Field { name, label, kind: Kind::Text, hint }
 }
@@ -201,6 +231,13 @@ const ACTIONS: &[Action] = &[
         fields: &[yuan("amount_fen", "追加金额（元）"), BECAUSE],
     },
     Action {
+        title: "拨付贴息资金",
+        path: "programme/appropriations",
+        roles: CONTROLLERS,
+        hint: "一人提议，另一人以相同金额再次提交即为确认。等待资金的贴息随即继续。",
+        fields: &[yuan("amount_fen", "拨付金额（元）"), BECAUSE],
+    },
+    Action {
         title: "暂停新增",
         path: "programme/suspension",
         roles: CONTROLLERS,
@@ -234,7 +271,44 @@ fn relief_is(case: &Value, states: &[&str]) -> bool {
 
 const UNDER_WAY: &[&str] = &["REQUESTED", "TRIAGED", "PROPOSED", "CONSENTED", "SIGNED"];
 
+/// Whether a claim for a subsidy is in this state.
+fn claim_is(case: &Value, state: &str) -> bool {
+    case["subsidies"].as_array().into_iter().flatten().any(|claim| claim["claim_state"] == state)
+}
+
+const VOUCHERS: Field = Field {
+    name: "vouchers",
+    label: "付息凭证",
+    kind: Kind::Numbers,
+    hint: "还款记录中各笔收款的序号，例如 1-10 或 1, 2, 5。",
+};
+
 const CASE_ACTIONS: &[CaseAction] = &[
+    CaseAction {
+        title: "申请贴息",
+        path: "subsidy-claims",
+        when: |case| {
+            let claims = case["subsidies"].as_array().into_iter().flatten();
+            let is_claimed = claims.filter(|claim| claim["claimed_at"].is_string()).count() > 0;
+            case["standing"]["settled_on"].is_string() && !is_claimed
+        },
+        hint: "贷款结清后、截止日前申请：结清所在季度次月 20 日（遇非工作日提前）。合同利息全额贴息，罚息、复利除外。",
+        fields: &[VOUCHERS],
+    },
+    CaseAction {
+        title: "答复贴息核验的询问",
+        path: "subsidy-answers",
+        when: |case| claim_is(case, "QUERIED"),
+        hint: "补交的凭证与此前的一并核验。",
+        fields: &[VOUCHERS],
+    },
+    CaseAction {
+        title: "更正贴息收款账户",
+        path: "subsidy-account",
+        when: |case| claim_is(case, "RETURNED"),
+        hint: "贴息退汇后，请填写企业名下可用的账户；按原申请重新支付。",
+        fields: &[text("settle_account", "收款账户", "企业在银行的账号，16 至 19 位。")],
+    },
     CaseAction {
         title: "签署纾困方案",
         path: "relief-signature",
@@ -268,7 +342,12 @@ const CASE_ACTIONS: &[CaseAction] = &[
 pub const DESK: Desk = Desk {
     party: "union",
     title: "暖·创贷 工会",
-    tasks: &[("check-eligibility", CHECK_ELIGIBILITY), ("triage-relief", TRIAGE_RELIEF)],
+    tasks: &[
+        ("check-eligibility", CHECK_ELIGIBILITY),
+        ("triage-relief", TRIAGE_RELIEF),
+        ("check-subsidy", CHECK_SUBSIDY),
+        ("approve-subsidy", APPROVE_SUBSIDY),
+    ],
     books: &[("担保金", "fund"), ("项目", "programme"), ("账户余额", "balances"), ("分录", "transfers")],
     keeps_loans: false,
     unmasked: &["intake_officer"],

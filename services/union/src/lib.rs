@@ -11,6 +11,7 @@ pub mod members;
 mod relief;
 mod routes;
 pub mod submission;
+mod subsidies;
 
 use axum::Router;
 use domain::Party;
@@ -62,7 +63,12 @@ pub fn app(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
 
 /// The union's HTTP interface.
 pub fn router(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
-    http::router(handle, vault, edge(), routes::router().merge(loans::router()).merge(relief::router()))
+    http::router(
+        handle,
+        vault,
+        edge(),
+        routes::router().merge(loans::router()).merge(relief::router()).merge(subsidies::router()),
+    )
 }
 
 /// Who sees personal data whole, with a reason.
@@ -90,7 +96,7 @@ pub fn edge() -> Edge<Union> {
             is_retained: |row| matches!(row, Row::Application(application) if application.receipt.is_some()),
         }),
         charters: Some(Command::Charter),
-        routes: [routes::table(), loans::table(), relief::table()].concat(),
+        routes: [routes::table(), loans::table(), relief::table(), subsidies::table()].concat(),
     }
 }
 

@@ -108,8 +108,10 @@ fn member(row: &mut Fields, vault: &Vault) -> Option<MemberEntry> {
     {
         row.wrong("valid_to", "ORDER", "末日早于首日。");
     }
+    let union_org = union_org_id?;
     Some(MemberEntry {
-        member: pseudonym(vault, &member_no?, &name?, &id?, &union_org_id?, &union_name?),
+        member: pseudonym(vault, &member_no?, &name?, &id?, &union_org, &union_name?),
+        union_org: Some(union_org),
         from: from?,
         to: to?,
     })

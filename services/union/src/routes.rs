@@ -17,7 +17,7 @@ use std::sync::Arc;
 use union_core::{
     Command, Row, Union,
     command::{Repair, RepairAction},
-    fund::{COMMITTED, DEPOSIT, HELD},
+    fund::{COMMITTED, DEPOSIT, ENCUMBERED, HELD, SUBSIDIES, SUBSIDIES_PAID},
     programme::{self, Control, ProgrammeRow},
     rights, rows,
     vocabulary::Withdrawal,
@@ -44,6 +44,7 @@ pub(crate) fn router() -> Router<Arc<App<Union>>> {
         .route("/api/v1/fund", get(fund))
         .route("/api/v1/programme", get(programme))
         .route("/api/v1/programme/top-ups", post(top_up))
+        .route("/api/v1/programme/appropriations", post(appropriate))
         .route("/api/v1/programme/suspension", post(suspend))
         .route("/api/v1/programme/resumption", post(resume))
         .route("/api/v1/programme/proposal/withdrawal", post(drop_proposal))
@@ -77,6 +78,12 @@ pub(crate) fn table() -> Vec<Route> {
             "/api/v1/programme/top-ups",
             CONTROL,
             "追加担保金：一人提议（202），另一人以相同金额确认（200）",
+            described::<TopUp>(),
+        ),
+        Route::post(
+            "/api/v1/programme/appropriations",
+            CONTROL,
+            "拨付贴息资金：一人提议（202），另一人以相同金额确认（200）",
             described::<TopUp>(),
         ),
         Route::post(
@@ -188,23 +195,31 @@ async fn open_books(State(app): Shared, writing: Writing) -> Result<Response, Pr
     app.command(writing, Command::OpenBooks { deposit_fen }, None, None).await
 }
 
-/// With how much the deposit is topped up.
+/// With how much the deposit is topped up, or what is appropriated for subsidies.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "read field by field; only its schema is used")]
 struct TopUp {
-    /// 追加金额，分
+    /// 追加或拨付的金额，分
     amount_fen: i64,
     /// 理由，2 至 500 字
     because: String,
 }
 
 async fn top_up(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    pay_in(&app, writing, |amount_fen| Control::TopUp { amount_fen }).await
+}
+
+async fn appropriate(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
+    pay_in(&app, writing, |amount_fen| Control::Appropriate { amount_fen }).await
+}
+
+async fn pay_in(app: &App<Union>, writing: Writing, of: fn(Amount) -> Control) -> Result<Response, Problem> {
     let mut fields = Fields::parse(writing.json_bytes()?)?;
     let amount = fields.integer::<i64>("amount_fen", 1..=Amount::MAX.get());
     let because = fields.text("because", 2..=500);
     let read = amount.and_then(|fen| Some((Amount::new(Fen::new(fen)).ok()?, because?)));
     let (amount_fen, because) = fields.finish(read)?;
-    app.command(writing, Command::Control { control: Control::TopUp { amount_fen }, because }, None, None).await
+    app.command(writing, Command::Control { control: of(amount_fen), because }, None, None).await
 }
 
 async fn suspend(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
@@ -252,6 +267,12 @@ struct Fund {
     capacity_fen: Option<i64>,
     /// 排队的申请，先到先得
     queue: Vec<String>,
+    /// 贴息账户余额，分
+    subsidies_fen: i64,
+    /// 为已核验的贴息占用，分
+    encumbered_fen: i64,
+    /// 已付贴息，分
+    subsidies_paid_fen: i64,
 }
 
 async fn fund(State(app): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Response, Problem> {
@@ -278,6 +299,9 @@ async fn fund(State(app): Shared, Query(Nothing {}): Query<Nothing>) -> Result<R
             guaranteed_fen: fund.guaranteed_fen.get(),
             capacity_fen: capacity.map(Fen::get),
             queue: fund.queue.iter().map(ToString::to_string).collect(),
+            subsidies_fen: balance(SUBSIDIES.as_str()).await?.unwrap_or_default(),
+            encumbered_fen: balance(ENCUMBERED.as_str()).await?.unwrap_or_default(),
+            subsidies_paid_fen: balance(SUBSIDIES_PAID.as_str()).await?.unwrap_or_default(),
         },
     )
 }

@@ -15,6 +15,7 @@ pub mod papers;
 pub mod reader;
 pub mod reason;
 pub mod relief;
+pub mod subsidy;
 pub mod wire;
 
 pub use charter::*;
@@ -24,3 +25,4 @@ pub use papers::*;
 pub use reader::Reader;
 pub use reason::*;
 pub use relief::*;
+pub use subsidy::*;

@@ -240,6 +240,9 @@ pub struct LoanLife {
     /// The relief plan that is in force, by the number of its request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relief: Option<u32>,
+    /// Whether something was ever called overdue.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_overdue: bool,
 }
 
 /// A receipt as it was reported, and whether it still counts.
@@ -346,7 +349,10 @@ impl LoanLife {
                         known.reversed_on = Some(on);
                     }
                 }
-                LoanReport::Overdue { since } => self.overdue_since = Some(since),
+                LoanReport::Overdue { since } => {
+                    self.overdue_since = Some(since);
+                    self.was_overdue = true;
+                }
                 LoanReport::Current {} => self.overdue_since = None,
                 LoanReport::Settled { on, prepaid } => {
                     self.overdue_since = None;

@@ -12,6 +12,7 @@ use crate::{
     relief::{
         ConsentPresented, ConsentToRelief, ProposeRelief, ReliefAnswered, ReliefProposed, ScheduleSwitched, SignedPlan,
     },
+    subsidy::{PaySubsidy, SubsidyListed, SubsidyReported, SubsidyReturned},
 };
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Party, Ppm, Uscc, schedule::Method};
 use schemars::JsonSchema;
@@ -695,6 +696,19 @@ messages! {
     RecordRelief(SignedPlan) = "relief.record" v 1, Union => Guarantor;
     /// The relief plan is recorded.
     ReliefRecorded(Confirmed) = "relief.recorded" v 1, Guarantor => Union;
+
+    /// A row of a cut-off list of interest subsidies.
+    SubsidyListed(SubsidyListed) = "subsidy.listed" v 1, Bank => Union;
+    /// Pay this subsidy to the borrower.
+    PaySubsidy(PaySubsidy) = "subsidy.pay" v 1, Union => Bank;
+    /// Say what became of this order to pay a subsidy.
+    QuerySubsidy(Plain) = "subsidy.query" v 1, Union => Bank;
+    /// Close the key of this order for ever, and say what became of it.
+    CloseSubsidy(Plain) = "subsidy.close" v 1, Union => Bank;
+    /// What became of an order to pay a subsidy.
+    SubsidyReported(SubsidyReported) = "subsidy.reported" v 1, Bank => Union;
+    /// A subsidy came back from the borrower's bank.
+    SubsidyReturned(SubsidyReturned) = "subsidy.returned" v 1, Bank => Union;
 
     /// Seal to this letterbox of the guarantor's what it may have of the application.
     GuarantorAsksPapers(PapersAsked) = "papers.asked_by_guarantor" v 1, Guarantor => Union;

@@ -112,3 +112,35 @@ codes! {
         TooLate = "TOO_LATE" "方案须在拟调整的到期日之前生效",
     }
 }
+
+codes! {
+    /// Why a subsidy was not paid, in order of precedence.
+    NotPaid {
+        /// The loan is in no released list of that period.
+        NotListed = "NOT_LISTED" "该期贴息清单中没有此笔贷款",
+        /// It was paid before.
+        PaidBefore = "PAID_BEFORE" "该期贴息已支付",
+        /// More than the interest of the row.
+        AboveInterest = "ABOVE_INTEREST" "金额高于已付利息",
+        /// The subsidy account does not hold so much.
+        NoFunds = "NO_FUNDS" "贴息账户余额不足",
+    }
+}
+
+codes! {
+    /// Why a claim for a subsidy is rejected.
+    SubsidyRejection {
+        /// Whoever claims is no member any more.
+        MembershipLapsed = "MEMBERSHIP_LAPSED" "会员身份已失效",
+        /// The primary union does not stand any more.
+        UnionDissolved = "UNION_DISSOLVED" "基层工会已撤销",
+        /// It came after the cut-off.
+        LateClaim = "LATE_CLAIM" "逾期申请，未列入清单",
+        /// Vouchers of the interest are missing.
+        NoVouchers = "NO_VOUCHERS" "付息凭证不齐",
+        /// The same interest was claimed before.
+        Duplicate = "DUPLICATE" "重复申请",
+        /// The loan was overdue.
+        Overdue = "OVERDUE" "贷款曾逾期",
+    }
+}

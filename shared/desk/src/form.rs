@@ -66,6 +66,8 @@ pub enum Kind {
     DayOrNothing,
     /// A whole number.
     Number,
+    /// Whole numbers, set off by commas or blanks, or from one to another: `1-3, 7`. A list.
+    Numbers,
     /// Yuan, with or without thousands and fen: fen.
     Yuan,
     /// Per cent a year: ppm.
@@ -135,6 +137,9 @@ impl Field {
             Kind::TextOrNothing | Kind::DayOrNothing | Kind::OneOrNothing(_) if typed.is_empty() => Value::Null,
             Kind::TextOrNothing | Kind::DayOrNothing | Kind::OneOrNothing(_) => json!(typed),
             Kind::Lines => typed.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
+            Kind::Numbers => {
+                json!(numbers(typed).ok_or("应为序号，例如 1-10 或 1, 2, 5。")?)
+            }
             Kind::Number => json!(typed.parse::<i64>().map_err(|_| "应为整数。")?),
             Kind::Yuan => json!(scaled(typed, 2).ok_or("应为金额，单位元，至多两位小数，例如 480,000 或 480000.50。")?),
             Kind::Percent => {
@@ -142,6 +147,20 @@ impl Field {
             }
         })
     }
+}
+
+/// Numbers of a list: each by itself, or from one to another; not more than a thousand.
+fn numbers(typed: &str) -> Option<Vec<u32>> {
+    let mut all = Vec::new();
+    for part in typed.split([',', '，', '、', ' ', ';']).filter(|part| !part.is_empty()) {
+        let (first, last) = part.split_once(['-', '–', '～']).unwrap_or((part, part));
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        if first > last || last - first >= 1_000 || all.len() > 1_000 {
+            return None;
+        }
+        all.extend(first..=last);
+    }
+    Some(all)
 }
 
 /// A decimal number with at most so many places, times ten to their number. Thousands may be set off.
@@ -242,6 +261,12 @@ mod tests {
         let lines = Field { name: "conditions", label: "", kind: Kind::Lines, hint: "" };
         assert_eq!(lines.read(" 甲 \r\n\r\n乙"), Ok(json!(["甲", "乙"])));
         assert_eq!(lines.read(""), Ok(json!([])));
+        let vouchers = Field { name: "vouchers", label: "", kind: Kind::Numbers, hint: "" };
+        assert_eq!(vouchers.read("1-3, 7，9"), Ok(json!([1, 2, 3, 7, 9])));
+        assert_eq!(vouchers.read(""), Ok(json!([])));
+        for typed in ["3-1", "a", "1-", "1-99999", "-1"] {
+            assert!(vouchers.read(typed).is_err(), "{typed}");
+        }
         let day = Field { name: "licence_valid_to", label: "", kind: Kind::DayOrNothing, hint: "" };
         assert_eq!(day.read(""), Ok(Value::Null));
         assert_eq!(day.read("2030-01-01"), Ok(json!("2030-01-01")));

@@ -169,6 +169,40 @@ pub struct SubsidyRules {
     pub trigger: SubsidyTrigger,
     /// Part of the contract interest, ppm; never of penalty or compound interest.
     pub share: Ppm,
+    /// When claims are listed, checked and paid. Absent from a text: as the programme does.
+    #[serde(default, skip_serializing_if = "SubsidyTerms::are_the_programmes")]
+    pub terms: SubsidyTerms,
+}
+
+/// When subsidies are listed, checked and paid (DOMAIN section 2, S6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubsidyTerms {
+    /// Claims are listed by the last working day up to this day of the month after their period.
+    pub cut_off_day: i8,
+    /// They are paid in the so-many-th month after it …
+    pub pay_month: u8,
+    /// … on this day, or the next working day.
+    pub pay_day: i8,
+    /// The union checks a row, counted from the cut-off.
+    pub check_deadline: Term,
+}
+
+impl SubsidyTerms {
+    /// The programme's.
+    pub const PROGRAMME: Self =
+        Self { cut_off_day: 20, pay_month: 2, pay_day: 18, check_deadline: Term::WorkingDays(10) };
+
+    /// Whether they are [`Self::PROGRAMME`]: then a charter's text does not hold them, as none did before they were a rule.
+    pub fn are_the_programmes(&self) -> bool {
+        *self == Self::PROGRAMME
+    }
+}
+
+impl Default for SubsidyTerms {
+    fn default() -> Self {
+        Self::PROGRAMME
+    }
 }
 
 /// Which money subsidies are paid from.

@@ -4,7 +4,7 @@
 //! organisation's state; it refuses to guess (a missing calendar year, an identifier with a wrong check digit, an amount
 //! that overflows are errors or `None`, never a default).
 //!
-//! Where to look: [`money`], [`time`], [`calendar`], [`party`], [`identifiers`], [`schedule`], [`loan`], [`charter`].
+//! Where to look: [`money`], [`time`], [`calendar`], [`party`], [`identifiers`], [`schedule`], [`loan`], [`subsidy`], [`charter`].
 
 pub mod calendar;
 pub mod charter;
@@ -14,6 +14,7 @@ pub mod loan;
 pub mod money;
 pub mod party;
 pub mod schedule;
+pub mod subsidy;
 pub mod time;
 
 pub use calendar::{Calendar, CalendarError, CalendarWarning};

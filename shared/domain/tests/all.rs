@@ -19,6 +19,8 @@ mod loans;
 mod money;
 #[path = "all/schedule.rs"]
 mod schedule;
+#[path = "all/subsidy.rs"]
+mod subsidy;
 #[path = "all/time.rs"]
 mod time;
 

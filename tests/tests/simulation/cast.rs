@@ -1,12 +1,12 @@
 //! The three organisations with their people: what everybody does who does what is asked.
 
-use crate::firms::{form, member};
+use crate::firms::{form, member, unit};
 use bank_core::{
     Bank,
     case::DecisionOutcome,
-    command::{CreditVerdict, Finding, PaymentCheck, ReliefVerdict, RepaymentKind, ReversalCheck},
+    command::{CreditVerdict, Finding, ListCheck, PaymentCheck, ReliefVerdict, RepaymentKind, ReversalCheck},
 };
-use contracts::{GuaranteeDecline, ReliefDecline};
+use contracts::{GuaranteeDecline, ReliefDecline, SubsidyRejection};
 use domain::{
     Amount, ApplicationId, Charter, Charters, Date, Fen, Moment, Party, Ppm,
     charter::{DeferralWindow, ReliefPolicy},
@@ -27,6 +27,7 @@ use union_core::{
     Union,
     command::{EligibilityVerdict, Form, MemberEntry},
     renewal::Renewal,
+    subsidy::CheckVerdict,
     vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
 
@@ -103,6 +104,14 @@ pub fn loans_live(world: &mut World) {
 pub fn loans(world: &World) -> impl Iterator<Item = &bank_core::rows::Loan> {
     world.shell::<Bank>().unwrap().owns().filter_map(|(_, row)| match row {
         bank_core::Row::Loan(loan) => Some(&**loan),
+        _ => None,
+    })
+}
+
+/// The bank's lists for subsidies.
+pub fn lists(world: &World) -> impl Iterator<Item = &bank_core::rows::SubsidyList> {
+    world.shell::<Bank>().unwrap().owns().filter_map(|(_, row)| match row {
+        bank_core::Row::SubsidyList(list) => Some(&**list),
         _ => None,
     })
 }
@@ -197,7 +206,9 @@ pub fn world(setup: Setup) -> World {
 pub fn opened(setup: Setup, mut world: World) -> World {
     let deposit_fen = Fen::new(setup.deposit_fen);
     let capital_fen = Fen::new(10_000_000_000);
-    let members = (1..10).map(|n| MemberEntry { member: member(n), from: first_morning().date(), to: None }).collect();
+    let members = (1..10)
+        .map(|n| MemberEntry { member: member(n), union_org: Some(unit(n)), from: first_morning().date(), to: None })
+        .collect();
     for act in [
         by_operator(Party::Union, &union_core::Command::OpenBooks { deposit_fen }),
         by_operator(Party::Bank, &bank_core::Command::OpenBooks { deposit_fen }),
@@ -282,7 +293,7 @@ pub fn told(world: &mut World, command: Act) -> String {
 
 /// What the member of the `n`-th firm holds from and to in the register.
 pub fn register(n: u32, to: Option<Date>) -> Act {
-    let members = vec![MemberEntry { member: member(n), from: first_morning().date(), to }];
+    let members = vec![MemberEntry { member: member(n), union_org: Some(unit(n)), from: first_morning().date(), to }];
     by_operator(Party::Union, &union_core::Command::LoadMembers { members })
 }
 
@@ -338,6 +349,8 @@ pub fn step_of(task: &OpenTask) -> &'static str {
         "propose-relief" => "propose plan",
         "consent-relief" => "consent to plan",
         "sign-plan" => "sign plan",
+        "check-subsidy" => "check subsidy",
+        "approve-subsidy" => "approve subsidy",
         other => panic!("what is `{other}`?"),
     }
 }
@@ -371,6 +384,11 @@ fn in_the_union(world: &World, task: &OpenTask, mood: Mood) -> union_core::Comma
         }
         "sign-plan" if mood == Mood::Unkind => return union_core::Command::WithdrawRelief { application_id },
         "sign-plan" => return union_core::Command::SignRelief { application_id },
+        "check-subsidy" => return checked(world, application_id, mood),
+        "approve-subsidy" => {
+            let rejected = (mood == Mood::Unkind).then_some(SubsidyRejection::Duplicate);
+            return union_core::Command::ApproveSubsidy { application_id, rejected };
+        }
         _ => {}
     }
     let application = application(world, &application_id);
@@ -388,6 +406,49 @@ fn in_the_union(world: &World, task: &OpenTask, mood: Mood) -> union_core::Comma
         _ => EligibilityVerdict::Reject { reason: IntakeRejection::Membership },
     };
     union_core::Command::DecideEligibility { application_id, verdict }
+}
+
+/// What the checker says to the claim that is checked: what is wrong with it, if anything is.
+fn checked(world: &World, application_id: ApplicationId, mood: Mood) -> union_core::Command {
+    let application = application(world, &application_id);
+    let claim = application.claims.iter().rev().find(|claim| claim.run().is_some_and(|run| run.ending().is_none()));
+    let claim = claim.unwrap();
+    let receipts = &claim.row.as_ref().unwrap().receipts;
+    let is_complete = receipts.iter().all(|receipt| claim.vouchers.contains(receipt));
+    let register = world.shell::<Union>().unwrap();
+    let is_member = match register.own(&union_core::rows::member(&application.member)) {
+        Some(union_core::Row::Member(member)) => member.span_on(world.now().date()).is_some(),
+        _ => false,
+    };
+    let reject = |reason| CheckVerdict::Reject { reason };
+    let verdict = match mood {
+        _ if !is_member => reject(SubsidyRejection::MembershipLapsed),
+        Mood::Unkind => reject(SubsidyRejection::NoVouchers),
+        _ if application.life.was_overdue => reject(SubsidyRejection::Overdue),
+        _ if !is_complete && claim.query.is_none() => CheckVerdict::Query { because: "请补交付息凭证".into() },
+        _ if !is_complete => reject(SubsidyRejection::NoVouchers),
+        _ => CheckVerdict::Pass,
+    };
+    union_core::Command::CheckSubsidy { application_id, verdict }
+}
+
+/// A borrower claims back its interest, with these receipts, or all it knows of.
+pub fn claim(world: &World, id: &ApplicationId, vouchers: Option<&[u32]>) -> Act {
+    let known = application(world, id).life.receipts.iter().map(|known| known.receipt.no);
+    let vouchers = vouchers.map_or_else(|| known.collect(), |vouchers| vouchers.iter().copied().collect());
+    let command = union_core::Command::ClaimSubsidy { application_id: id.clone(), period: None, vouchers };
+    Act::command(Party::Union, actor("applicant", "applicant"), &command)
+}
+
+/// Maker or checker of the bank's cut-off list of a period.
+pub fn list(period: &str, checks: bool) -> Act {
+    let period = period.parse().unwrap();
+    if checks {
+        let command = bank_core::Command::CheckSubsidyList { period, verdict: ListCheck::Release };
+        return Act::command(Party::Bank, actor("payment_checker", "payment_checker"), &command);
+    }
+    let command = bank_core::Command::PrepareSubsidyList { period };
+    Act::command(Party::Bank, actor("payment_maker", "payment_maker"), &command)
 }
 
 fn at_the_guarantor(world: &World, task: &OpenTask, mood: Mood) -> guarantor_core::Command {

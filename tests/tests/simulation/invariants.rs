@@ -76,6 +76,7 @@ pub fn hold(world: &World) -> Result<(), String> {
     fund_is_what_the_reservations_say(world)?;
     nobody_waits_for_what_goes_on(world)?;
     limits_are_what_the_cases_say(world)?;
+    subsidies_are_what_the_claims_say(world)?;
     firms_are_what_their_applications_say(world)?;
     for application in applications(world) {
         one_application(world, application).map_err(|why| format!("{}: {why}", application.id))?;
@@ -97,6 +98,8 @@ pub fn hold_at_rest(world: &World) -> Result<(), String> {
     let timers: Vec<_> = world.timers().filter(|(.., key)| !key.to_string().starts_with("loan/")).collect();
     ensure!(timers.is_empty(), "timers: {timers:?}");
     ensure!(fund(world).queue.is_empty(), "in the queue: {:?}", fund(world).queue);
+    let [union, bank] = [balance::<Union>(world, "U1002"), balance::<Bank>(world, "B2013")];
+    ensure!(union == bank, "I2: U1002 is {union}, B2013 {bank}");
     for application in applications(world) {
         settled(world, application).map_err(|why| format!("{}: {why}", application.id))?;
     }
@@ -171,8 +174,14 @@ fn books_balance(world: &World) -> Result<(), String> {
     ensure!(all == each, "liabilities of {all} in all, of {each} one by one");
     let paid_out = |loan: &&bank_core::rows::Loan| loan.life.is_some() && loan.state != LoanState::Reversed;
     let lent: i64 = cast::loans(world).filter(paid_out).map(|loan| loan.amount_fen.fen().get()).sum();
+    let cases = cast::loans(world).filter_map(|loan| credit(world, &loan.application_id));
+    let subsidies = cases.flat_map(|case| &case.subsidies).filter(|paid| paid.returned.is_none());
+    let subsidised: i64 = subsidies.map(|paid| paid.amount_fen.fen().get()).sum();
     let paid = balance::<Bank>(world, "B2011");
-    ensure!(lent == paid, "lent {lent}, and {paid} is in the borrowers' accounts: what they paid back came in");
+    ensure!(
+        lent + subsidised == paid,
+        "lent {lent}, subsidised {subsidised}, and {paid} is in the borrowers' accounts: what they paid back came in"
+    );
     Ok(())
 }
 
@@ -198,7 +207,7 @@ fn fund_is_what_the_reservations_say(world: &World) -> Result<(), String> {
         ensure!(held + committed <= deposit, "I3: {held} held and {committed} committed of {deposit}");
         ensure!(exposed <= MULTIPLE * deposit, "I4: {exposed} exposed on {deposit}");
     }
-    let FundRow { guaranteed_fen, queue } = fund(world);
+    let FundRow { guaranteed_fen, queue, .. } = fund(world);
     ensure!(guaranteed_fen.get() == exposed, "{guaranteed_fen} counts as guaranteed, {exposed} is");
     // Nobody waits for what is there, but while lending is suspended.
     if let Some(first) = queue.first().filter(|_| !programme(world).suspended) {
@@ -359,9 +368,9 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
     let committed = reservation.is_some_and(|reservation| reservation.state == ReservationState::Committed);
     let was_effective = effective || is_reversed || paid_in_full;
     ensure!(!committed || (was_effective && run.pivot_passed), "committed without an effective letter");
-    // But for the bank's reversal, on the day of the pay-out, and for relief.
+    // But for the bank's reversal, on the day of the pay-out, for relief and for subsidies.
     let reverses = |task: &organisation::OpenTask| {
-        let of_a_loan = ["/check-reversal", "-relief", "/sign-plan"];
+        let of_a_loan = ["/check-reversal", "-relief", "/sign-plan", "-subsidy"];
         of_a_loan.iter().any(|name| task.task_id.ends_with(name))
     };
     let at_work = world.tasks().find(|(_, task)| task.application_id == *id && !reverses(task));
@@ -433,6 +442,39 @@ fn settled(world: &World, application: &Application) -> Result<(), String> {
         ensure!(case.signing.is_none() && case.payment.is_none(), "{ending:?}, and the bank is at work");
         ensure!(case.letter.is_none() && case.statements.is_empty(), "{ending:?}, and the bank holds a letter");
     }
+    Ok(())
+}
+
+/// I9: what is paid is not more than the interest, once a loan and period; what is encumbered is there; U5001 is what was credited and
+/// did not come back.
+fn subsidies_are_what_the_claims_say(world: &World) -> Result<(), String> {
+    let (mut paid, mut encumbered) = (0, 0);
+    for application in applications(world) {
+        let interest: i64 = application
+            .life
+            .receipts
+            .iter()
+            .filter(|known| known.reversed_on.is_none())
+            .map(|known| known.receipt.interest_fen.get())
+            .sum();
+        let mut of_loan = 0;
+        for claim in &application.claims {
+            let standing: Vec<i64> = claim
+                .payments
+                .iter()
+                .filter(|payment| payment.returned.is_none())
+                .map(|payment| payment.amount_fen.fen().get())
+                .collect();
+            ensure!(standing.len() <= 1, "{}: {} is paid {} times", application.id, claim.period, standing.len());
+            of_loan += standing.iter().sum::<i64>();
+            encumbered += claim.amount_fen.filter(|_| claim.encumbered).map_or(0, |amount| amount.fen().get());
+        }
+        ensure!(of_loan <= interest, "I9: {} got {of_loan} back of {interest}", application.id);
+        paid += of_loan;
+    }
+    let booked = [balance::<Union>(world, "U5001"), balance::<Union>(world, "U9003"), balance::<Union>(world, "U1002")];
+    ensure!(booked[0] == paid, "I9: {paid} were credited, and U5001 is {}", booked[0]);
+    ensure!(booked[1] == encumbered && encumbered <= booked[2], "I9: {encumbered} are encumbered: {booked:?}");
     Ok(())
 }
 

@@ -17,3 +17,4 @@ mod random;
 mod relief;
 mod repayment;
 mod reversal;
+mod subsidy;

@@ -7,7 +7,10 @@ use crate::{
     core_banking::{CoreBanking, Does},
     invariants::{self, Watch, applications, endings},
 };
-use bank_core::command::RepaymentKind;
+use bank_core::{
+    command::{DepositPurpose, RepaymentKind},
+    rows::SubsidyList,
+};
 use domain::{ApplicationId, Party};
 use proptest::prelude::*;
 use saga::State;
@@ -30,6 +33,12 @@ enum Op {
     Work,
     /// A firm asks for another loan after that one.
     Renew(usize),
+    /// A borrower claims back interest, all of it with vouchers or not.
+    Claim { loan: usize, complete: bool },
+    /// The bank lists what can be listed, by two persons.
+    Lists,
+    /// A subsidy comes back, or is paid again to another account.
+    Subsidy { loan: usize, again: bool },
     /// A borrower asks for relief, or takes that back.
     Relief { loan: usize, back: bool },
     /// Somebody reverses one of a loan's receipts.
@@ -116,7 +125,11 @@ fn later() -> impl Strategy<Value = Op> {
         8 => (0..8_usize, pays).prop_map(|(loan, pays)| Op::Repay(loan, pays)),
         3 => (0..8_usize, 1..4_u32).prop_map(|(loan, receipt)| Op::Unpay(loan, receipt)),
         3 => (20..2_500_u16).prop_map(Op::Pass),
-        4 => (0..8_usize).prop_map(Op::Renew),
+        8 => (0..8_usize).prop_map(Op::Renew),
+        4 => (0..8_usize, 0..4_u8).prop_map(|(loan, few)| Op::Claim { loan, complete: few > 0 }),
+        4 => Just(Op::Lists),
+        2 => (0..8_usize, any::<bool>()).prop_map(|(loan, again)| Op::Subsidy { loan, again }),
+        1 => (1..100_i64).prop_map(|fen| Op::Control(Control::Appropriate { amount_fen: cast::amount(fen * 100_000) })),
         5 => (0..8_usize, 0..6_u8).prop_map(|(loan, back)| Op::Relief { loan, back: back == 0 }),
         2 => Just(Op::Work),
         4 => op(),
@@ -125,7 +138,7 @@ fn later() -> impl Strategy<Value = Op> {
 
 fn programme() -> impl Strategy<Value = Programme> {
     let order = prop_oneof![3 => any::<u64>().prop_map(Some), 1 => Just(None)];
-    (any::<bool>(), order, 1..4_usize, prop::collection::vec(op(), 40..240), prop::collection::vec(later(), 0..30))
+    (any::<bool>(), order, 1..4_usize, prop::collection::vec(op(), 40..240), prop::collection::vec(later(), 0..40))
         .prop_map(|(rich, order, batch, ops, later)| Programme { rich, order, batch, ops, later })
 }
 
@@ -177,6 +190,11 @@ impl Play {
         (!ids.is_empty()).then(|| ids[n % ids.len()].clone())
     }
 
+    fn nth_loan(&self, n: usize) -> Option<ApplicationId> {
+        let ids: Vec<_> = cast::loans(&self.world).map(|loan| loan.application_id.clone()).collect();
+        (!ids.is_empty()).then(|| ids[n % ids.len()].clone())
+    }
+
     fn op(&mut self, op: Op) -> Result<(), String> {
         let parcels = self.world.parcels.len();
         match op {
@@ -224,6 +242,32 @@ impl Play {
                 let Some(loan) = drawn.get(n % drawn.len().max(1)) else { return Ok(()) };
                 let act = cast::renew(&self.world, &loan.application_id);
                 self.act(act)
+            }
+            Op::Claim { loan, complete } => {
+                let Some(id) = self.nth_loan(loan) else { return Ok(()) };
+                let act = cast::claim(&self.world, &id, (!complete).then_some(&[1]));
+                self.act(act)
+            }
+            Op::Lists => {
+                let open = |list: &&SubsidyList| list.released.is_none();
+                let periods: Vec<_> = cast::lists(&self.world).filter(open).map(|list| list.period).collect();
+                for period in periods {
+                    self.act(cast::list(&period.to_string(), false))?;
+                    self.act(cast::list(&period.to_string(), true))?;
+                }
+                Ok(())
+            }
+            Op::Subsidy { loan, again } => {
+                let Some(application_id) = self.nth_loan(loan) else { return Ok(()) };
+                if again {
+                    let command = union_core::Command::PaySubsidyAgain { application_id, account: "token".into() };
+                    return self.act(Act::command(Party::Union, actor("applicant", "applicant"), &command));
+                }
+                let paid = cast::credit(&self.world, &application_id).and_then(|case| case.subsidies.last());
+                let Some(period) = paid.map(|paid| paid.period) else { return Ok(()) };
+                let because = "账户已销户".into();
+                let command = bank_core::Command::ReturnSubsidy { application_id, period, because };
+                self.act(Act::command(Party::Bank, actor("olga", "operations"), &command))
             }
             Op::Relief { loan, back } => {
                 let living: Vec<_> = cast::loans(&self.world).filter(|loan| loan.state.is_living()).collect();
@@ -299,12 +343,18 @@ impl Play {
                 decided(world) > before || (role == "fund_manager" && invariants::programme(world).proposal.is_some())
             })?;
         }
-        if let Control::TopUp { amount_fen } = control
+        let paid_in = match control {
+            Control::TopUp { amount_fen } => Some((amount_fen, "B2012", DepositPurpose::Guarantee)),
+            Control::Appropriate { amount_fen } => Some((amount_fen, "B2013", DepositPurpose::Subsidy)),
+            Control::Suspend | Control::Resume => None,
+        };
+        if let Some((amount_fen, account, purpose)) = paid_in
             && decided(&self.world) > before
         {
-            let balance = |world: &World| invariants::balance::<bank_core::Bank>(world, "B2012");
+            let balance = |world: &World| invariants::balance::<bank_core::Bank>(world, account);
             let before = balance(&self.world);
-            let command = bank_core::Command::ReceiveDeposit { reference: format!("PZ-{before}"), amount_fen };
+            let reference = format!("{account}-{}", invariants::programme(&self.world).proposals);
+            let command = bank_core::Command::ReceiveDeposit { reference, amount_fen, purpose };
             self.until_answered(Party::Bank, "operations", "operations", &command, |world| balance(world) > before)?;
         }
         self.watch.hold(&self.world)
@@ -441,7 +491,7 @@ fn random_programmes_come_to_every_end() {
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
     let mut loans: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut reversed, mut unpaid, mut renewed) = (0, 0, 0);
-    let mut reliefs: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut reliefs, mut claims): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
     for _ in 0..60 {
         let programme = programme().new_tree(&mut runner).unwrap().current();
         let world = live(&programme).unwrap_or_else(|why| panic!("{why}\n{programme:#?}"));
@@ -454,6 +504,9 @@ fn random_programmes_come_to_every_end() {
             applications(&world).flat_map(|one| &one.life.receipts).filter(|one| one.reversed_on.is_some()).count();
         for relief in applications(&world).flat_map(|one| &one.reliefs) {
             *reliefs.entry(relief.state().code()).or_default() += 1;
+        }
+        for claim in applications(&world).flat_map(|one| &one.claims) {
+            *claims.entry(claim.state().code()).or_default() += 1;
         }
         reversed += applications(&world).filter(|one| one.reversed_on.is_some()).count();
         for (end, times) in endings(&world) {
@@ -468,4 +521,5 @@ fn random_programmes_come_to_every_end() {
     assert!(unpaid >= 3, "{unpaid} receipts were reversed");
     let relieved = |state: &str| reliefs.get(state).copied().unwrap_or_default();
     assert!(relieved("KEPT") >= 1 && relieved("REFUSED") >= 1, "{reliefs:?}");
+    assert!(claims.contains_key("PAID") && claims.contains_key("REJECTED"), "{claims:?}");
 }

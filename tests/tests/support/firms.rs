@@ -4,6 +4,11 @@ use contracts::{Firm, Wish};
 use domain::{Amount, Date, Fen, schedule::Method};
 use union_core::command::Form;
 
+/// Number of the n-th firm's primary union.
+pub fn unit(n: u32) -> String {
+    format!("GH{n:06}")
+}
+
 /// The pseudonym of the `n`-th firm's member in the register.
 pub fn member(n: u32) -> String {
     format!("member-{n}")
@@ -35,6 +40,7 @@ pub fn form(n: u32, amount_fen: i64, debt_fen: i64) -> Form {
         legal_rep_age_at_maturity: 41,
         in_beijing: true,
         member: member(n),
+        union_org: Some(unit(n)),
         vault_token: format!("token-{n}"),
         credit_query_consent: "2018-1".into(),
         green: None,

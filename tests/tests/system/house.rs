@@ -307,7 +307,8 @@ impl House {
         house.bank.tell("op", &operator, bank_core::Command::OpenBooks { deposit_fen }).await.unwrap();
         let capital_fen = Fen::new(10_000_000_000);
         house.guarantor.tell("op", &operator, guarantor_core::Command::OpenBooks { capital_fen }).await.unwrap();
-        let members = (0..100).map(|n| MemberEntry { member: member(n), from: first_day(), to: None }).collect();
+        let members =
+            (0..100).map(|n| MemberEntry { member: member(n), union_org: None, from: first_day(), to: None }).collect();
         house.union.tell("op", &operator, union_core::Command::LoadMembers { members }).await.unwrap();
         house
     }

@@ -277,7 +277,8 @@ async fn a_pay_out_whose_checker_came_too_late_is_ordered_again_on_membership_co
     }
     house.idle().await;
     // One of the two is no member any more when the checker comes, on the sixth working day after 2018-08-01.
-    let member = MemberEntry { member: member(2), from: first_day(), to: Some(Date::constant(2018, 8, 8)) };
+    let member =
+        MemberEntry { member: member(2), union_org: None, from: first_day(), to: Some(Date::constant(2018, 8, 8)) };
     let members = union_core::Command::LoadMembers { members: vec![member] };
     house.union.tell("op", &["operator"], members).await.unwrap();
     let sixth = Moment::start_of(Date::constant(2018, 8, 9)).plus_hours(9);

@@ -225,3 +225,71 @@ async fn a_borrower_who_is_hit_gets_a_plan_that_bank_guarantor_and_borrower_agre
     drive(&house, to("2020-04-23")).await;
     applicant.until(&case, "未能履行").await;
 }
+
+#[tokio::test]
+async fn a_borrower_claims_its_interest_back_and_six_persons_see_that_it_gets_it_once() {
+    let house = House::open().await;
+    let mut applicant = house.applicant().await;
+    let mut officers = Officers::of(&house).await;
+    let mut checker = house.officer(Party::Union, "he", &["subsidy_checker"]).await;
+    let mut manager = house.officer(Party::Union, "wang", &["fund_manager"]).await;
+    let mut approver = house.officer(Party::Union, "zhou", &["approver"]).await;
+    let id = apply(&mut applicant, 0).await;
+    officers.pay_out(&id).await;
+    let case = format!("/applications/{id}");
+    applicant.until(&case, "已办结：银行放款").await;
+    let money = [("amount_fen", "10,000"), ("because", "年度预算")];
+    assert!(act(&mut manager, "拨付贴息资金", &money).await.says("已办理"));
+    assert!(act(&mut manager, "拨付贴息资金", &money).await.says("须由另一人确认"));
+    assert!(act(&mut approver, "拨付贴息资金", &money).await.says("已办理"));
+    let money = [("reference", "TX-1"), ("amount_fen", "10,000"), ("purpose", "SUBSIDY")];
+    assert!(act(&mut officers.wu, "工会款项到账", &money).await.says("已办理"));
+
+    // Repaid early after 17 days; the quarter's list is made in July.
+    let to = |day: &str| Moment::start_of(day.parse().unwrap()).plus_hours(9);
+    drive(&house, to("2019-06-20")).await;
+    let days = 17_i64;
+    let rest = 5_000_000 + (5_000_000_i64 * 43_500 * days + 180_000_000) / 360_000_000;
+    let rest = format!("{}.{:02}", rest / 100, rest % 100);
+    let fields = [
+        ("application_id", id.as_str()),
+        ("reference", "HK-1"),
+        ("value_date", "2019-06-20"),
+        ("amount_fen", &rest),
+        ("kind", "EARLY"),
+    ];
+    assert!(act(&mut officers.wu, "登记收款", &fields).await.says("已办理"));
+    let page = applicant.until(&case, "<summary>申请贴息</summary>").await;
+    let action = |page: &Page, title: &str| {
+        let (_, form) = page.text.split_once(&format!("<summary>{title}</summary>")).unwrap();
+        form.split("action=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let wrong = applicant.fill(&page, &action(&page, "申请贴息"), &[("vouchers", "一")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+    let claimed = applicant.fill(&page, &action(&page, "申请贴息"), &[("vouchers", "1")]).await;
+    assert_eq!(claimed.status, StatusCode::SEE_OTHER, "{}", claimed.text);
+    assert!(act(&mut officers.wu, "编制贴息清单", &[("period", "2019Q2")]).await.says("未到截止日"));
+    assert!(act(&mut officers.wu, "编制贴息清单", &[("period", "二季度")]).await.says("应为期次"));
+    drive(&house, to("2019-07-19")).await;
+    assert!(act(&mut officers.wu, "编制贴息清单", &[("period", "2019Q2")]).await.says("已办理"));
+    let release = [("period", "2019Q2"), ("verdict", "RELEASE")];
+    assert!(act(&mut officers.zheng, "复核贴息清单", &release).await.says("已办理"));
+    officers.zheng.until("/books/1", "已放行").await;
+    checker.decide(&id, "check-subsidy", &[("choice", "pass")]).await;
+    approver.decide(&id, "approve-subsidy", &[("choice", "approve")]).await;
+    applicant.until(&case, "待支付").await;
+    drive(&house, to("2019-08-19")).await;
+    applicant.until(&case, "已支付").await;
+
+    // It comes back, and is paid again.
+    let back = [("application_id", id.as_str()), ("period", "2019Q2"), ("because", "账户已销户")];
+    assert!(act(&mut officers.wu, "登记贴息退汇", &back).await.says("已办理"));
+    assert!(act(&mut officers.wu, "登记贴息退汇", &back).await.says("没有此笔贴息"));
+    let page = applicant.until(&case, "<summary>更正贴息收款账户</summary>").await;
+    let account = applicant.fill(&page, &action(&page, "更正贴息收款账户"), &[("settle_account", "1234")]).await;
+    assert_eq!(account.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", account.text);
+    let account = [("settle_account", "9911990000000000019")];
+    let account = applicant.fill(&page, &action(&page, "更正贴息收款账户"), &account).await;
+    assert_eq!(account.status, StatusCode::SEE_OTHER, "{}", account.text);
+    applicant.until(&case, "已支付").await;
+}

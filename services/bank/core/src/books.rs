@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | B1003 | clearing: where the union's deposit came in | debit |
 //! | B2012 | the union's deposit (I2: equal to U1001) | credit |
+//! | B2013 | the union's money for subsidies (I2: equal to U1002) | credit |
 //! | B1301/*application* | the principal of one loan that is not overdue | debit |
 //! | B1303/*application* | its principal that is overdue | debit |
 //! | B1132/*application* | its interest that has fallen due and is not paid | debit |
@@ -16,7 +17,7 @@
 //! Loans are booked one by one, because I5 and I6 hold loan by loan. Posted in a core-banking system of its own, a pay-out
 //! is booked here too, once that system has said so: these books follow it, by the same key.
 
-use crate::{Bank, payment::To, repayment::Split, requests::World};
+use crate::{Bank, command::DepositPurpose, payment::To, repayment::Split, requests::World};
 use domain::{Amount, ApplicationId, Fen};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, TransferId, Voucher};
 use organisation::{Desk, Key, Refusal, RefusalKind, Stop};
@@ -25,6 +26,8 @@ use organisation::{Desk, Key, Refusal, RefusalKind, Stop};
 pub const CLEARING: AccountCode = AccountCode::constant("B1003");
 /// Deposit of the union.
 pub const UNION_DEPOSIT: AccountCode = AccountCode::constant("B2012");
+/// Money of the union for subsidies.
+pub const UNION_SUBSIDY: AccountCode = AccountCode::constant("B2013");
 /// Loans, below it by application.
 pub const LOANS: AccountCode = AccountCode::constant("B1301");
 /// Overdue loans, below it by application.
@@ -43,8 +46,8 @@ pub const SUSPENSE: AccountCode = AccountCode::constant("B2241");
 pub const BORROWERS: AccountCode = AccountCode::constant("B2011");
 
 /// The rows that opening the books reads.
-pub(crate) fn opening_keys() -> [Key; 2] {
-    [Key::Account(CLEARING), Key::Account(UNION_DEPOSIT)]
+pub(crate) fn opening_keys() -> [Key; 3] {
+    [CLEARING, UNION_DEPOSIT, UNION_SUBSIDY].map(Key::Account)
 }
 
 /// The rows that are booked below one loan.
@@ -68,13 +71,18 @@ pub(crate) fn open_books(desk: &mut Desk<Bank>, deposit_fen: Fen) -> Result<(), 
     book(desk, Voucher::new("open_books", "programme").with(transfer))
 }
 
-/// The transfer that a payment into the deposit is booked as.
+/// The transfer that a payment of the union's is booked as, into its deposit or for subsidies.
 pub(crate) fn receipt(reference: &str) -> TransferId {
     TransferId::new(format!("deposit:{reference}"))
 }
 
-/// The union paid into its deposit: Dr 1003 Cr 2012, once a reference.
-pub(crate) fn receive_deposit(desk: &mut Desk<Bank>, reference: &str, amount: Amount) -> Result<(), Stop> {
+/// The union paid in: Dr 1003 Cr 2012 for its deposit, Cr 2013 for subsidies, once a reference.
+pub(crate) fn receive_deposit(
+    desk: &mut Desk<Bank>,
+    reference: &str,
+    amount: Amount,
+    purpose: DepositPurpose,
+) -> Result<(), Stop> {
     let conflict = |code: &str, title: &str, detail: &str| Refusal::new(RefusalKind::Conflict, code, title, detail);
     if desk.account(&UNION_DEPOSIT)?.is_none() {
         return Err(conflict("BOOKS_NOT_OPEN", "账簿尚未启用", "请先由运维启用账簿（POST /api/v1/books）。").into());
@@ -82,8 +90,32 @@ pub(crate) fn receive_deposit(desk: &mut Desk<Bank>, reference: &str, amount: Am
     if is_booked(desk, &receipt(reference))? {
         return Err(conflict("REFERENCE_USED", "此凭证号已入账", "同一凭证号只入账一次，请核对凭证号。").into());
     }
-    let transfer = Transfer::posted(receipt(reference), &CLEARING, &UNION_DEPOSIT, amount);
+    let credited = match purpose {
+        DepositPurpose::Guarantee => UNION_DEPOSIT,
+        DepositPurpose::Subsidy => UNION_SUBSIDY,
+    };
+    desk.open_account(Account::new(credited.clone(), Normal::Credit, Limit::NotBelowZero))?;
+    let transfer = Transfer::posted(receipt(reference), &CLEARING, &credited, amount);
     book(desk, Voucher::new("receive_deposit", "programme").with(transfer))
+}
+
+/// A subsidy goes to the borrower: Dr 2013 Cr 2011, once a key. Whether the books took it.
+pub(crate) fn subsidise(w: &mut World<'_>, key: &str, amount: Amount) -> Result<Result<(), ledger::Refusal>, Stop> {
+    w.desk.open_account(Account::new(UNION_SUBSIDY, Normal::Credit, Limit::NotBelowZero))?;
+    let borrower = credited(w, To::Borrower)?;
+    let transfer = Transfer::posted(format!("subsidy:{key}"), &UNION_SUBSIDY, &borrower, amount);
+    Ok(w.desk.book(Voucher::new("subsidise", &w.id).with(transfer))?)
+}
+
+/// It came back: Dr 2011 Cr 2013, once a payment. Whether the books took it.
+pub(crate) fn subsidy_returned(
+    w: &mut World<'_>,
+    key: &str,
+    amount: Amount,
+) -> Result<Result<(), ledger::Refusal>, Stop> {
+    let borrower = credited(w, To::Borrower)?;
+    let transfer = Transfer::posted(format!("subsidy-returned:{key}"), &borrower, &UNION_SUBSIDY, amount);
+    Ok(w.desk.book(Voucher::new("subsidy_returned", &w.id).with(transfer))?)
 }
 
 /// The transfer by which the money of a repayment comes in.

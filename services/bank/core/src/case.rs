@@ -3,9 +3,9 @@
 use crate::vocabulary::{Duty, IncidentKind, Role, Step};
 use contracts::{
     About, AskRefusal, CreditDecision, CreditDecline, DisbursementReceipt, DisbursementReport, Firm, Letter,
-    ReliefPlan, ReliefProposal, SwitchReport, Wish,
+    ReliefPlan, ReliefProposal, SubsidyReport, SwitchReport, Wish,
 };
-use domain::{Amount, ApplicationId, CharterHash, Date, Method, Moment, Ppm};
+use domain::{Amount, ApplicationId, CharterHash, Date, Method, Moment, Ppm, subsidy::Period};
 use organisation::{
     Person,
     participant::{Asked, IncidentRecord},
@@ -61,6 +61,9 @@ pub struct Case {
     /// The request for relief that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relief: Option<Relief>,
+    /// The subsidies that were paid, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subsidies: Vec<SubsidyPaid>,
     /// Statements on letters that the guarantor asked for and that wait for the core-banking system, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statements: BTreeMap<String, StatementAsked>,
@@ -88,6 +91,7 @@ impl Case {
             payments_ordered: 0,
             paid_out: None,
             relief: None,
+            subsidies: Vec::new(),
             statements: BTreeMap::new(),
             incidents: Vec::new(),
         }
@@ -146,6 +150,8 @@ pub enum Said {
     Relief(ReliefProposal),
     /// What became of the switch to a plan.
     Switched(SwitchReport),
+    /// What became of an order to pay a subsidy.
+    Subsidy(SubsidyReport),
     /// The ask was not taken up.
     NotTakenUp(AskRefusal),
     /// It cannot be undone, and why.
@@ -311,6 +317,35 @@ impl PaidOut {
     pub fn is_reversed(&self) -> bool {
         self.reversal.as_ref().is_some_and(|reversal| reversal.released.is_some())
     }
+}
+
+/// An interest subsidy that was paid (S6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubsidyPaid {
+    /// Key of the order, and of the posting.
+    pub key: String,
+    /// The period that it is for.
+    pub period: Period,
+    /// How much, fen.
+    pub amount_fen: Amount,
+    /// When.
+    pub on: Date,
+    /// Number of the posting.
+    pub posting_no: String,
+    /// That it came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
+}
+
+/// A subsidy that came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returned {
+    /// Who booked it.
+    pub by: Person,
+    /// When.
+    pub on: Date,
+    /// Why.
+    pub because: String,
 }
 
 /// A request for relief, until its plan is in force or it is over (S7).

@@ -1,7 +1,7 @@
 //! What people may tell the bank to do: one command a decision. No personal data.
 
 use contracts::{CreditDecline, ReliefDecline};
-use domain::{Amount, ApplicationId, Date, Fen, Method, Ppm, loan::Measure};
+use domain::{Amount, ApplicationId, Date, Fen, Method, Ppm, loan::Measure, subsidy::Period};
 use organisation::{charters::Motion, people::Handover};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,30 @@ pub enum Command {
         reference: String,
         /// How much, fen.
         amount_fen: Amount,
+        /// What for.
+        #[serde(default)]
+        purpose: DepositPurpose,
+    },
+    /// Prepares the cut-off list of a period. By the payment maker.
+    PrepareSubsidyList {
+        /// The period.
+        period: Period,
+    },
+    /// Releases a prepared list, or sends it back. By the payment checker.
+    CheckSubsidyList {
+        /// The period.
+        period: Period,
+        /// The decision.
+        verdict: ListCheck,
+    },
+    /// A subsidy came back: the borrower's account does not take it. By operations.
+    ReturnSubsidy {
+        /// The application.
+        application_id: ApplicationId,
+        /// The period that it was for.
+        period: Period,
+        /// Why.
+        because: String,
     },
     /// Reports on the credit; by a credit investigator.
     Investigate {
@@ -135,7 +159,11 @@ impl Command {
     /// The application that the command is about; none for the books.
     pub const fn application_id(&self) -> Option<&ApplicationId> {
         match self {
-            Command::OpenBooks { .. } | Command::ReceiveDeposit { .. } | Command::Charter(_) => None,
+            Command::OpenBooks { .. }
+            | Command::ReceiveDeposit { .. }
+            | Command::PrepareSubsidyList { .. }
+            | Command::CheckSubsidyList { .. }
+            | Command::Charter(_) => None,
             Command::Investigate { application_id, .. }
             | Command::DecideCredit { application_id, .. }
             | Command::SignLoanContract { application_id }
@@ -148,11 +176,36 @@ impl Command {
             | Command::ReceiveRepayment { application_id, .. }
             | Command::ReverseRepayment { application_id, .. }
             | Command::ProposeRelief { application_id, .. }
+            | Command::ReturnSubsidy { application_id, .. }
             | Command::HandTask(Handover { application_id, .. })
             | Command::AskForPapers { application_id, .. }
             | Command::ResolveIncident { application_id, .. } => Some(application_id),
         }
     }
+}
+
+/// What the union pays in for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DepositPurpose {
+    /// Its guarantee deposit: B2012.
+    #[default]
+    Guarantee,
+    /// Interest subsidies: B2013.
+    Subsidy,
+}
+
+/// What the payment checker decides about a cut-off list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum ListCheck {
+    /// The union gets it.
+    Release,
+    /// Back to the maker.
+    Return {
+        /// What is wrong with it.
+        because: String,
+    },
 }
 
 /// What a repayment is for.

@@ -9,7 +9,7 @@ use crate::{
     relief,
     repayment::{self, Money},
     requests::World,
-    reversal, rights, rows, suspense,
+    reversal, rights, rows, subsidy, suspense,
 };
 use contracts::Message;
 use domain::{Amount, Charters, Party};
@@ -29,8 +29,18 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
         return wanted.extend(charters::keys(hash));
     }
     let Some(id) = participant::application_of(input, Command::application_id) else {
-        if let Input::Command { command: Command::ReceiveDeposit { reference, .. }, .. } = input {
-            wanted.insert(Key::Transfer(books::receipt(reference)));
+        match input {
+            Input::Command { command: Command::ReceiveDeposit { reference, .. }, .. } => {
+                wanted.insert(Key::Transfer(books::receipt(reference)));
+            }
+            Input::Command {
+                command: Command::PrepareSubsidyList { period } | Command::CheckSubsidyList { period, .. },
+                ..
+            } => {
+                wanted.insert(charters::book_key());
+                wanted.extend(subsidy::keys(rows, *period));
+            }
+            _ => {}
         }
         return wanted.extend(books::opening_keys());
     };
@@ -52,8 +62,9 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
         if case.paid_out.is_some() {
             wanted.extend([books::INTEREST, books::OFF_BALANCE_OF_ALL].map(Key::Account));
         }
-        if let Input::Command { command: Command::ReceiveRepayment { reference, .. }, .. } = input {
+        if let Input::Command { command: Command::ReceiveRepayment { reference, value_date, .. }, .. } = input {
             wanted.insert(Key::Transfer(books::repayment(reference)));
+            wanted.extend(subsidy::keys_of(rows, *value_date));
         }
     }
     if let Input::Message(received) = input
@@ -72,6 +83,14 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
     };
     if about_loan {
         wanted.insert(rows::loan(&id));
+    }
+    if let Input::Message(received) = input
+        && let Message::PaySubsidy(ask) = &received.message
+    {
+        wanted.extend([rows::subsidy_list(ask.period), Key::Account(books::UNION_SUBSIDY)]);
+    }
+    if let Input::Command { command: Command::ReturnSubsidy { .. }, .. } = input {
+        wanted.insert(Key::Account(books::UNION_SUBSIDY));
     }
     let about_papers = match input {
         Input::Message(received) => papers::is_about(&received.message),
@@ -102,6 +121,9 @@ impl Participant for Bank {
             Message::SwitchSchedule(ask) => relief::ordered(w, ask),
             Message::QuerySwitch(query) => relief::queried(w, &query.about),
             Message::CloseSwitch(close) => relief::closed(w, &close.about),
+            Message::PaySubsidy(ask) => subsidy::ordered(w, ask),
+            Message::QuerySubsidy(query) => subsidy::queried(w, &query.about),
+            Message::CloseSubsidy(close) => subsidy::closed(w, &close.about),
             Message::UnionAsksLoanReports(asked) => repayment::asked(w, Party::Union, asked.from),
             Message::GuarantorAsksLoanReports(asked) => repayment::asked(w, Party::Guarantor, asked.from),
             Message::PaperForBank(part) => papers::received(w.desk, part),
@@ -117,7 +139,15 @@ impl Participant for Bank {
         let by = &actor.person;
         match command {
             Command::OpenBooks { deposit_fen } => books::open_books(desk, *deposit_fen),
-            Command::ReceiveDeposit { reference, amount_fen } => books::receive_deposit(desk, reference, *amount_fen),
+            Command::ReceiveDeposit { reference, amount_fen, purpose } => {
+                books::receive_deposit(desk, reference, *amount_fen, *purpose)
+            }
+            Command::PrepareSubsidyList { period } => subsidy::prepare(self, desk, by, *period),
+            Command::CheckSubsidyList { period, verdict } => subsidy::check(desk, by, *period, verdict),
+            Command::ReturnSubsidy { application_id, period, because } => on_case(self, desk, application_id, |w| {
+                must_say_why(because)?;
+                subsidy::come_back(w, by, *period, because)
+            }),
             Command::Investigate { application_id, finding } => {
                 on_task(self, desk, actor, application_id, Duty::Investigate, |w| credit::report(w, by, finding))
             }

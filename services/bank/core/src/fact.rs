@@ -4,13 +4,13 @@ use crate::{
     Bank, IncidentKind, Row,
     case::{
         AtCore, Case, Contract, Correction, Decision, File, InSuspense, PaidOut, Payment, Released, Relief, Report,
-        Reversal, Signing, StatementAsked,
+        Returned, Reversal, Signing, StatementAsked, SubsidyPaid,
     },
     life::{self, with_loan},
-    rows::{self, Loan, LoanInput, LoanState},
+    rows::{self, Loan, LoanInput, LoanState, PreparedList, SubsidyList},
 };
 use contracts::{Letter, NotPosted, ReliefPlan};
-use domain::{ApplicationId, Date, Moment};
+use domain::{ApplicationId, Date, Moment, subsidy::Period};
 use organisation::{
     NotLoaded, Person, Row as AnyRow, Rows, charters, papers,
     participant::{self, IncidentRecord},
@@ -256,6 +256,52 @@ pub enum Fact {
         /// The application.
         id: ApplicationId,
     },
+    /// A loan belongs into the cut-off list of a period.
+    SubsidyDue {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+    },
+    /// The list of a period was prepared.
+    SubsidyListPrepared {
+        /// The period.
+        period: Period,
+        /// What.
+        prepared: PreparedList,
+    },
+    /// The checker has sent it back.
+    SubsidyListReturned {
+        /// The period.
+        period: Period,
+        /// Who.
+        by: Person,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The checker has released it.
+    SubsidyListReleased {
+        /// The period.
+        period: Period,
+        /// Who and when.
+        released: Released,
+    },
+    /// A subsidy was paid.
+    SubsidyPaid {
+        /// The application.
+        id: ApplicationId,
+        /// What.
+        paid: SubsidyPaid,
+    },
+    /// A subsidy came back.
+    SubsidyReturned {
+        /// The application.
+        id: ApplicationId,
+        /// The key under which it was paid.
+        key: String,
+        /// Who booked it, when and why.
+        returned: Returned,
+    },
     /// A person has to look at something.
     IncidentRaised {
         /// The application.
@@ -394,6 +440,20 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::ReliefSigned { id, key } => with_relief(rows, id, |relief| relief.signed = Some(key.clone())),
         Fact::ReliefUnsigned { id } => with_relief(rows, id, |relief| relief.signed = None),
         Fact::ReliefDropped { id } => with(rows, id, |case| case.relief = None),
+        Fact::SubsidyDue { id, period } => list(rows, *period, |list| list.loans.push(id.clone())),
+        Fact::SubsidyListPrepared { period, prepared } => {
+            list(rows, *period, |list| list.prepared = Some(prepared.clone()))
+        }
+        Fact::SubsidyListReturned { period, .. } => list(rows, *period, |list| list.prepared = None),
+        Fact::SubsidyListReleased { period, released } => {
+            list(rows, *period, |list| list.released = Some(released.clone()))
+        }
+        Fact::SubsidyPaid { id, paid } => with(rows, id, |case| case.subsidies.push(paid.clone())),
+        Fact::SubsidyReturned { id, key, returned } => with(rows, id, |case| {
+            if let Some(paid) = case.subsidies.iter_mut().find(|paid| paid.key == *key) {
+                paid.returned = Some(returned.clone());
+            }
+        }),
         Fact::IncidentRaised { id, kind, detail, at } => with(rows, id, |case| {
             case.incidents.push(IncidentRecord { kind: *kind, detail: detail.clone(), at: *at, resolved: None });
             // The person is called: that timer is spent.
@@ -436,6 +496,16 @@ fn paid_out(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut P
             change(paid_out);
         }
     })
+}
+
+fn list(rows: &mut Rows<Row>, period: Period, change: impl FnOnce(&mut SubsidyList)) -> Result<(), NotLoaded> {
+    let key = rows::subsidy_list(period);
+    let mut list = match rows.own(&key)? {
+        Some(Row::SubsidyList(list)) => list.clone(),
+        _ => Box::new(SubsidyList { period, loans: Vec::new(), prepared: None, released: None }),
+    };
+    change(&mut list);
+    rows.put(key, AnyRow::Own(Row::SubsidyList(list)))
 }
 
 fn with_relief(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Relief)) -> Result<(), NotLoaded> {

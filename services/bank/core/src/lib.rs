@@ -3,7 +3,8 @@
 //! Pure: no IO, no clock. The union asks and the bank answers, so there is no saga definition here: what it owes to each
 //! key and to its people is [`organisation::participant`]'s, in the words of [`requests`]. Start reading at [`decide`]; each
 //! step has a file of its own, in the order of DOMAIN.md section 2 (S1): [`credit`], [`letter`], [`contract`](mod@contract),
-//! [`payment`], and [`core_banking`] for what happens once the money is on its way; [`repayment`] is the loan's life (S5), [`relief`] what changes it (S7). It refuses to lend on one person's word,
+//! [`payment`], and [`core_banking`] for what happens once the money is on its way; [`repayment`] is the loan's life (S5), [`relief`] what changes it (S7), and [`subsidy`] what its
+//! borrower gets back of the interest (S6). It refuses to lend on one person's word,
 //! to pay out under a letter that the guarantor did not present itself, and to take anything but the core-banking system's
 //! word for what became of a payment.
 
@@ -26,16 +27,17 @@ mod requests;
 mod reversal;
 pub mod rights;
 pub mod rows;
+mod subsidy;
 mod suspense;
 mod view;
 pub mod vocabulary;
 
-pub use books::{BORROWERS, CLEARING, INTEREST, LOANS, OVERDUE, RECEIVABLE, UNION_DEPOSIT};
+pub use books::{BORROWERS, CLEARING, INTEREST, LOANS, OVERDUE, RECEIVABLE, UNION_DEPOSIT, UNION_SUBSIDY};
 pub use command::Command;
 pub use fact::Fact;
 pub use loan_view::{loan_account, loan_line};
 pub use rows::Row;
-pub use view::summary;
+pub use view::{subsidy_list, summary};
 pub use vocabulary::{Duty, IncidentKind, Role, Step};
 
 use domain::{ApplicationId, Charters, Party};

@@ -8,6 +8,7 @@ use contracts::LoanReport;
 use domain::{ApplicationId, Date, Fen, Ppm, loan, loan::Receipt, schedule::Terms};
 use organisation::{NotLoaded, Person, Rows};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Interest that has been overdue for more than so many days is income only once it is paid (DOMAIN.md section 3).
 pub const OFF_BALANCE_AFTER: u32 = 90;
@@ -42,6 +43,9 @@ pub struct Life {
     /// How each receipt came, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<Entry>,
+    /// Receipts that are in a cut-off list of subsidies.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub listed: BTreeSet<u32>,
     /// What union and guarantor were told, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<LoanReport>,
@@ -178,6 +182,13 @@ pub enum Fact {
         /// What happened.
         input: LoanInput,
     },
+    /// Receipts are in a cut-off list of subsidies.
+    Listed {
+        /// The application.
+        id: ApplicationId,
+        /// Their numbers.
+        receipts: Vec<u32>,
+    },
     /// Union and guarantor were told.
     Reported {
         /// The application.
@@ -211,6 +222,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                     relief: None,
                     looked_on: terms.from,
                     entries: Vec::new(),
+                    listed: BTreeSet::new(),
                     reports: Vec::new(),
                 })
             });
@@ -255,6 +267,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 life.relief.take_if(|_| matches!(input, LoanInput::ReliefKept | LoanInput::ReliefBroken));
             })
         }
+        Fact::Listed { id, receipts } => with(rows, id, |life| life.list(receipts)),
         Fact::Reported { id, report } => with(rows, id, |life| life.reports.push(report.clone())),
         Fact::Looked { id, on } => with(rows, id, |life| life.looked_on = *on),
     }

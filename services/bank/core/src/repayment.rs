@@ -13,6 +13,7 @@ use crate::{
     relief,
     requests::World,
     rows::{self, Loan, LoanInput, LoanState},
+    subsidy,
 };
 use contracts::{LoanDue, LoanReceipt, LoanReport, LoanReported, LoanSchedule, Message};
 use domain::{
@@ -127,6 +128,9 @@ pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Resu
     let (id, reference, by) = (w.id.clone(), reference.to_owned(), by.clone());
     record(w, life::Fact::Received { id, receipt, from_overdue_fen, from_off_balance_fen, reference, by })?;
     let receipt = last_receipt(w)?;
+    if receipt.interest_fen > Fen::ZERO {
+        subsidy::note(w, value_date, false)?;
+    }
     report(w, LoanReport::Received { receipt })?;
     look(w)
 }
@@ -336,6 +340,7 @@ fn paid_in_full(w: &mut World<'_>) -> Result<(), Stop> {
     let on = on.ok_or_else(|| Stop::Illegal(format!("{} is paid by nothing", w.id)))?;
     let prepaid = on < maturity;
     let input = if prepaid { LoanInput::Prepaid } else { LoanInput::Settled };
+    subsidy::note(w, on, true)?;
     goes(w, input, LoanReport::Settled { on, prepaid })
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use contracts::{
     About, AskRefusal, AskRefused, CreditDecided, DisbursementReport, DisbursementReported, LoanContractSigned,
-    Message, ReliefProposed, ScheduleSwitched, SwitchReport, UndoAnswered,
+    Message, ReliefProposed, ScheduleSwitched, SubsidyReport, SubsidyReported, SwitchReport, UndoAnswered,
 };
 use domain::{ApplicationId, CharterHash, Moment};
 use organisation::{
@@ -58,14 +58,14 @@ impl Cases for Bank {
     fn case(row: &Row) -> Option<&Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Loan(_) | Row::Papers(_) | Row::Charters(_) => None,
+            Row::Loan(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_) => None,
         }
     }
 
     fn case_mut(row: &mut Row) -> Option<&mut Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Loan(_) | Row::Papers(_) | Row::Charters(_) => None,
+            Row::Loan(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_) => None,
         }
     }
 
@@ -109,6 +109,7 @@ impl Cases for Bank {
     fn message(about: About, step: Step, reply: Reply<Said>) -> Result<Message, Stop> {
         let report = |about, report| Message::DisbursementReported(DisbursementReported { about, report });
         let switched = |about, report| Message::ScheduleSwitched(ScheduleSwitched { about, report });
+        let subsidy = |about, report| Message::SubsidyReported(SubsidyReported { about, report });
         Ok(match (reply, step) {
             (Reply::Done(said) | Reply::Refused(said), _) => match said {
                 Said::Decided(decision) => Message::CreditDecided(CreditDecided { about, decision }),
@@ -116,6 +117,7 @@ impl Cases for Bank {
                 Said::Reported(what) => report(about, what),
                 Said::Relief(proposal) => Message::ReliefProposed(ReliefProposed { about, proposal }),
                 Said::Switched(what) => switched(about, what),
+                Said::Subsidy(what) => subsidy(about, what),
                 Said::NotTakenUp(why) => Message::BankRefused(AskRefused { about, why }),
                 Said::CannotUndo(_) => return Err(unsaid(step, &said)),
             },
@@ -132,6 +134,8 @@ impl Cases for Bank {
             (Reply::Closed, Step::Disburse) => report(about, DisbursementReport::Closed),
             (Reply::Undone, Step::ProposeRelief) => Message::ReliefPlanWithdrawn(UndoAnswered { about, refused: None }),
             (Reply::Unknown | Reply::NeverAsked, Step::SwitchSchedule) => switched(about, SwitchReport::Unknown),
+            (Reply::Unknown | Reply::NeverAsked, Step::PaySubsidy) => subsidy(about, SubsidyReport::Unknown),
+            (Reply::Closed, Step::PaySubsidy) => subsidy(about, SubsidyReport::Closed),
             (Reply::Closed, Step::SwitchSchedule) => switched(about, SwitchReport::Closed),
             (other, step) => return Err(unsaid(step, &other)),
         })

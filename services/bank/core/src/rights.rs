@@ -22,6 +22,12 @@ pub const RELEASE: &[&str] = &[Role::PaymentChecker.code()];
 pub const REVERSAL: &[&str] = &[Role::PaymentMaker.code()];
 /// Booking what borrowers pay.
 pub const REPAYMENT: &[&str] = &[Role::Operations.code()];
+/// Preparing a cut-off list.
+pub const SUBSIDY_LIST: &[&str] = &[Role::PaymentMaker.code()];
+/// Its release.
+pub const SUBSIDY_CHECK: &[&str] = &[Role::PaymentChecker.code()];
+/// Booking that a subsidy came back.
+pub const SUBSIDY_RETURN: &[&str] = &[Role::Operations.code()];
 /// Proposing relief.
 pub const RELIEF: &[&str] = &[Role::CreditInvestigator.code()];
 /// A task's change of hands; which of them, its role and [`organisation::people::handed`] say.
@@ -54,6 +60,9 @@ pub const fn of(command: &Command) -> &'static [&'static str] {
         Command::CheckPayment { .. } | Command::CheckCorrection { .. } | Command::CheckReversal { .. } => RELEASE,
         Command::ReceiveRepayment { .. } | Command::ReverseRepayment { .. } => REPAYMENT,
         Command::ProposeRelief { .. } => RELIEF,
+        Command::PrepareSubsidyList { .. } => SUBSIDY_LIST,
+        Command::CheckSubsidyList { .. } => SUBSIDY_CHECK,
+        Command::ReturnSubsidy { .. } => SUBSIDY_RETURN,
         Command::HandTask(_) => IN_HAND,
         Command::Charter(_) => CHARTERS,
         Command::AskForPapers { .. } => PAPERS,

@@ -1,10 +1,13 @@
 //! The rows of the bank's state and their keys.
 
-use crate::{case::Case, life::Life};
+use crate::{
+    case::{Case, Released},
+    life::Life,
+};
 use contracts::DisbursementReceipt;
-use domain::{Amount, ApplicationId, Method, Ppm};
+use domain::{Amount, ApplicationId, Date, Fen, Method, Ppm, subsidy::Period};
 pub use organisation::participant::case_key as case;
-use organisation::{Key, charters::Kept, papers::Papers};
+use organisation::{Key, Person, charters::Kept, papers::Papers};
 use saga::IllegalTransition;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,8 @@ pub enum Row {
     Case(Box<Case>),
     /// A loan.
     Loan(Box<Loan>),
+    /// What is listed for subsidies in a period.
+    SubsidyList(Box<SubsidyList>),
     /// The papers of an application.
     Papers(Box<Papers>),
     /// Charters that came after those of the beginning.
@@ -49,6 +54,45 @@ pub struct Loan {
     /// What falls due and what was received; none before the pay-out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life: Option<Box<Life>>,
+}
+
+/// The cut-off list of a period (S6 step 1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubsidyList {
+    /// The period.
+    pub period: Period,
+    /// The loans that belong into it, in the order in which they came.
+    pub loans: Vec<ApplicationId>,
+    /// What the maker prepared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<PreparedList>,
+    /// Who released it and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Released>,
+}
+
+/// A list that was prepared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreparedList {
+    /// By whom.
+    pub by: Person,
+    /// When.
+    pub on: Date,
+    /// Its rows.
+    pub rows: Vec<ListRow>,
+    /// SHA-256 over them, hex.
+    pub hash: String,
+}
+
+/// A row of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListRow {
+    /// The loan's application.
+    pub application_id: ApplicationId,
+    /// Contract interest that was received, fen.
+    pub interest_fen: Fen,
+    /// The numbers of the receipts that it was received with.
+    pub receipts: Vec<u32>,
 }
 
 /// State of a loan (DOMAIN.md section 4). Claim and recovery have their states from [`LoanState::Overdue`] on.
@@ -169,6 +213,11 @@ impl LoanState {
             (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
         }
     }
+}
+
+/// Key of the cut-off list of a period.
+pub fn subsidy_list(period: Period) -> Key {
+    Key::row("subsidy-list", period)
 }
 
 /// Key of an application's loan.

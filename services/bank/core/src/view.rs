@@ -2,12 +2,12 @@
 
 use crate::{
     Bank, Duty, Fact, Row,
-    case::{Case, DecisionOutcome, Said},
+    case::{Case, DecisionOutcome, Said, SubsidyPaid},
     fact, life,
-    rows::{Loan, LoanState},
+    rows::{Loan, LoanState, SubsidyList},
 };
 use contracts::{AskRefusal, DisbursementReport};
-use domain::Moment;
+use domain::{Fen, Moment};
 use organisation::{
     Index, Line,
     participant::{self, Duty as _, Step as _, Trouble as _},
@@ -20,6 +20,7 @@ pub(crate) fn index(row: &Row) -> Index {
     match row {
         Row::Case(case) => index_of_case(case),
         Row::Loan(loan) => index_of_loan(loan),
+        Row::SubsidyList(list) => Index { status: list_state(list), ..Index::default() },
         Row::Papers(_) | Row::Charters(_) => Index::default(),
     }
 }
@@ -49,6 +50,15 @@ fn index_of_case(case: &Case) -> Index {
         wake_at: case.tasks.values().filter_map(|task| task.next_wake()).chain(asks).min(),
         tasks: participant::tasks::<Bank>(case),
         incidents: participant::incidents::<Bank>(case),
+    }
+}
+
+/// Where a cut-off list stands.
+pub(crate) const fn list_state(list: &SubsidyList) -> &'static str {
+    match (&list.prepared, &list.released) {
+        (_, Some(_)) => "LIST_RELEASED",
+        (Some(_), None) => "LIST_PREPARED",
+        (None, None) => "LIST_OPEN",
     }
 }
 
@@ -146,9 +156,38 @@ pub fn summary(case: &Case) -> Value {
                 "guaranteed_until": relief.guaranteed_until.map(|until| until.to_string()),
             })
         }),
+        "subsidies": case.subsidies.iter().map(subsidy_view).collect::<Vec<_>>(),
         "waiting_for": waiting,
         "tasks": tasks,
         "incidents": index.incidents,
+    })
+}
+
+fn subsidy_view(paid: &SubsidyPaid) -> Value {
+    json!({
+        "period": paid.period,
+        "amount_fen": paid.amount_fen,
+        "paid_on": paid.on.to_string(),
+        "posting_no": paid.posting_no,
+        "returned_on": paid.returned.as_ref().map(|returned| returned.on.to_string()),
+        "because": paid.returned.as_ref().map(|returned| &returned.because),
+    })
+}
+
+/// A cut-off list as the API shows it.
+pub fn subsidy_list(list: &SubsidyList) -> Value {
+    let prepared = list.prepared.as_ref();
+    json!({
+        "period": list.period,
+        "list_state": list_state(list),
+        "loans": list.loans.len(),
+        "interest_fen": prepared
+            .and_then(|prepared| Fen::sum(prepared.rows.iter().map(|row| row.interest_fen))),
+        "prepared_by": prepared.map(|prepared| &prepared.by),
+        "prepared_on": prepared.map(|prepared| prepared.on.to_string()),
+        "list_hash": prepared.map(|prepared| &prepared.hash),
+        "released_by": list.released.as_ref().map(|released| &released.by),
+        "released_on": list.released.as_ref().map(|released| released.on.to_string()),
     })
 }
 
@@ -233,6 +272,17 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         }
         Fact::ReliefSigned { .. } => line_of(S::SwitchSchedule, "noted", "借款企业已签署方案".into()),
         Fact::ReliefUnsigned { .. } | Fact::ReliefDropped { .. } => None,
+        Fact::SubsidyPaid { paid, .. } => {
+            line_of(S::PaySubsidy, "done", format!("已付 {} 期贴息 {} 元", paid.period, paid.amount_fen))
+        }
+        Fact::SubsidyReturned { returned, .. } => {
+            line_of(S::PaySubsidy, "returned", format!("退汇：{}", returned.because))
+        }
+        // Of no application, or told by the list.
+        Fact::SubsidyDue { .. }
+        | Fact::SubsidyListPrepared { .. }
+        | Fact::SubsidyListReturned { .. }
+        | Fact::SubsidyListReleased { .. } => None,
         Fact::IncidentRaised { kind, .. } => line_of(S::Disburse, "incident", kind.zh().into()),
     }
 }

@@ -64,7 +64,8 @@ impl fmt::Display for Role {
     }
 }
 
-/// A step that the bank is asked for: of origination (DOMAIN.md section 2, S1 steps 5, 8 and 9), and of relief (S7 steps 3 and 7).
+/// A step that the bank is asked for: of origination (DOMAIN.md section 2, S1 steps 5, 8 and 9), of relief (S7 steps 3 and 7) and
+/// of subsidies (S6 step 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
@@ -78,6 +79,8 @@ pub enum Step {
     ProposeRelief,
     /// The switch to it: the point of no return of relief.
     SwitchSchedule,
+    /// The payment of an interest subsidy (S6): the point of no return of its row.
+    PaySubsidy,
 }
 
 impl Step {
@@ -89,6 +92,7 @@ impl Step {
             Step::Disburse => "放款",
             Step::ProposeRelief => "提出纾困方案",
             Step::SwitchSchedule => "变更还款计划",
+            Step::PaySubsidy => "支付贴息",
         }
     }
 }
@@ -101,11 +105,12 @@ impl participant::Step for Step {
             Step::Disburse => "disburse",
             Step::ProposeRelief => "propose plan",
             Step::SwitchSchedule => "switch schedule",
+            Step::PaySubsidy => "pay subsidy",
         }
     }
 
     fn repeats(self) -> bool {
-        matches!(self, Step::ProposeRelief | Step::SwitchSchedule)
+        matches!(self, Step::ProposeRelief | Step::SwitchSchedule | Step::PaySubsidy)
     }
 }
 

@@ -33,6 +33,8 @@ mod relief;
 mod repayment;
 #[path = "all/rights.rs"]
 mod rights;
+#[path = "all/subsidy.rs"]
+mod subsidy;
 #[path = "all/suspense.rs"]
 mod suspense;
 #[path = "../../../../shared/organisation/tests/tables/rights.rs"]

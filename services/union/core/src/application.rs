@@ -1,6 +1,6 @@
 //! An application as the union keeps it: what was filed, what the partners answered, and the saga's run.
 
-use crate::{Reason, Role, relief::Relief, renewal::Renewal, vocabulary::GreenReason};
+use crate::{Reason, Role, relief::Relief, renewal::Renewal, subsidy::Claim, vocabulary::GreenReason};
 use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, LoanLife, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
 use saga::{IllegalTransition, Person, Phase, Run, State};
@@ -23,6 +23,9 @@ pub struct Application {
     pub wish: Wish,
     /// Pseudonym of the member in the union's register.
     pub member: String,
+    /// Number of the primary union; none in what older builds filed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub union_org: Option<String>,
     /// Token of the personal data in the vault.
     pub vault_token: String,
     /// Version of the consent to a credit-registry query.
@@ -77,6 +80,9 @@ pub struct Application {
     /// The requests for relief, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reliefs: Vec<Relief>,
+    /// The claims for subsidies, one a period.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
     /// The file in the archive, once the application is settled by a pay-out and the applicant told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<Archived>,

@@ -3,13 +3,15 @@
 use crate::{
     programme::Control,
     renewal::Renewal,
+    subsidy::CheckVerdict,
     vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
-use contracts::{Firm, Paper, ReliefDecline, Wish};
-use domain::{ApplicationId, Date, Fen};
+use contracts::{Firm, Paper, ReliefDecline, SubsidyRejection, Wish};
+use domain::{ApplicationId, Date, Fen, subsidy::Period};
 use organisation::{charters::Motion, people::Handover};
 pub use saga::RepairAction;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A command to the union.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,43 @@ pub enum Command {
         /// The application.
         application_id: ApplicationId,
     },
+    /// A borrower claims back interest.
+    ClaimSubsidy {
+        /// The application.
+        application_id: ApplicationId,
+        /// The period; none: the one that can be claimed.
+        period: Option<Period>,
+        /// The numbers of the receipts handed in.
+        vouchers: BTreeSet<u32>,
+    },
+    /// Decides "check subsidy".
+    CheckSubsidy {
+        /// The application.
+        application_id: ApplicationId,
+        /// The decision.
+        verdict: CheckVerdict,
+    },
+    /// A borrower answers what the checker asked.
+    AnswerSubsidyQuery {
+        /// The application.
+        application_id: ApplicationId,
+        /// The numbers of further receipts.
+        vouchers: BTreeSet<u32>,
+    },
+    /// Decides "approve subsidy".
+    ApproveSubsidy {
+        /// The application.
+        application_id: ApplicationId,
+        /// Why it is rejected; none: it is approved.
+        rejected: Option<SubsidyRejection>,
+    },
+    /// A borrower has another account for a subsidy that came back.
+    PaySubsidyAgain {
+        /// The application.
+        application_id: ApplicationId,
+        /// Token of the account in the vault.
+        account: String,
+    },
     /// Something about a charter of the programme; by two signatories.
     Charter(Motion),
     /// A task changes hands.
@@ -117,6 +156,11 @@ impl Command {
             | Command::TriageRelief { application_id, .. }
             | Command::SignRelief { application_id }
             | Command::WithdrawRelief { application_id }
+            | Command::ClaimSubsidy { application_id, .. }
+            | Command::CheckSubsidy { application_id, .. }
+            | Command::AnswerSubsidyQuery { application_id, .. }
+            | Command::ApproveSubsidy { application_id, .. }
+            | Command::PaySubsidyAgain { application_id, .. }
             | Command::HandTask(Handover { application_id, .. })
             | Command::SupplyPaper { application_id, .. }
             | Command::Repair { application_id, .. } => Some(application_id),
@@ -129,6 +173,9 @@ impl Command {
 pub struct MemberEntry {
     /// The pseudonym.
     pub member: String,
+    /// Number of the primary union; none: it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub union_org: Option<String>,
     /// First day.
     pub from: Date,
     /// Last day; none: open.
@@ -156,6 +203,9 @@ pub struct Form {
     pub in_beijing: bool,
     /// Pseudonym of the member, as in [`MemberEntry`].
     pub member: String,
+    /// Number of the primary union.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub union_org: Option<String>,
     /// Token of the personal data in the vault.
     pub vault_token: String,
     /// Version of the consent to a credit-registry query.

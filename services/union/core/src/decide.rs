@@ -6,9 +6,11 @@ use crate::{
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
     filing, fund, living,
     origination::{self, Origination},
-    papers, programme, relief, rights,
+    papers,
+    process::{self, Process},
+    programme, relief, rights,
     rows::{self, FirmRow, NumbersRow},
-    view,
+    subsidy, view,
     vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
 };
 use contracts::{LoanLife, Message};
@@ -46,6 +48,7 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
         }
         Input::Command { command: Command::LoadMembers { members }, .. } => {
             wanted.extend(members.iter().map(|member| rows::member(&member.member)));
+            wanted.extend(members.iter().filter_map(|member| member.union_org.as_deref()).map(rows::unit));
             None
         }
         Input::Command {
@@ -72,6 +75,7 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
     if let Ok(Some(Row::Application(application))) = rows.own(&key) {
         wanted.insert(rows::firm(application.firm.uscc.as_str()));
         wanted.insert(rows::member(&application.member));
+        wanted.extend(application.union_org.as_deref().filter(|_| !application.claims.is_empty()).map(rows::unit));
         wanted.extend(charters::pinned(founding, &application.charter));
     }
     let about_papers = match input {
@@ -114,8 +118,15 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
                 if let Message::LoanReportedToUnion(said) = message {
                     return living::reported(w, said);
                 }
-                if let Some((no, step)) = relief::asked_under(w, &message.key())? {
-                    return relief::answered(w, no, step, message);
+                match message {
+                    Message::SubsidyListed(said) => return subsidy::listed(w, said),
+                    Message::SubsidyReturned(said) => return subsidy::came_back(w, said),
+                    _ => {}
+                }
+                match w.application()?.asked_under(&message.key()) {
+                    Some((Process::Relief(no), step)) => return relief::answered(w, no, step, message),
+                    Some((Process::Subsidy(period), step)) => return subsidy::answered(w, period, step, message),
+                    Some((Process::Origination, _)) | None => {}
                 }
                 let event = answers::event(w, message)?;
                 drive(union, w, event).map(drop)
@@ -127,15 +138,18 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
                 leave_green(union, w)?;
                 drive(union, w, Event::Tick).map(drop)?;
                 old_loan_is_settled(union, w)?;
-                relief::tick(w)
+                relief::tick(w)?;
+                subsidy::tick(w)
             }),
             None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
         },
         Input::Follow(key) => match application_of(key) {
-            Some(id) => on_application(union, desk, &id, |w| match waiting_step(w)? {
-                Some(step) => drive(union, w, Event::Woken { step: step.into() }).map(drop),
-                // It has gone its way meanwhile.
-                None => Ok(()),
+            Some(id) => on_application(union, desk, &id, |w| {
+                // It may have gone its way meanwhile.
+                if let Some(step) = waiting_step(w)? {
+                    drive(union, w, Event::Woken { step: step.into() }).map(drop)?;
+                }
+                subsidy::all_look_again(w)
             }),
             None => Err(Stop::Illegal(format!("row `{key}` follows nothing"))),
         },
@@ -258,8 +272,8 @@ fn on_application<T>(
     result
 }
 
-/// Feeds one event to the saga, then whatever is decided automatically, until nothing moves.
-fn drive(union: &Union, w: &mut Origination, event: Event<Reason>) -> Result<Reaction, Stop> {
+/// Feeds one event to the saga of origination, then whatever is decided automatically, until nothing moves.
+pub(crate) fn drive(union: &Union, w: &mut Origination, event: Event<Reason>) -> Result<Reaction, Stop> {
     let definitions = origination::definitions()?;
     let definition = definitions.of(w.run()?).map_err(|error| Stop::Illegal(error.to_string()))?;
     let reaction = definition.on(w, event)?;
@@ -330,6 +344,26 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             on_application(union, desk, application_id, relief::withdraw)?;
             answer(desk, application_id, Did::Changed)
         }
+        Command::ClaimSubsidy { application_id, period, vouchers } => {
+            on_application(union, desk, application_id, |w| subsidy::file(w, *period, vouchers))?;
+            answer(desk, application_id, Did::Changed)
+        }
+        Command::CheckSubsidy { application_id, verdict } => {
+            on_application(union, desk, application_id, |w| subsidy::check(w, actor, verdict))?;
+            answer(desk, application_id, Did::Changed)
+        }
+        Command::AnswerSubsidyQuery { application_id, vouchers } => {
+            on_application(union, desk, application_id, |w| subsidy::answer(w, vouchers))?;
+            answer(desk, application_id, Did::Changed)
+        }
+        Command::ApproveSubsidy { application_id, rejected } => {
+            on_application(union, desk, application_id, |w| subsidy::approve(w, actor, *rejected))?;
+            answer(desk, application_id, Did::Changed)
+        }
+        Command::PaySubsidyAgain { application_id, account } => {
+            on_application(union, desk, application_id, |w| subsidy::pay_again(w, account))?;
+            answer(desk, application_id, Did::Changed)
+        }
         Command::Charter(motion) => charters::moved(union, desk, actor, motion),
         Command::HandTask(handover) => {
             on_application(union, desk, &handover.application_id, |w| hand_task(union, w, actor, handover))?;
@@ -347,10 +381,8 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
                 may_repair(w, actor, step)?;
                 organisation::participant::must_say_why(&because)?;
                 let event = Event::Repair { step: step.clone(), by: actor.person.clone(), action, because };
-                match relief::with_step(w, step)? {
-                    Some(no) => relief::saga::drive(w, no, event),
-                    None => drive(union, w, event).map(drop),
-                }
+                let found = w.application()?.process_with(step).map(|(process, _)| process);
+                process::drive(union, w, found.unwrap_or(Process::Origination), event)
             })?;
             answer(desk, application_id, Did::Changed)
         }
@@ -359,11 +391,17 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
 
 fn load_members(desk: &mut Desk<Union>, members: &[MemberEntry]) -> Result<(), Stop> {
     // One number may hold in several spans: all of them together make the member's row.
-    let mut by_member: std::collections::BTreeMap<&str, Vec<_>> = std::collections::BTreeMap::new();
+    let mut by_member: std::collections::BTreeMap<&str, (Option<&str>, Vec<_>)> = std::collections::BTreeMap::new();
     for entry in members {
-        by_member.entry(&entry.member).or_default().push((entry.from, entry.to));
+        let (unit, spans) = by_member.entry(&entry.member).or_default();
+        *unit = entry.union_org.as_deref();
+        spans.push((entry.from, entry.to));
     }
-    for (member, spans) in by_member {
+    for (member, (unit, spans)) in by_member {
+        if let Some(unit) = unit {
+            let (unit, member, spans) = (unit.to_owned(), member.to_owned(), spans.clone());
+            desk.record(Fact::UnitLoaded { unit, member, spans })?;
+        }
         desk.record(Fact::MemberLoaded { member: member.to_owned(), spans })?;
     }
     Ok(())
@@ -436,6 +474,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         firm: form.firm.clone(),
         wish: form.wish.clone(),
         member: form.member.clone(),
+        union_org: form.union_org.clone(),
         vault_token: form.vault_token.clone(),
         credit_query_consent: form.credit_query_consent.clone(),
         green: None,
@@ -454,6 +493,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         reversed_on: None,
         life: LoanLife::default(),
         reliefs: Vec::new(),
+        claims: Vec::new(),
         archived: None,
         disputed: Vec::new(),
         disputed_answers: Vec::new(),
@@ -491,12 +531,11 @@ fn decide_eligibility(
 
 /// A task changes hands; nothing is decided.
 fn hand_task(union: &Union, w: &mut Origination, actor: &Actor, handover: &Handover) -> Result<(), Stop> {
-    let runs = w.application()?.reliefs.iter().map(|relief| (Some(relief.no), &relief.run));
-    let open = [(None, w.run()?)].into_iter().chain(runs).find_map(|(relief, run)| {
+    let open = w.application()?.processes().find_map(|(process, run)| {
         let task = run.open_tasks().find(|(step, _)| view::task_name(step) == handover.task);
-        task.map(|(step, task)| (relief, step, task))
+        task.map(|(step, task)| (process, step, task))
     });
-    let Some((relief, step, task)) = open else {
+    let Some((found, step, task)) = open else {
         let detail = format!("{} 当前没有待办 {}。", w.id, handover.task);
         return Err(conflict("NO_TASK", "没有此待办", &detail));
     };
@@ -506,10 +545,7 @@ fn hand_task(union: &Union, w: &mut Origination, actor: &Actor, handover: &Hando
     let by_nobody = (had.is_some() && by.is_some() && had != by).then_some(None);
     for by in by_nobody.into_iter().chain([by]) {
         let event = Event::Claimed { step: step.clone(), by };
-        match relief {
-            Some(no) => relief::saga::drive(w, no, event)?,
-            None => drive(union, w, event).map(drop)?,
-        }
+        process::drive(union, w, found, event)?;
     }
     Ok(())
 }
@@ -525,8 +561,7 @@ fn answer(desk: &mut Desk<Union>, id: &ApplicationId, did: Did) -> Result<(), St
 
 /// The operator repairs every step; who owns an open incident of a step, that one.
 fn may_repair(w: &Origination, actor: &Actor, step: &str) -> Result<(), Stop> {
-    let relief = relief::with_step(w, step)?;
-    let run = w.application()?.reliefs.iter().find(|one| Some(one.no) == relief).map_or(w.run()?, |one| &one.run);
+    let run = w.application()?.process_with(step).map_or(w.run()?, |(_, run)| run);
     let owns = run.incidents().any(|(_, incident)| incident.step == step && actor.has(incident.owner.code()));
     if owns { Ok(()) } else { Ok(actor.must_hold(&[Role::Operator])?) }
 }

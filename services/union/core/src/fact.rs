@@ -8,12 +8,14 @@ use crate::{
     },
     programme::{Decided, ProgrammeRow, Proposal},
     relief::{How, Over, Relief},
-    rows::{self, Drawn, FirmRow, FundRow, MemberRow, NumbersRow},
+    rows::{self, Drawn, FirmRow, FundRow, MemberRow, NumbersRow, UnitRow},
+    subsidy::{Claim, Payment, Returned},
 };
-use contracts::{DisbursementReceipt, Letter, LoanReport, ReliefPlan};
-use domain::{Amount, ApplicationId, Date, Fen};
+use contracts::{DisbursementReceipt, Letter, LoanReport, ReliefPlan, SubsidyRow};
+use domain::{Amount, ApplicationId, Date, Fen, Moment, subsidy::Period};
 use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows, charters, papers};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A fact of the union.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +57,15 @@ pub enum Fact {
     /// A member of the register was written.
     MemberLoaded {
         /// Pseudonym.
+        member: String,
+        /// Days on which it holds.
+        spans: Vec<(Date, Option<Date>)>,
+    },
+    /// A member of a primary union was written.
+    UnitLoaded {
+        /// Number of the union.
+        unit: String,
+        /// Pseudonym of the member.
         member: String,
         /// Days on which it holds.
         spans: Vec<(Date, Option<Date>)>,
@@ -228,6 +239,124 @@ pub enum Fact {
         /// The day; none: that of the contract.
         until: Option<Date>,
     },
+    /// A borrower claimed the interest of a period.
+    SubsidyClaimed {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+        /// When.
+        at: Moment,
+        /// The numbers of the receipts handed in.
+        vouchers: BTreeSet<u32>,
+        /// It came after the cut-off, on this day: rejected.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        late_on: Option<Date>,
+    },
+    /// The bank listed the loan.
+    SubsidyCompiled {
+        /// The application.
+        id: ApplicationId,
+        /// The row.
+        row: SubsidyRow,
+    },
+    /// A saga of a claim begins.
+    SubsidyBegun {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+    },
+    /// The saga of a claim moved.
+    SubsidySaga {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+        /// How.
+        fact: saga::Fact<Role, Reason>,
+    },
+    /// The checker asked the borrower something.
+    SubsidyQueried {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+        /// What.
+        because: String,
+    },
+    /// The borrower answered.
+    SubsidyAnswered {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+        /// The numbers of further receipts.
+        vouchers: BTreeSet<u32>,
+    },
+    /// The checker passed the claim.
+    SubsidyPassed {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+        /// How much is paid, fen.
+        amount_fen: Amount,
+        /// On which day at the earliest.
+        pay_on: Date,
+    },
+    /// The pass does not stand any more.
+    SubsidyVoided {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+    },
+    /// The account holds so much for a claim, or not any more.
+    SubsidyEncumbered {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+        /// Whether it does.
+        encumbered: bool,
+    },
+    /// A claim waits for more money, or not any more.
+    SubsidyWaits {
+        /// The application.
+        id: ApplicationId,
+        /// Whether it does.
+        waits: bool,
+    },
+    /// The bank paid a claim.
+    SubsidyPaid {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+        /// What.
+        payment: Payment,
+    },
+    /// A payment came back.
+    SubsidyCameBack {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+        /// The key under which it was paid.
+        key: String,
+        /// When and why.
+        returned: Returned,
+    },
+    /// The borrower has another account.
+    SubsidyAccountCorrected {
+        /// The application.
+        id: ApplicationId,
+        /// The period.
+        period: Period,
+        /// Token of the account in the vault.
+        account: String,
+    },
     /// The reservation stands behind a loan.
     ReservationCommitted {
         /// The application.
@@ -352,6 +481,15 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::MemberLoaded { member, spans } => {
             put(rows, rows::member(member), Row::Member(MemberRow { spans: spans.clone() }))
         }
+        Fact::UnitLoaded { unit, member, spans } => {
+            let key = rows::unit(unit);
+            let mut row = match rows.own(&key)? {
+                Some(Row::Unit(row)) => row.clone(),
+                _ => UnitRow::default(),
+            };
+            row.members.insert(member.clone(), spans.clone());
+            put(rows, key, Row::Unit(row))
+        }
         Fact::FirmLocked { uscc, id } => firm(rows, uscc, |firm| firm.open = Some(id.clone())),
         Fact::FirmUnlocked { uscc } => firm(rows, uscc, |firm| firm.open = None),
         Fact::Recommended { id, recommendation } => {
@@ -458,6 +596,53 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
                 reservation.covers_until = *until;
             }
         }),
+        Fact::SubsidyClaimed { id, period, at, vouchers, late_on } => with_claim(rows, id, *period, |claim| {
+            claim.filed_at = Some(*at);
+            claim.vouchers.clone_from(vouchers);
+            claim.late_on = *late_on;
+        }),
+        Fact::SubsidyCompiled { id, row } => with_claim(rows, id, row.period, |claim| claim.row = Some(row.clone())),
+        Fact::SubsidyBegun { id, period } => {
+            with_claim(rows, id, *period, |claim| claim.runs.push(saga::Run::default()))
+        }
+        Fact::SubsidySaga { id, period, fact } => with_claim(rows, id, *period, |claim| {
+            if let Some(run) = claim.runs.last_mut() {
+                run.apply(fact);
+            }
+        }),
+        Fact::SubsidyQueried { id, period, because } => {
+            with_claim(rows, id, *period, |claim| claim.query = Some(because.clone()))
+        }
+        Fact::SubsidyAnswered { id, period, vouchers } => with_claim(rows, id, *period, |claim| {
+            claim.query = None;
+            claim.vouchers.extend(vouchers);
+        }),
+        Fact::SubsidyPassed { id, period, amount_fen, pay_on } => with_claim(rows, id, *period, |claim| {
+            claim.query = None;
+            claim.amount_fen = Some(*amount_fen);
+            claim.pay_on = Some(*pay_on);
+        }),
+        Fact::SubsidyVoided { id, period } => with_claim(rows, id, *period, |claim| claim.amount_fen = None),
+        Fact::SubsidyEncumbered { id, period, encumbered } => {
+            with_claim(rows, id, *period, |claim| claim.encumbered = *encumbered)
+        }
+        Fact::SubsidyWaits { id, waits } => fund(rows, |fund| {
+            fund.subsidies_wait.retain(|waiting| waiting != id);
+            if *waits {
+                fund.subsidies_wait.push(id.clone());
+            }
+        }),
+        Fact::SubsidyPaid { id, period, payment } => {
+            with_claim(rows, id, *period, |claim| claim.payments.push(payment.clone()))
+        }
+        Fact::SubsidyCameBack { id, period, key, returned } => with_claim(rows, id, *period, |claim| {
+            if let Some(payment) = claim.payments.iter_mut().find(|payment| payment.key == *key) {
+                payment.returned = Some(returned.clone());
+            }
+        }),
+        Fact::SubsidyAccountCorrected { id, period, account } => {
+            with_claim(rows, id, *period, |claim| claim.account = Some(account.clone()))
+        }
         Fact::ReservationCommitted { id } => with(rows, id, |application| {
             if let Some(reservation) = &mut application.reservation {
                 reservation.state = reservation.state.on(ReservationInput::Commit).unwrap_or(reservation.state);
@@ -529,6 +714,15 @@ fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Appli
         change(application);
     }
     Ok(())
+}
+
+fn with_claim(
+    rows: &mut Rows<Row>,
+    id: &ApplicationId,
+    period: Period,
+    change: impl FnOnce(&mut Claim),
+) -> Result<(), NotLoaded> {
+    with(rows, id, |application| change(Claim::of(&mut application.claims, period)))
 }
 
 fn with_relief(

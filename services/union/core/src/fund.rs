@@ -10,6 +10,7 @@ use crate::{
     origination::Origination,
     programme, renewal,
     rows::{self, FundRow},
+    subsidy::saga::Subsidising,
 };
 use domain::{Amount, ApplicationId, Fen};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, Voucher};
@@ -27,7 +28,19 @@ pub const HELD: AccountCode = AccountCode::constant("U9001");
 /// Memo: committed behind loans.
 pub const COMMITTED: AccountCode = AccountCode::constant("U9002");
 
-const ACCOUNTS: [AccountCode; 5] = [DEPOSIT, CAPITAL, CAPACITY, HELD, COMMITTED];
+/// Subsidy account at the bank.
+pub const SUBSIDIES: AccountCode = AccountCode::constant("U1002");
+/// Appropriation for subsidies.
+pub const APPROPRIATION: AccountCode = AccountCode::constant("U3002");
+/// Subsidies paid.
+pub const SUBSIDIES_PAID: AccountCode = AccountCode::constant("U5001");
+/// Memo: encumbered for claims that are passed.
+pub const ENCUMBERED: AccountCode = AccountCode::constant("U9003");
+/// Memo: counter-account of what is encumbered.
+pub const ENCUMBRANCE: AccountCode = AccountCode::constant("U9004");
+
+const ACCOUNTS: [AccountCode; 10] =
+    [DEPOSIT, CAPITAL, CAPACITY, HELD, COMMITTED, SUBSIDIES, APPROPRIATION, SUBSIDIES_PAID, ENCUMBERED, ENCUMBRANCE];
 
 /// The rows that any decision about the fund reads.
 pub(crate) fn keys() -> impl Iterator<Item = Key> {
@@ -244,6 +257,93 @@ pub(crate) fn top_up(desk: &mut Desk<Union>, number: u32, amount: Amount) -> Res
     ));
     book(desk, voucher)?;
     head_looks_again(desk, None)
+}
+
+/// S13: money for subsidies stands at the bank; claims that wait for it look again.
+pub(crate) fn appropriate(desk: &mut Desk<Union>, number: u32, amount: Amount) -> Result<(), Stop> {
+    for (code, normal) in [
+        (SUBSIDIES, Normal::Debit),
+        (APPROPRIATION, Normal::Credit),
+        (SUBSIDIES_PAID, Normal::Debit),
+        (ENCUMBERED, Normal::MemoDebit),
+        (ENCUMBRANCE, Normal::MemoCredit),
+    ] {
+        desk.open_account(Account::new(code, normal, Limit::NotBelowZero))?;
+    }
+    let id = format!("appropriate:{number}");
+    book(
+        desk,
+        Voucher::new("appropriate", "programme").with(Transfer::posted(id, &SUBSIDIES, &APPROPRIATION, amount)),
+    )?;
+    for waiting in fund(desk)?.subsidies_wait {
+        desk.follow(rows::application(&waiting));
+    }
+    Ok(())
+}
+
+fn balance_or_zero(desk: &Desk<Union>, code: &AccountCode) -> Result<Fen, Stop> {
+    Ok(desk.account(code)?.map_or(Fen::ZERO, Account::balance))
+}
+
+fn amount_of(s: &Subsidising) -> Result<Amount, Stop> {
+    let amount = s.claim()?.amount_fen;
+    amount.ok_or_else(|| Stop::Illegal(format!("{}: nothing is passed for {}", s.w.id, s.period)))
+}
+
+/// One claim's voucher at this stage, for the so-many-th time.
+fn subsidy_voucher(s: &Subsidising, what: &'static str) -> Result<(Voucher, String), Stop> {
+    let nth = s.claim()?.runs.len();
+    Ok((Voucher::new(what, &s.w.id), format!("{what}:{}:{}:{nth}", s.w.id, s.period)))
+}
+
+/// S6 step 3: the account holds so much for this claim, or it waits for more money.
+pub(crate) fn encumber(s: &mut Subsidising) -> Result<Here<Reason>, Stop> {
+    let amount = amount_of(s)?;
+    let (id, waits) = (s.w.id.clone(), fund(&s.w.desk)?.subsidies_wait.contains(&s.w.id));
+    let bound = balance_or_zero(&s.w.desk, &ENCUMBERED)?.checked_add(amount.fen()).ok_or_else(overflow)?;
+    if bound > balance_or_zero(&s.w.desk, &SUBSIDIES)? {
+        if !waits {
+            s.w.desk.record(Fact::SubsidyWaits { id, waits: true })?;
+        }
+        return Ok(Here::Wait);
+    }
+    if waits {
+        s.w.desk.record(Fact::SubsidyWaits { id, waits: false })?;
+    }
+    let (voucher, name) = subsidy_voucher(s, "encumber")?;
+    book(&mut s.w.desk, voucher.with(Transfer::posted(name, &ENCUMBERED, &ENCUMBRANCE, amount)))?;
+    s.w.desk.record(Fact::SubsidyEncumbered { id: s.w.id.clone(), period: s.period, encumbered: true })?;
+    Ok(Here::Done)
+}
+
+/// The undo of [`encumber`].
+pub(crate) fn release_subsidy(s: &mut Subsidising) -> Result<(), Stop> {
+    let id = s.w.id.clone();
+    if fund(&s.w.desk)?.subsidies_wait.contains(&id) {
+        s.w.desk.record(Fact::SubsidyWaits { id: id.clone(), waits: false })?;
+    }
+    if !s.claim()?.encumbered {
+        return Ok(());
+    }
+    let amount = amount_of(s)?;
+    let (voucher, name) = subsidy_voucher(s, "disencumber")?;
+    book(&mut s.w.desk, voucher.with(Transfer::posted(name, &ENCUMBRANCE, &ENCUMBERED, amount)))?;
+    Ok(s.w.desk.record(Fact::SubsidyEncumbered { id, period: s.period, encumbered: false })?)
+}
+
+/// S6 step 6: the borrower has it: Dr 5001 Cr 1002, and nothing is encumbered for it any more.
+pub(crate) fn book_subsidy(s: &mut Subsidising) -> Result<Must, Stop> {
+    let amount = amount_of(s)?;
+    let (voucher, name) = subsidy_voucher(s, "subsidise")?;
+    book(&mut s.w.desk, voucher.with(Transfer::posted(name, &SUBSIDIES_PAID, &SUBSIDIES, amount)))?;
+    release_subsidy(s)?;
+    Ok(Must::Done)
+}
+
+/// It came back: Dr 1002 Cr 5001, once a payment.
+pub(crate) fn subsidy_back(w: &mut Origination, key: &str, amount: Amount) -> Result<(), Stop> {
+    let transfer = Transfer::posted(format!("subsidy-back:{key}"), &SUBSIDIES, &SUBSIDIES_PAID, amount);
+    book(&mut w.desk, Voucher::new("subsidy_back", &w.id).with(transfer))
 }
 
 /// Refuses what needs books before they are open.

@@ -14,11 +14,13 @@ pub mod fund;
 mod living;
 pub mod origination;
 mod papers;
+pub mod process;
 pub mod programme;
 pub mod relief;
 pub mod renewal;
 pub mod rights;
 pub mod rows;
+pub mod subsidy;
 mod view;
 pub mod vocabulary;
 

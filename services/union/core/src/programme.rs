@@ -22,6 +22,11 @@ pub enum Control {
         /// How much, fen.
         amount_fen: Amount,
     },
+    /// Money for interest subsidies.
+    Appropriate {
+        /// How much, fen.
+        amount_fen: Amount,
+    },
     /// No new reservation and no pay-out from now on.
     Suspend,
     /// Lending goes on.
@@ -83,7 +88,7 @@ impl ProgrammeRow {
 
     pub(crate) fn decide(&mut self, decided: Decided) {
         match decided.proposal.control {
-            Control::TopUp { .. } => {}
+            Control::TopUp { .. } | Control::Appropriate { .. } => {}
             Control::Suspend => self.suspended = true,
             Control::Resume => {
                 self.suspended = false;
@@ -158,6 +163,7 @@ pub(crate) fn control(actor: &Actor, control: Control, because: &str, desk: &mut
             desk.record(Fact::ControlDecided(Decided { proposal, by, because, at }))?;
             match control {
                 Control::TopUp { amount_fen } => fund::top_up(desk, number, amount_fen)?,
+                Control::Appropriate { amount_fen } => fund::appropriate(desk, number, amount_fen)?,
                 Control::Suspend => fund::all_look_again(desk)?,
                 Control::Resume => {
                     // Those that are further on first.

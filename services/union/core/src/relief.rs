@@ -271,28 +271,6 @@ pub(crate) fn tick(w: &mut Origination) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The request in which something was asked under this key, and the step that asked.
-pub(crate) fn asked_under(w: &Origination, key: &str) -> Result<Option<(u32, String)>, Stop> {
-    let found = w.application()?.reliefs.iter().find_map(|relief| {
-        let mut steps = relief.run.steps.iter();
-        let step = steps.find(|(_, step)| step.key.as_deref().is_some_and(|one| same_stem(one, key)));
-        step.map(|(name, _)| (relief.no, name.clone()))
-    });
-    Ok(found)
-}
-
-/// Keys of one step differ in their attempt.
-fn same_stem(one: &str, key: &str) -> bool {
-    let stem = |key: &str| key.rsplit_once(':').map(|(stem, _)| stem.to_owned());
-    stem(one) == stem(key)
-}
-
-/// The latest request whose saga has opened this step.
-pub(crate) fn with_step(w: &Origination, step: &str) -> Result<Option<u32>, Stop> {
-    let found = w.application()?.reliefs.iter().rev().find(|relief| relief.run.step(step).is_some());
-    Ok(found.map(|relief| relief.no))
-}
-
 /// A partner answers what one of its steps asked.
 pub(crate) fn answered(w: &mut Origination, no: u32, step: String, message: &Message) -> Result<(), Stop> {
     let key = message.key();

@@ -7,12 +7,18 @@ use organisation::{charters::SIGNATORY, people::SUPERVISOR};
 
 /// Opening the books and writing the register.
 pub const BOOKS: &[&str] = &[Role::Operator.code()];
-/// Filing, handing in papers, withdrawing; asking for relief and signing its plan.
+/// Filing, handing in papers, withdrawing; asking for relief and signing its plan; claiming a
+/// subsidy.
 pub const FILING: &[&str] = &["applicant", Role::IntakeOfficer.code()];
 /// The check of eligibility, and what only an officer may say of an application that is filed.
 pub const INTAKE: &[&str] = &[Role::IntakeOfficer.code()];
 /// A task's change of hands; which of them, its role and [`organisation::people::handed`] say.
-pub const IN_HAND: &[&str] = &[Role::IntakeOfficer.code(), SUPERVISOR];
+pub const IN_HAND: &[&str] =
+    &[Role::IntakeOfficer.code(), Role::SubsidyChecker.code(), Role::Approver.code(), SUPERVISOR];
+/// The check of a claim for a subsidy.
+pub const SUBSIDY_CHECK: &[&str] = &[Role::SubsidyChecker.code()];
+/// Its approval, by another person.
+pub const SUBSIDY_APPROVAL: &[&str] = &[Role::Approver.code()];
 /// What concerns the programme as a whole.
 pub const CONTROL: &[&str] = &[Role::FundManager.code(), Role::Approver.code()];
 /// Repairing a step; whoever owns no incident of it has to be an operator.
@@ -30,7 +36,12 @@ pub fn of(command: &Command) -> &'static [&'static str] {
         | Command::SupplyPaper { .. }
         | Command::RequestRelief { .. }
         | Command::SignRelief { .. }
-        | Command::WithdrawRelief { .. } => FILING,
+        | Command::WithdrawRelief { .. }
+        | Command::ClaimSubsidy { .. }
+        | Command::AnswerSubsidyQuery { .. }
+        | Command::PaySubsidyAgain { .. } => FILING,
+        Command::CheckSubsidy { .. } => SUBSIDY_CHECK,
+        Command::ApproveSubsidy { .. } => SUBSIDY_APPROVAL,
         Command::DecideEligibility { .. } | Command::TriageRelief { .. } => INTAKE,
         Command::HandTask(_) => IN_HAND,
         Command::Charter(_) => CHARTERS,

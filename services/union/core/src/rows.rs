@@ -5,6 +5,7 @@ use crate::{Union, application::Application};
 use domain::{ApplicationId, Date, Fen};
 use organisation::{Key, Organisation, charters::Kept, papers::Papers};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One row of the union's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub enum Row {
     Numbers(NumbersRow),
     /// A member of the register.
     Member(MemberRow),
+    /// A primary union.
+    Unit(UnitRow),
     /// The papers of an application.
     Papers(Box<Papers>),
     /// Charters that came after those of the beginning.
@@ -68,6 +71,9 @@ pub struct FundRow {
     /// Applications that wait for the fund, first in, first out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queue: Vec<ApplicationId>,
+    /// Applications whose subsidies wait for more money.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subsidies_wait: Vec<ApplicationId>,
 }
 
 impl FundRow {
@@ -104,6 +110,20 @@ impl MemberRow {
     }
 }
 
+/// A primary union: it stands on a day if any row of the register is one of its members' on that day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitRow {
+    /// First and last day of each member, by pseudonym.
+    pub members: BTreeMap<String, Vec<(Date, Option<Date>)>>,
+}
+
+impl UnitRow {
+    /// Whether it stands on a day.
+    pub fn stands_on(&self, day: Date) -> bool {
+        self.members.values().flatten().any(|(from, to)| *from <= day && to.is_none_or(|to| day <= to))
+    }
+}
+
 /// Key of an application.
 pub fn application(id: &ApplicationId) -> Key {
     Key::row(Union::KIND, id)
@@ -127,6 +147,11 @@ pub fn programme() -> Key {
 /// Key of the last number given.
 pub fn numbers() -> Key {
     Key::Row("numbers".into())
+}
+
+/// Key of a primary union.
+pub fn unit(number: &str) -> Key {
+    Key::row("unit", number)
 }
 
 /// Key of a member.

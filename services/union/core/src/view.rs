@@ -4,11 +4,13 @@ use crate::{
     Fact, Reason, Role, Row,
     application::{Application, Disputed, DisputedAnswer, Occasion, Said, WaitsForOld},
     decide::state,
+    process::Process,
     relief::{self, Relief},
+    subsidy::{self, Claim},
 };
 use contracts::DisbursementReport;
 use organisation::{Incident, Index, Line, OpenTask};
-use saga::{Ending, IncidentKind, Run, Who};
+use saga::{Ending, IncidentKind, Who};
 use serde_json::{Value, json};
 
 /// What the shell keeps beside a row.
@@ -20,20 +22,24 @@ pub(crate) fn index(row: &Row) -> Index {
         ended: application.run.ending().is_some(),
         wake_at: [application.leaves_green_at(), application.waits_for_old.and_then(WaitsForOld::until)]
             .into_iter()
-            .chain(runs(application).map(|(_, run)| run.next_wake()))
+            .chain(application.processes().map(|(_, run)| run.next_wake()))
+            .chain(application.claims.iter().map(Claim::wakes_at))
             .flatten()
             .min(),
-        tasks: runs(application)
+        tasks: application
+            .processes()
             .flat_map(|(_, run)| run.open_tasks())
             .map(|(step, task)| OpenTask::of(&application.id, &task_name(step), step_zh(step), task))
             .collect(),
-        incidents: runs(application)
-            .flat_map(|(relief, run)| run.incidents().map(move |(number, incident)| (relief, number, incident)))
-            .map(|(relief, number, incident)| Incident {
-                incident_id: relief.map_or_else(
-                    || format!("{}/{number}", application.id),
-                    |no| format!("{}/{number}", relief::saga::name(&application.id, no)),
-                ),
+        incidents: application
+            .processes()
+            .flat_map(|(process, run)| run.incidents().map(move |(number, incident)| (process, number, incident)))
+            .map(|(process, number, incident)| Incident {
+                incident_id: match process {
+                    Process::Origination => format!("{}/{number}", application.id),
+                    Process::Relief(no) => format!("{}/{number}", relief::saga::name(&application.id, no)),
+                    Process::Subsidy(period) => format!("{}/{period}/{number}", application.id),
+                },
                 application_id: application.id.clone(),
                 owner: incident.owner.to_string(),
                 step: incident.step.clone(),
@@ -41,12 +47,6 @@ pub(crate) fn index(row: &Row) -> Index {
             })
             .collect(),
     }
-}
-
-/// The sagas of an application: its origination, and its requests for relief by their numbers.
-fn runs(application: &Application) -> impl Iterator<Item = (Option<u32>, &Run<Role, Reason>)> {
-    let reliefs = application.reliefs.iter().map(|relief| (Some(relief.no), &relief.run));
-    [(None, &application.run)].into_iter().chain(reliefs)
 }
 
 /// A step's task is named after it, its blanks as hyphens.
@@ -125,6 +125,7 @@ pub fn summary(application: &Application) -> Value {
             .filter(|_| application.reversed_on.is_none())
             .map(|receipt| application.life.standing(receipt.amount_fen.fen())),
         "relief": application.reliefs.iter().map(relief_view).collect::<Vec<_>>(),
+        "subsidies": application.claims.iter().map(claim_view).collect::<Vec<_>>(),
         "archived": application.archived,
         "notice": notice(application),
         "disputed": application.disputed,
@@ -169,6 +170,41 @@ fn relief_view(relief: &Relief) -> Value {
         "over": relief.over.map(|over| json!({ "on": over.on.to_string(), "how": over.how })),
         "ending": relief.run.ending().map(ending),
         "waiting_for": waiting,
+    })
+}
+
+/// A claim for a subsidy as the API shows it.
+fn claim_view(claim: &Claim) -> Value {
+    let decided = |step: &str| {
+        let run = claim.runs.first()?.step(step)?;
+        run.decided_by.as_ref()?;
+        run.ended_at.map(|at| at.date().to_string())
+    };
+    let late = contracts::SubsidyRejection::LateClaim;
+    let rejected_late = json!({ "outcome": "REFUSED", "reason_code": late.code(), "reason": late.zh() });
+    json!({
+        "period": claim.period,
+        "claim_state": claim.state().code(),
+        "claimed_at": claim.filed_at.map(|at| at.to_string()),
+        "vouchers": claim.vouchers,
+        "interest_fen": claim.row.as_ref().map(|row| row.interest_fen),
+        "receipts": claim.row.as_ref().map(|row| &row.receipts),
+        "row_no": claim.row.as_ref().map(|row| row.no),
+        "list_hash": claim.row.as_ref().map(|row| &row.list_hash),
+        "query": claim.query,
+        "checked_on": decided(subsidy::saga::CHECK),
+        "approved_on": decided(subsidy::saga::APPROVE),
+        "amount_fen": claim.amount_fen,
+        "pay_on": claim.pay_on.map(|on| on.to_string()),
+        "paid_on": claim.paid().map(|payment| payment.on.to_string()),
+        "posting_no": claim.paid().map(|payment| &payment.posting_no),
+        "returned": claim
+            .payments
+            .iter()
+            .filter_map(|payment| payment.returned.as_ref())
+            .map(|returned| json!({ "on": returned.on.to_string(), "because": returned.because }))
+            .collect::<Vec<_>>(),
+        "ending": claim.late_on.map(|_| rejected_late).or_else(|| claim.run()?.ending().map(ending)),
     })
 }
 
@@ -218,6 +254,12 @@ pub fn step_zh(step: &str) -> &str {
         "switch schedule" => "变更还款计划",
         "record plan" => "保函变更",
         "notify of plan" => "通知方案生效",
+        "check subsidy" => "贴息核验",
+        "encumber subsidy" => "贴息额度占用",
+        "approve subsidy" => "贴息复核",
+        "await payment day" => "等待付息日",
+        "pay subsidy" => "支付贴息",
+        "book subsidy" => "贴息入账",
         other => other,
     }
 }
@@ -252,7 +294,42 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             };
             plain("", "ended", text)
         }
-        Fact::ReliefSaga { fact, .. } => saga_line(fact),
+        Fact::ReliefSaga { fact, .. } | Fact::SubsidySaga { fact, .. } if !matches!(fact, saga::Fact::Ended { .. }) => {
+            saga_line(fact)
+        }
+        Fact::SubsidySaga { fact: saga::Fact::Ended { ending, .. }, period, .. } => {
+            let text = match ending {
+                Ending::Completed => format!("{period} 期贴息办结"),
+                Ending::Refused { reason, .. } | Ending::Withdrawn { reason } => {
+                    format!("{period} 期贴息未获同意：{}", reason.zh())
+                }
+                Ending::Expired { name } => format!("{period} 期贴息过期：{name}"),
+            };
+            plain("", "ended", text)
+        }
+        Fact::SubsidyClaimed { period, late_on: None, .. } => {
+            plain("check subsidy", "filed", format!("申请 {period} 期贴息"))
+        }
+        Fact::SubsidyClaimed { period, .. } => {
+            plain("check subsidy", "refused", format!("申请 {period} 期贴息，已过截止日，不予受理"))
+        }
+        Fact::SubsidyCompiled { row, .. } => plain(
+            "check subsidy",
+            "noted",
+            format!("银行 {} 期清单第 {} 行：已付利息 {} 元", row.period, row.no, row.interest_fen),
+        ),
+        Fact::SubsidyQueried { because, .. } => plain("check subsidy", "asked", format!("询问：{because}")),
+        Fact::SubsidyAnswered { .. } => plain("check subsidy", "noted", "已答复询问".into()),
+        Fact::SubsidyPassed { amount_fen, pay_on, .. } => {
+            plain("check subsidy", "noted", format!("核验通过，贴息 {} 元，{pay_on} 支付", amount_fen.fen()))
+        }
+        Fact::SubsidyPaid { payment, .. } => {
+            plain("pay subsidy", "noted", format!("贴息 {} 元已支付，{}", payment.amount_fen.fen(), payment.on))
+        }
+        Fact::SubsidyCameBack { returned, .. } => {
+            plain("pay subsidy", "returned", format!("{} 退汇：{}", returned.on, returned.because))
+        }
+        Fact::SubsidyAccountCorrected { .. } => plain("pay subsidy", "noted", "已更正收款账户".into()),
         Fact::ReliefRequested { relief, .. } => plain("triage relief", "filed", format!("申请纾困：{}", relief.reason)),
         Fact::ReliefPlanned { plan, .. } => plain("propose plan", "noted", plan.zh()),
         Fact::ReliefConsented { guaranteed_until, .. } => {

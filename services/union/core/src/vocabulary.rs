@@ -1,6 +1,6 @@
 //! The union's words: roles, reasons, refusals at filing. Closed lists of DOMAIN.md sections 2, 4 and 5.
 
-use contracts::{CreditDecline, GuaranteeDecline, NotPosted, NotSwitched, ReliefDecline};
+use contracts::{CreditDecline, GuaranteeDecline, NotPaid, NotPosted, NotSwitched, ReliefDecline, SubsidyRejection};
 use organisation::{Refusal, RefusalKind};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -13,7 +13,9 @@ pub enum Role {
     IntakeOfficer,
     /// Keeps the guarantee fund, and answers for what a pay-out leaves open (资金管理岗).
     FundManager,
-    /// The second pair of eyes on what concerns the programme as a whole (复核岗).
+    /// Checks claims for subsidies (贴息核验岗).
+    SubsidyChecker,
+    /// The second pair of eyes on what concerns the programme as a whole, and on subsidies (复核岗).
     Approver,
     /// Repairs what is stuck, decides nothing of business (运维).
     Operator,
@@ -23,13 +25,15 @@ pub enum Role {
 
 impl Role {
     /// Every role of the union's own people.
-    pub const ALL: &'static [Role] = &[Role::IntakeOfficer, Role::FundManager, Role::Approver, Role::Operator];
+    pub const ALL: &'static [Role] =
+        &[Role::IntakeOfficer, Role::FundManager, Role::SubsidyChecker, Role::Approver, Role::Operator];
 
     /// The code under which accounts hold it.
     pub const fn code(self) -> &'static str {
         match self {
             Role::IntakeOfficer => "intake_officer",
             Role::FundManager => "fund_manager",
+            Role::SubsidyChecker => "subsidy_checker",
             Role::Approver => "approver",
             Role::Operator => "operator",
             Role::Applicant => "applicant",
@@ -41,6 +45,7 @@ impl Role {
         match self {
             Role::IntakeOfficer => "受理岗",
             Role::FundManager => "担保金管理岗",
+            Role::SubsidyChecker => "贴息核验岗",
             Role::Approver => "复核岗",
             Role::Operator => "运维",
             Role::Applicant => "申请人",
@@ -152,6 +157,10 @@ pub enum Reason {
     Relief(ReliefDecline),
     /// Why a relief plan did not come into force.
     NotSwitched(NotSwitched),
+    /// Why a claim for a subsidy is rejected.
+    Subsidy(SubsidyRejection),
+    /// Why a subsidy was not paid.
+    NotPaid(NotPaid),
     /// The applicant.
     Applicant(Withdrawal),
     /// A partner contradicts itself or what was agreed.
@@ -170,6 +179,8 @@ impl Reason {
             Reason::NotPosted(reason) => serde_json::to_value(reason),
             Reason::Relief(reason) => serde_json::to_value(reason),
             Reason::NotSwitched(reason) => serde_json::to_value(reason),
+            Reason::Subsidy(reason) => serde_json::to_value(reason),
+            Reason::NotPaid(reason) => serde_json::to_value(reason),
             Reason::Applicant(reason) => serde_json::to_value(reason),
             Reason::Contradiction(reason) => serde_json::to_value(reason),
             Reason::Partner(words) => return words.clone(),
@@ -193,6 +204,8 @@ impl Reason {
             Reason::NotPosted(reason) => reason.zh().into(),
             Reason::Relief(reason) => reason.zh().into(),
             Reason::NotSwitched(reason) => reason.zh().into(),
+            Reason::Subsidy(reason) => reason.zh().into(),
+            Reason::NotPaid(reason) => reason.zh().into(),
             Reason::Applicant(Withdrawal::OtherFunds) => "已有其他资金来源".into(),
             Reason::Applicant(Withdrawal::NoNeed) => "不再需要资金".into(),
             Reason::Applicant(Withdrawal::Terms) => "不接受贷款条件".into(),

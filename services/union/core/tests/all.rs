@@ -29,6 +29,7 @@ mod all {
     mod reservation;
     mod rights;
     mod states;
+    mod subsidy;
 }
 
 #[path = "../../../../shared/organisation/tests/tables/rights.rs"]

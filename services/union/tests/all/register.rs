@@ -95,14 +95,16 @@ async fn the_fund_shows_what_it_holds_and_who_waits() {
         service.put(&ACCOUNT, [code.into(), Cell::Int(1), Cell::Int(fen), "{}".into()]).await;
     }
     let queue = vec!["NCD-2018-0002".parse().unwrap()];
-    service.row("fund", &Row::Fund(FundRow { guaranteed_fen: Fen::new(48_000_000), queue })).await;
+    service
+        .row("fund", &Row::Fund(FundRow { guaranteed_fen: Fen::new(48_000_000), queue, ..FundRow::default() }))
+        .await;
     let expected = json!({
         "deposit_fen": 900_000_000,
         "held_fen": 9_600_000,
         "committed_fen": 0,
         "guaranteed_fen": 48_000_000,
         "capacity_fen": 4_500_000_000_i64,
-        "queue": ["NCD-2018-0002"],
+        "queue": ["NCD-2018-0002"], "subsidies_fen": 0, "encumbered_fen": 0, "subsidies_paid_fen": 0,
     });
     assert_eq!(service.get("auditor", "/api/v1/fund").await.body, expected);
     service.get("auditor", "/api/v1/fund?x=1").await.is(400, "INVALID_QUERY");

@@ -223,6 +223,33 @@ pub fn sample(kind: Kind) -> Message {
             report: SwitchReport::Switched { on: day("2020-02-28") },
         }),
         Kind::RecordRelief => Message::RecordRelief(signed_plan("record-plan:NCD-2018-0052/R1:1")),
+        Kind::SubsidyListed => Message::SubsidyListed(SubsidyListed {
+            about: about("sub:2020Q2:7"),
+            row: SubsidyRow {
+                period: "2020Q2".parse().unwrap(),
+                no: 7,
+                of: 13,
+                list_hash: "ab".repeat(32),
+                interest_fen: Fen::new(3_900_000),
+                receipts: (1..=10).collect(),
+            },
+        }),
+        Kind::PaySubsidy => Message::PaySubsidy(PaySubsidy {
+            about: about("sub:2020Q2:7:1"),
+            period: "2020Q2".parse().unwrap(),
+            amount_fen: amount(3_900_000),
+        }),
+        Kind::QuerySubsidy => Message::QuerySubsidy(plain("sub:2020Q2:7:1")),
+        Kind::CloseSubsidy => Message::CloseSubsidy(plain("sub:2020Q2:7:1")),
+        Kind::SubsidyReported => Message::SubsidyReported(SubsidyReported {
+            about: about("sub:2020Q2:7:1"),
+            report: SubsidyReport::Paid { on: day("2020-08-18"), posting_no: "TX-NCD-2018-0052-1".into() },
+        }),
+        Kind::SubsidyReturned => Message::SubsidyReturned(SubsidyReturned {
+            about: about("sub:2020Q2:7:1"),
+            on: day("2020-08-20"),
+            because: "账户已销户".into(),
+        }),
         Kind::ReliefRecorded => Message::ReliefRecorded(confirmed("record-plan:NCD-2018-0052/R1:1")),
         Kind::GuarantorAsksLoanReports => Message::GuarantorAsksLoanReports(reports_asked()),
         Kind::UnionAsksLoanReports => Message::UnionAsksLoanReports(reports_asked()),

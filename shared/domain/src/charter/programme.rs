@@ -2,7 +2,7 @@
 
 use super::{
     AutomaticLimits, Charter, DeferralWindow, LossWaterfall, LprRow, RateRules, ReliefPolicy, ReliefRules, StopLending,
-    SubsidyRules, SubsidySource, SubsidyTrigger,
+    SubsidyRules, SubsidySource, SubsidyTerms, SubsidyTrigger,
 };
 use crate::calendar::Calendar;
 use crate::money::{Fen, Ppm};
@@ -62,6 +62,7 @@ impl Charter {
             },
             subsidy: SubsidyRules {
                 source: SubsidySource::Separate,
+                terms: SubsidyTerms::PROGRAMME,
                 trigger: SubsidyTrigger::OnSettlement,
                 share: Ppm::WHOLE,
             },

@@ -48,7 +48,8 @@ fn each_command_belongs_to_its_role_and_to_no_other() {
 }
 
 fn receive(reference: &str, fen: i64) -> Command {
-    Command::ReceiveDeposit { reference: reference.into(), amount_fen: Amount::new(Fen::new(fen)).unwrap() }
+    let (amount_fen, purpose) = (Amount::new(Fen::new(fen)).unwrap(), bank_core::command::DepositPurpose::Guarantee);
+    Command::ReceiveDeposit { reference: reference.into(), amount_fen, purpose }
 }
 
 #[test]

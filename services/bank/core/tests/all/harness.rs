@@ -8,18 +8,23 @@
 //! `olga: prepay REFERENCE FEN`, `olga: prepay-part REFERENCE FEN PRINCIPAL`, `olga: unpay N` (the N-th receipt), `union-lacks N`, `guarantor-lacks N` (reports from N on).
 //! Of relief: `relief N` (the union asks for a plan, of the N-th request), `withdraw-relief N`, `consent N` and `rescind N` (of the guarantor's),
 //! `switch N`, `query-switch N`, `close-switch N`, `ann: propose MEASURE…` (`extend=D`, `defer=D/D,D`, `rest=D/D`), `ann: no-relief`.
+//! Of subsidies: `max: list-subsidies PERIOD`, `cleo: release-subsidies PERIOD`, `cleo: return-subsidies PERIOD`, `subsidise N`, `query-subsidy N`,
+//! `close-subsidy N`, `olga: take-subsidy-back PERIOD`, `olga: appropriate FEN`.
 //! What goes out: messages, orders to the port, `refused CODE`, or `-` for nothing.
 
 use bank_core::{
     Bank, Command, CoreBanking, Fact, Role, Row,
-    command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, ReliefVerdict, RepaymentKind, ReversalCheck},
+    command::{
+        CorrectionCheck, CreditVerdict, DepositPurpose, Finding, ListCheck, PaymentCheck, ReliefVerdict, RepaymentKind,
+        ReversalCheck,
+    },
     rows,
 };
 use contracts::{
     About, ApproveCredit, AskNotDisbursed, CloseDisbursement, ConsentPresented, CreditDecision, CreditDecline,
-    Disburse, DisbursementReport, Firm, Letter, LoanReceipt, LoanReport, LoanReportsAsked, Message, Plain,
+    Disburse, DisbursementReport, Firm, Letter, LoanReceipt, LoanReport, LoanReportsAsked, Message, PaySubsidy, Plain,
     PresentLetter, ProposeRelief, QueryDisbursement, ReliefDecline, ReliefProposal, SignLoanContract, SignedPlan,
-    SwitchReport, Wish, wire::Received,
+    SubsidyReport, SwitchReport, Wish, wire::Received,
 };
 use domain::{
     Amount, ApplicationId, Charter, CharterHash, Charters, Date, Fen, Method, Moment, Party, Ppm,
@@ -240,6 +245,13 @@ impl House {
             }
             "query-switch" => Message::QuerySwitch(Plain { about: about("switch-schedule") }),
             "close-switch" => Message::CloseSwitch(Plain { about: about("switch-schedule") }),
+            "subsidise" => Message::PaySubsidy(PaySubsidy {
+                about: about("sub"),
+                period: "2018Q4".parse().unwrap(),
+                amount_fen: amount(242_667),
+            }),
+            "query-subsidy" => Message::QuerySubsidy(Plain { about: about("sub") }),
+            "close-subsidy" => Message::CloseSubsidy(Plain { about: about("sub") }),
             "union-lacks" => Message::UnionAsksLoanReports(LoanReportsAsked { about: about("loan"), from: n }),
             "guarantor-lacks" => Message::GuarantorAsksLoanReports(LoanReportsAsked { about: about("loan"), from: n }),
             _ => return None,
@@ -312,6 +324,22 @@ impl House {
             ["propose", ref measures @ ..] => {
                 let measures = measures.iter().map(|measure| measure_of(measure)).collect();
                 Command::ProposeRelief { application_id, verdict: ReliefVerdict::Propose { measures } }
+            }
+            ["list-subsidies", period] => Command::PrepareSubsidyList { period: period.parse().unwrap() },
+            ["release-subsidies", period] => {
+                Command::CheckSubsidyList { period: period.parse().unwrap(), verdict: ListCheck::Release }
+            }
+            ["return-subsidies", period] => {
+                let verdict = ListCheck::Return { because: "漏列一笔".into() };
+                Command::CheckSubsidyList { period: period.parse().unwrap(), verdict }
+            }
+            ["take-subsidy-back", period] => {
+                let because = "账户已销户".into();
+                Command::ReturnSubsidy { application_id, period: period.parse().unwrap(), because }
+            }
+            ["appropriate", sum] => {
+                let (reference, purpose) = (format!("TX-{}", self.facts.len()), DepositPurpose::Subsidy);
+                Command::ReceiveDeposit { reference, amount_fen: fen(sum), purpose }
             }
             ["no-relief"] => {
                 let reason = ReliefDecline::NoAbility;
@@ -525,6 +553,22 @@ pub fn brief(message: &Message) -> String {
             SwitchReport::Unknown => "unknown".into(),
             SwitchReport::Closed => "closed".into(),
         },
+        Message::SubsidyListed(said) => {
+            format!(
+                "row {} of {}: {} by {:?}",
+                said.row.no,
+                said.row.of,
+                said.row.interest_fen.get(),
+                said.row.receipts
+            )
+        }
+        Message::SubsidyReported(answer) => match &answer.report {
+            SubsidyReport::Paid { on, posting_no } => format!("subsidised {on} {posting_no}"),
+            SubsidyReport::NotPaid { why } => format!("not subsidised {why}"),
+            SubsidyReport::Unknown => "unknown".into(),
+            SubsidyReport::Closed => "closed".into(),
+        },
+        Message::SubsidyReturned(said) => format!("subsidy back {}", said.on),
         Message::LoanDisbursed(notice) => format!("loan disbursed {}", notice.receipt.posting_no),
         Message::LoanReversed(notice) | Message::PayoutReversed(notice) => {
             format!("reversed {}", notice.receipt.posting_no)

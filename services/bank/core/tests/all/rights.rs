@@ -4,10 +4,10 @@ use crate::harness::*;
 use crate::tables::table;
 use bank_core::{
     Command, Role,
-    command::{ReliefVerdict, RepaymentKind},
+    command::{DepositPurpose, ListCheck, ReliefVerdict, RepaymentKind},
 };
 use contracts::{CharterAnswer, ReliefDecline};
-use domain::{Charter, Date, Fen, loan::Measure};
+use domain::{Charter, Date, Fen, loan::Measure, subsidy::Period};
 use organisation::{
     Actor, Input, Person, Stop,
     charters::{Motion, SIGNATORY},
@@ -66,7 +66,7 @@ const fn with<const N: usize, const M: usize>(way: [&'static str; N], step: &'st
     longer
 }
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 32] = [
     "open-books",
     "deposit",
     "recommend",
@@ -89,6 +89,9 @@ const COMMANDS: [&str; 29] = [
     "unpay",
     "propose-relief",
     "no-relief",
+    "list-subsidies",
+    "check-subsidies",
+    "return-subsidy",
     "answer-charter",
     "claim",
     "give-back",
@@ -117,7 +120,17 @@ fn to_do(state: &str, what: &str, person: &str) -> Command {
     let other = |person: &str| To::Other { person: Person::new(person), because: "休假".into() };
     match what {
         "open-books" => Command::OpenBooks { deposit_fen: Fen::new(900_000_000) },
-        "deposit" => Command::ReceiveDeposit { reference: "R-1".into(), amount_fen: amount(1) },
+        "deposit" => Command::ReceiveDeposit {
+            reference: "R-1".into(),
+            amount_fen: amount(1),
+            purpose: DepositPurpose::Guarantee,
+        },
+        "list-subsidies" => Command::PrepareSubsidyList { period: period() },
+        "check-subsidies" => Command::CheckSubsidyList { period: period(), verdict: ListCheck::Release },
+        "return-subsidy" => {
+            let because = "账户已销户".into();
+            Command::ReturnSubsidy { application_id: id(), period: period(), because }
+        }
         "answer-charter" => Command::Charter(charter()),
         "claim" => hand(To::Me),
         "give-back" => hand(To::Nobody),
@@ -146,6 +159,10 @@ fn to_do(state: &str, what: &str, person: &str) -> Command {
         "unpay" => Command::ReverseRepayment { application_id: id(), receipt: 1, because: "记错账户".into() },
         decision => command(decision),
     }
+}
+
+fn period() -> Period {
+    "2018Q3".parse().unwrap()
 }
 
 /// Next year's rules, accepted.

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use union_core::{
     origination::{definition, green},
-    relief,
+    relief, subsidy,
 };
 
 #[test]
 fn definition_builds() {
     assert!(definition().is_ok(), "{:?}", definition().err());
     assert!(green().is_ok(), "{:?}", green().err());
+    assert!(subsidy::saga::definition().is_ok(), "{:?}", subsidy::saga::definition().err());
+    assert!(subsidy::saga::again().is_ok(), "{:?}", subsidy::saga::again().err());
     assert!(relief::saga::definition().is_ok(), "{:?}", relief::saga::definition().err());
 }
 
@@ -17,6 +19,7 @@ fn definition_builds() {
 fn readme_shows_the_definitions() {
     shows("saga", &definition().unwrap().mermaid());
     shows("relief", &relief::saga::definition().unwrap().mermaid());
+    shows("subsidy", &subsidy::saga::definition().unwrap().mermaid());
 }
 
 fn shows(name: &str, drawing: &str) {

@@ -1,6 +1,6 @@
 //! What is written today is read for ever: the JSON of facts and rows, pinned; and facts alone lead to the rows.
 
-use super::{office::*, papers, relief};
+use super::{office::*, papers, relief, subsidy};
 use contracts::{CharterAnswer, CharterAnswered, PaperKind};
 use domain::{Charter, Date, Party};
 use organisation::{
@@ -68,6 +68,27 @@ fn lives() -> Office {
     office
 }
 
+/// A claim is asked about, short of money, passed, paid, sent back and paid again.
+fn a_life_with_a_subsidy() -> Office {
+    let mut office = subsidy::settled();
+    office.act("a", APPLICANT, subsidy::claim(&[]));
+    office.tell(subsidy::listed(&office, subsidy::INTEREST));
+    office.act("c", subsidy::CHECKER, subsidy::check(subsidy::query()));
+    office.act("a", APPLICANT, subsidy::answer());
+    office.act("c", subsidy::CHECKER, subsidy::check(union_core::subsidy::CheckVerdict::Pass));
+    let mut turned_down = office.clone();
+    subsidy::appropriate(&mut office, 100_000);
+    office.act("h", subsidy::APPROVER, subsidy::approve(None));
+    subsidy::until_paid(&mut office);
+    office.tell(subsidy::paid(&office, "sub:2020Q3:1:1"));
+    office.tell(subsidy::back(&office, "sub:2020Q3:1:1"));
+    office.act("a", APPLICANT, subsidy::pay_again());
+    subsidy::appropriate(&mut turned_down, 100_000);
+    turned_down.act("h", subsidy::APPROVER, subsidy::approve(Some(contracts::SubsidyRejection::Duplicate)));
+    office.journal.extend(turned_down.journal);
+    office
+}
+
 /// A borrower asks for relief and keeps its plan.
 fn a_life_with_relief() -> Office {
     let mut relieved = relief::lent();
@@ -130,9 +151,9 @@ fn facts(office: &Office) -> Vec<&Fact> {
 
 #[test]
 fn each_kind_of_fact_is_written_as_pinned() {
-    let (office, relieved) = (lives(), a_life_with_relief());
+    let (office, relieved, subsidised) = (lives(), a_life_with_relief(), a_life_with_a_subsidy());
     let mut first = BTreeMap::new();
-    for fact in facts(&office).into_iter().chain(facts(&relieved)) {
+    for fact in facts(&office).into_iter().chain(facts(&relieved)).chain(facts(&subsidised)) {
         let mut json = serde_json::to_value(fact).unwrap();
         assert_eq!(&serde_json::from_value::<Fact>(json.clone()).unwrap(), fact);
         let mut kind = json.as_object().unwrap().keys().next().unwrap().clone();
@@ -147,7 +168,7 @@ fn each_kind_of_fact_is_written_as_pinned() {
         first.entry(kind).or_insert(json);
     }
     // A new kind of fact belongs into `lives` and here.
-    assert_eq!(first.len(), 46, "{:#?}", first.keys());
+    assert_eq!(first.len(), 60, "{:#?}", first.keys());
     insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
 }
 
@@ -167,7 +188,7 @@ fn each_kind_of_row_is_written_as_pinned() {
     }
     let kinds: std::collections::BTreeSet<_> =
         rows.values().filter_map(|row| row.as_object()?.keys().next().cloned()).collect();
-    assert_eq!(kinds.len(), 8, "{kinds:?}");
+    assert_eq!(kinds.len(), 9, "{kinds:?}");
     insta::assert_snapshot!("rows", pinned(&rows));
 }
 

@@ -87,6 +87,7 @@ pub fn form(number: u32, fen: i64) -> Form {
         legal_rep_age_at_maturity: 41,
         in_beijing: true,
         member: "m-1".into(),
+        union_org: Some("GH-1".into()),
         vault_token: "tok-1".into(),
         credit_query_consent: "c-1".into(),
         green: None,
@@ -157,7 +158,7 @@ impl Office {
     }
 
     pub fn load(&mut self, member: &str, from: Date, to: Option<Date>) {
-        let members = vec![MemberEntry { member: member.into(), from, to }];
+        let members = vec![MemberEntry { member: member.into(), union_org: Some("GH-1".into()), from, to }];
         self.act("o", OPERATOR, Command::LoadMembers { members });
     }
 

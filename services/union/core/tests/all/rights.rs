@@ -1,6 +1,6 @@
 //! Who may do what in which state: every cell of the union's table, asked of its core.
 
-use super::{not_posted::refuse, office::*, papers::supply, relief};
+use super::{not_posted::refuse, office::*, papers::supply, relief, subsidy};
 use crate::tables::table;
 use contracts::{CharterAnswer, NotPosted, PaperKind};
 use domain::{Charter, Date, Fen};
@@ -9,10 +9,12 @@ use organisation::{
     charters::{Motion, SIGNATORY},
     people::{Handover, SUPERVISOR, To},
 };
+use std::{collections::BTreeMap, sync::LazyLock};
 use union_core::{
     Command, Role,
     command::{EligibilityVerdict, MemberEntry},
     programme::Control,
+    subsidy::CheckVerdict,
     vocabulary::{IntakeRejection, Withdrawal},
 };
 
@@ -22,7 +24,7 @@ const APPROVER: &str = "approver";
 type Way = fn(&mut Office);
 
 /// Every state in which the union's people differ, a way that leads there, and who went its last step.
-const STATES: [(&str, Way, &str); 13] = [
+const STATES: [(&str, Way, &str); 17] = [
     ("nothing filed", |_| (), "a"),
     ("under check", filed, "a"),
     ("under check, claimed", claimed, "i"),
@@ -85,6 +87,24 @@ const STATES: [(&str, Way, &str); 13] = [
         },
         "i",
     ),
+    ("loan settled", |office| *office = subsidy::settled(), "a"),
+    ("subsidy to be checked", |office| *office = subsidy::checking(&[1]), "a"),
+    (
+        "subsidy queried",
+        |office| {
+            *office = subsidy::checking(&[]);
+            office.act("c", subsidy::CHECKER, subsidy::check(subsidy::query()));
+        },
+        "c",
+    ),
+    (
+        "subsidy to be approved",
+        |office| {
+            *office = subsidy::checking(&[1]);
+            office.act("c", subsidy::CHECKER, subsidy::check(CheckVerdict::Pass));
+        },
+        "c",
+    ),
     (
         "suspension proposed",
         |office| {
@@ -129,7 +149,7 @@ fn suspend() -> Command {
     Command::Control { control: Control::Suspend, because: "工会决定".into() }
 }
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 32] = [
     "open-books",
     "load-members",
     "submit",
@@ -144,6 +164,13 @@ const COMMANDS: [&str; 25] = [
     "refuse-relief",
     "sign-relief",
     "withdraw-relief",
+    "claim-subsidy",
+    "pass-subsidy",
+    "query-subsidy",
+    "answer-subsidy",
+    "approve-subsidy",
+    "pay-subsidy-again",
+    "appropriate",
     "answer-charter",
     "claim",
     "give-back",
@@ -167,7 +194,9 @@ fn to_do(what: &str) -> Command {
         "open-books" => Command::OpenBooks { deposit_fen: Fen::new(900_000_000) },
         "load-members" => {
             let from = domain::Date::constant(2019, 1, 1);
-            Command::LoadMembers { members: vec![MemberEntry { member: "m-2".into(), from, to: None }] }
+            Command::LoadMembers {
+                members: vec![MemberEntry { member: "m-2".into(), union_org: None, from, to: None }],
+            }
         }
         "submit" => Command::Submit(Box::new(form(2, AMOUNT))),
         "approve" => decide(EligibilityVerdict::Approve),
@@ -181,6 +210,13 @@ fn to_do(what: &str) -> Command {
         "refuse-relief" => relief::triage(Some(contracts::ReliefDecline::NotAffected)),
         "sign-relief" => relief::sign(),
         "withdraw-relief" => relief::give_up(),
+        "claim-subsidy" => subsidy::claim(&[1]),
+        "pass-subsidy" => subsidy::check(CheckVerdict::Pass),
+        "query-subsidy" => subsidy::check(subsidy::query()),
+        "answer-subsidy" => subsidy::answer(),
+        "approve-subsidy" => subsidy::approve(None),
+        "pay-subsidy-again" => subsidy::pay_again(),
+        "appropriate" => control(Control::Appropriate { amount_fen: amount(1) }),
         "answer-charter" => Command::Charter(charter()),
         "claim" => hand(To::Me),
         "give-back" => hand(To::Nobody),
@@ -203,11 +239,19 @@ fn charter() -> Motion {
     Motion::Answer { hash, charter, answer: CharterAnswer::Accepted {}, because: "会议".into() }
 }
 
+/// An office in each state, and who went its last step.
+static OFFICES: LazyLock<BTreeMap<&str, (Office, &str)>> = LazyLock::new(|| {
+    let lead = |(state, way, own): (&'static str, Way, &'static str)| {
+        let mut office = Office::open(900_000_000);
+        way(&mut office);
+        (state, (office, own))
+    };
+    STATES.into_iter().map(lead).collect()
+});
+
 fn cell(state: &str, what: &str, person: &str, role: &str) -> String {
-    let (_, way, own) = STATES.into_iter().find(|(name, ..)| *name == state).unwrap();
+    let (mut office, own) = OFFICES[state].clone();
     let person = if person == "own" { own } else { "new" };
-    let mut office = Office::open(900_000_000);
-    way(&mut office);
     let before = office.store.clone();
     match office.command(person, role, to_do(what)) {
         Ok(_) => "yes".into(),
