@@ -168,7 +168,10 @@ const LOAN: &[Field] = &[
     Field {
         name: "renewal_mode",
         label: "续贷方式",
-        kind: Kind::OneOrNothing(&[("REPAY_FIRST", "先还后贷：旧贷结清次日起放款")]),
+        kind: Kind::OneOrNothing(&[
+            ("REPAY_FIRST", "先还后贷：旧贷结清次日起放款"),
+            ("NEW_REPAYS_OLD", "无还本续贷：旧贷到期日以新还旧"),
+        ]),
         hint: "不是续贷选“无”。",
     },
     Field {

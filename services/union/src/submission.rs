@@ -16,7 +16,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use union_core::{
     command::Form,
-    renewal::Renewal,
+    renewal::{Renewal, RenewalMode},
     vocabulary::{GreenReason, RenewalReason},
 };
 use utoipa::ToSchema;
@@ -111,7 +111,7 @@ pub struct Submission {
     green_reason: Option<String>,
     /// 续贷：旧贷款的申请编号；不是续贷为 null 或不填
     renewal_of: Option<String>,
-    /// 续贷方式 REPAY_FIRST（先还后贷：旧贷结清次日起放款）；续贷必填
+    /// 续贷方式 REPAY_FIRST（先还后贷：旧贷结清次日起放款）、NEW_REPAYS_OLD（无还本续贷：旧贷到期日以新还旧）；续贷必填
     renewal_mode: Option<String>,
     /// 纾困续贷的理由 HIT_INDUSTRY、PROMISING；其他为 null 或不填
     renewal_reason: Option<String>,
@@ -288,9 +288,9 @@ fn before(fields: &mut Fields) -> Option<(Option<Renewal>, Option<ApplicationId>
     let number = |text: &str| ApplicationId::parse(text).map_err(|_| "应为申请编号，例如 NCD-2018-0052。");
     let of = fields.read_optional("renewal_of", "IDENTIFIER", number);
     let mode = fields.read_optional("renewal_mode", "CHOICE", |text| match text {
-        "REPAY_FIRST" => Ok(()),
-        "NEW_REPAYS_OLD" => Err("无还本续贷（NEW_REPAYS_OLD）尚未开办，请选先还后贷 REPAY_FIRST。"),
-        _ => Err("应为 REPAY_FIRST。"),
+        "REPAY_FIRST" => Ok(RenewalMode::RepayFirst),
+        "NEW_REPAYS_OLD" => Ok(RenewalMode::NewRepaysOld),
+        _ => Err("应为 REPAY_FIRST 或 NEW_REPAYS_OLD。"),
     });
     let reason = fields.read_optional("renewal_reason", "CHOICE", |text| match text {
         "HIT_INDUSTRY" => Ok(RenewalReason::HitIndustry),
@@ -301,10 +301,10 @@ fn before(fields: &mut Fields) -> Option<(Option<Renewal>, Option<ApplicationId>
     let (of, mode, reason, again) = (of?, mode?, reason?, again?);
     match (&of, mode) {
         (Some(_), None) => {
-            fields.wrong("renewal_mode", "REQUIRED", "续贷须写明方式：REPAY_FIRST。");
+            fields.wrong("renewal_mode", "REQUIRED", "续贷须写明方式：REPAY_FIRST 或 NEW_REPAYS_OLD。");
             return None;
         }
-        (None, Some(())) => {
+        (None, Some(_)) => {
             fields.wrong("renewal_mode", "NOT_ALLOWED", "不是续贷，请填 null。");
             return None;
         }
@@ -318,7 +318,7 @@ fn before(fields: &mut Fields) -> Option<(Option<Renewal>, Option<ApplicationId>
         fields.wrong("reapplication_of", "NOT_ALLOWED", "续贷不是再次申请，两者只填其一。");
         return None;
     }
-    Some((of.map(|of| Renewal { of, reason }), again))
+    Some((of.map(|of| Renewal { of, mode: mode.unwrap_or_default(), reason }), again))
 }
 
 fn industry(text: &str) -> Result<String, &'static str> {

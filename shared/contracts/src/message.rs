@@ -334,6 +334,33 @@ pub struct Disburse {
     /// Day on which membership was last verified.
     #[schemars(with = "String")]
     pub membership_verified_on: Date,
+    /// The application of the old loan that the new one repays on its last day, in one posting (S3, NEW_REPAYS_OLD); none in what version 1
+    /// said.
+    pub rolls: Option<ApplicationId>,
+}
+
+/// Version 1 of [`Disburse`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisburseV1 {
+    /// Application, charter and key `disb:{application}`.
+    pub about: About,
+    /// Principal, fen.
+    pub amount_fen: Amount,
+    /// Number of the letter; the bank checks it against the one the guarantor presented.
+    pub letter_no: String,
+    /// The reservation that is HELD; the bank checks it against the one under which it approved the credit.
+    pub reservation_id: String,
+    /// Day on which membership was last verified.
+    #[schemars(with = "String")]
+    pub membership_verified_on: Date,
+}
+
+impl From<DisburseV1> for Disburse {
+    fn from(before: DisburseV1) -> Self {
+        let DisburseV1 { about, amount_fen, letter_no, reservation_id, membership_verified_on } = before;
+        Disburse { about, amount_fen, letter_no, reservation_id, membership_verified_on, rolls: None }
+    }
 }
 
 /// Union → bank: what became of this key? (S4: an unknown outcome is asked by the same key.)
@@ -636,14 +663,14 @@ messages! {
     LoanContractTerminated(UndoAnswered) = "loan_contract.terminated" v 1, Bank => Union;
 
     /// Pay out the loan.
-    Disburse(Disburse) = "disbursement.disburse" v 1, Union => Bank;
+    Disburse(Disburse) = "disbursement.disburse" v 2 after DisburseV1, Union => Bank;
     /// Say what became of this disbursement key.
     QueryDisbursement(QueryDisbursement) = "disbursement.query" v 1, Union => Bank;
     /// Close this disbursement key for ever, and say what became of it.
     CloseDisbursement(CloseDisbursement) = "disbursement.close" v 1, Union => Bank;
-    // Version 2 may give one reason more (RESERVATION_DIFFERS); what version 1 said reads the same.
+    // Version 3 may give two reasons more (NOTHING_TO_ROLL, ROLL_DAY_PASSED); what version 2 said reads the same.
     /// What became of a disbursement.
-    DisbursementReported(DisbursementReported) = "disbursement.reported" v 2 after DisbursementReported, Bank => Union;
+    DisbursementReported(DisbursementReported) = "disbursement.reported" v 3 after DisbursementReported, Bank => Union;
     /// The loan under your letter is paid out.
     LoanDisbursed(LoanDisbursed) = "disbursement.loan_disbursed" v 1, Bank => Guarantor;
     /// The loan under your letter never was: its pay-out is reversed.

@@ -80,6 +80,10 @@ codes! {
         MembershipStale = "MEMBERSHIP_STALE" "会员身份核验已过期",
         /// The rate exceeds the charter's cap on the day.
         RateAboveCap = "RATE_ABOVE_CAP" "合同利率高于当日上限",
+        /// The old loan that it would repay does not live, or is another firm's.
+        NothingToRoll = "NOTHING_TO_ROLL" "没有可以新还旧的贷款",
+        /// The old loan's last day has passed without a posting.
+        RollDayPassed = "ROLL_DAY_PASSED" "旧贷款到期日已过",
         /// The bank's core system refused the posting.
         RefusedByCore = "REFUSED_BY_CORE" "核心系统未入账",
     }

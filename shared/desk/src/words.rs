@@ -94,6 +94,8 @@ fn chinese(code: &str) -> &str {
         "DEFER_INTEREST" => "延期付息",
         "12351" => "12351 热线",
         "REPAY_FIRST" => "先还后贷",
+        "NEW_REPAYS_OLD" => "无还本续贷",
+        "ROLLED" => "已转入新贷",
         "OFFICER_FLAG" => "受理人员认定",
         // Steps.
         "check eligibility" => "受理审核",
@@ -326,6 +328,7 @@ fn field(name: &str) -> &str {
         "class" => "五级分类",
         "standing" => "贷款状态",
         "repayments" => "还款记录",
+        "rolls" => "以新还旧",
         "outstanding_fen" => "剩余本金",
         "overdue_since" => "逾期自",
         "settled_on" => "结清日",

@@ -26,7 +26,7 @@ use std::{
 use union_core::{
     Union,
     command::{EligibilityVerdict, Form, MemberEntry},
-    renewal::Renewal,
+    renewal::{Renewal, RenewalMode},
     subsidy::CheckVerdict,
     vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
@@ -168,7 +168,13 @@ pub fn measures(world: &World, loan: &bank_core::rows::Loan) -> Vec<Measure> {
     let today = world.now().date();
     let days_after = |day: Date, days: i64| Moment::start_of(day).plus_hours(24 * days).date();
     let Some(life) = loan.life.as_ref().filter(|_| loan.state.is_living()) else { return Vec::new() };
-    let (life, policies) = (&life.loan, &CHARTERS.iter().next().unwrap().1.relief_policies);
+    // The policy of the day on which it is asked for, today if nobody has asked yet.
+    let asked = credit(world, &loan.application_id).and_then(|case| case.relief.as_ref());
+    let charter = CHARTERS.iter().next().unwrap().1;
+    let Some(policy) = charter.relief_in_force(asked.map_or(today, |relief| relief.requested_on)) else {
+        return Vec::new();
+    };
+    let life = &life.loan;
     let mut dues: Vec<Date> = life.current().map(|(_, due)| due.on).filter(|on| *on > days_after(today, 1)).collect();
     dues.sort_unstable();
     let deferred = dues.iter().map(|due_on| {
@@ -176,11 +182,8 @@ pub fn measures(world: &World, loan: &bank_core::rows::Loan) -> Vec<Measure> {
         Measure::DeferInterest { due_on: *due_on, parts_on }
     });
     let extended = life.maturity().map(|last| Measure::Extend { to: days_after(last, 30) });
-    let fits = |measure: &Measure| {
-        policies
-            .iter()
-            .any(|policy| life.clone().relieve(days_after(today, 1), std::slice::from_ref(measure), policy).is_ok())
-    };
+    let fits =
+        |measure: &Measure| life.clone().relieve(days_after(today, 1), std::slice::from_ref(measure), policy).is_ok();
     deferred.chain(extended).find(fits).into_iter().collect()
 }
 
@@ -258,11 +261,11 @@ pub fn file(n: u32, amount_fen: i64, channel: Channel) -> Act {
     Act::command(Party::Union, actor("applicant", "applicant"), &command)
 }
 
-/// The firm of this application asks for another loan after that, as much as before: it repays first.
-pub fn renew(world: &World, id: &ApplicationId) -> Act {
+/// The firm of this application asks for another loan after that, as much as before.
+pub fn renew(world: &World, id: &ApplicationId, mode: RenewalMode) -> Act {
     let old = application(world, id);
     let n = (1..10).find(|n| form(*n, 1, 0).firm.uscc == old.firm.uscc).unwrap();
-    let renewal = Some(Renewal { of: id.clone(), reason: None });
+    let renewal = Some(Renewal { of: id.clone(), mode, reason: None });
     let wish = form(n, old.wish.amount_fen.fen().get(), 0);
     let command = union_core::Command::Submit(Box::new(Form { renewal, ..wish }));
     Act::command(Party::Union, actor("applicant", "applicant"), &command)

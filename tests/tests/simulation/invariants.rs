@@ -3,12 +3,12 @@
 
 use crate::cast::{self, application, credit, guarantee};
 use bank_core::{Bank, rows::LoanState};
-use domain::{ApplicationId, Fen, Party};
+use domain::{ApplicationId, Date, Fen, Party};
 use guarantor_core::{
     Guarantor,
     case::{LetterState, OpinionDecision, Revocation},
 };
-use ledger::{AccountCode, trial_balance};
+use ledger::{AccountCode, TransferRecord, trial_balance};
 use organisation::{
     Organisation,
     charters::{self, Kept},
@@ -20,6 +20,7 @@ use union_core::{
     Union,
     application::{Application, ApplicationState, ReservationState},
     relief::{How, ReliefState},
+    renewal::RenewalMode,
     rows::{Drawn, FirmRow, FundRow, ProgrammeRow},
 };
 
@@ -177,10 +178,16 @@ fn books_balance(world: &World) -> Result<(), String> {
     let cases = cast::loans(world).filter_map(|loan| credit(world, &loan.application_id));
     let subsidies = cases.flat_map(|case| &case.subsidies).filter(|paid| paid.returned.is_none());
     let subsidised: i64 = subsidies.map(|paid| paid.amount_fen.fen().get()).sum();
+    // What a new loan repaid of an old one went from there too.
+    let of_old = |record: &&TransferRecord| {
+        record.transfer.id.as_str().starts_with("roll:") && record.transfer.debit.main() == "B2011"
+    };
+    let rolled: i64 =
+        world.shell::<Bank>().unwrap().transfers().filter(of_old).map(|one| one.transfer.amount.fen().get()).sum();
     let paid = balance::<Bank>(world, "B2011");
     ensure!(
-        lent + subsidised == paid,
-        "lent {lent}, subsidised {subsidised}, and {paid} is in the borrowers' accounts: what they paid back came in"
+        lent + subsidised - rolled == paid,
+        "lent {lent}, subsidised {subsidised}, rolled {rolled}, and {paid} is in the borrowers' accounts: what they paid back came in"
     );
     Ok(())
 }
@@ -193,7 +200,7 @@ fn fund_is_what_the_reservations_say(world: &World) -> Result<(), String> {
         ensure!(reserved == share(exposure), "{exposure} is exposed and {reserved} reserved");
         match reservation.state {
             ReservationState::Held => held += reserved,
-            ReservationState::Committed => committed += reserved,
+            ReservationState::Committed | ReservationState::Rolled => committed += reserved,
             ReservationState::Released => continue,
         }
         exposed += exposure;
@@ -211,11 +218,19 @@ fn fund_is_what_the_reservations_say(world: &World) -> Result<(), String> {
     ensure!(guaranteed_fen.get() == exposed, "{guaranteed_fen} counts as guaranteed, {exposed} is");
     // Nobody waits for what is there, but while lending is suspended.
     if let Some(first) = queue.first().filter(|_| !programme(world).suspended) {
-        let asks = application(world, first).wish.amount_fen.fen().get();
+        let asks = beyond_the_old_loan(world, application(world, first));
         let room = held + committed + share(asks) <= deposit && exposed + asks <= MULTIPLE * deposit;
         ensure!(!room, "{first} waits, and there is room for {asks}");
     }
     Ok(())
+}
+
+/// What an application asks for beyond what the fund stands behind already.
+fn beyond_the_old_loan(world: &World, waits: &Application) -> i64 {
+    let rolls = waits.renewal.as_ref().filter(|renewal| renewal.mode == RenewalMode::NewRepaysOld);
+    let old = rolls.and_then(|renewal| application(world, &renewal.of).reservation.as_ref());
+    let stands = old.filter(|old| old.state.stands()).map_or(0, |old| old.exposed().get());
+    (waits.wish.amount_fen.fen().get() - stands).max(0)
 }
 
 fn share(exposure: i64) -> i64 {
@@ -247,6 +262,11 @@ fn limits_are_what_the_cases_say(world: &World) -> Result<(), String> {
 }
 
 /// I10 and I12; a firm's lock is held by its open application and by no other.
+fn maturity_of(application: &Application) -> Option<Date> {
+    let schedule = application.life.schedule.as_ref().map(|schedule| schedule.maturity_on);
+    schedule.or(application.receipt.as_ref().map(|receipt| receipt.maturity_on))
+}
+
 fn firms_are_what_their_applications_say(world: &World) -> Result<(), String> {
     let mut firms: BTreeMap<String, FirmRow> = BTreeMap::new();
     let mut loans = 0;
@@ -258,13 +278,18 @@ fn firms_are_what_their_applications_say(world: &World) -> Result<(), String> {
         }
         if application.receipt.is_some() && application.reversed_on.is_none() {
             if application.life.settled.is_none() {
-                ensure!(firm.live_loan.is_none(), "I10: {} and {:?} live together", application.id, firm.live_loan);
+                // The word of what a new loan has repaid may come after that of the new one.
+                let rolls = application.renewal.as_ref().filter(|renewal| renewal.mode == RenewalMode::NewRepaysOld);
+                let repaid = firm.live_loan.take_if(|old| rolls.is_some_and(|renewal| renewal.of == *old));
+                let settled =
+                    repaid.is_none_or(|old| cast::loan(world, &old).is_some_and(|old| !old.state.is_living()));
+                ensure!(settled && firm.live_loan.is_none(), "I10: {} and another live together", application.id);
                 firm.live_loan = Some(application.id.clone());
             }
             firm.loans += 1;
             firm.drawn.push(Drawn {
                 id: application.id.clone(),
-                maturity_on: application.receipt.as_ref().map(|receipt| receipt.maturity_on).unwrap_or_default(),
+                maturity_on: maturity_of(application).unwrap_or_default(),
                 overdue: application.life.overdue_since.is_some(),
                 settled_on: application.life.settled.map(|settled| settled.on),
             });
@@ -365,7 +390,7 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
     if let Some(decision) = credit(world, id).and_then(|case| case.decision.as_ref()) {
         ensure!(decision.investigator != decision.approver, "four eyes on the credit");
     }
-    let committed = reservation.is_some_and(|reservation| reservation.state == ReservationState::Committed);
+    let committed = reservation.is_some_and(|reservation| reservation.state.stands());
     let was_effective = effective || is_reversed || paid_in_full;
     ensure!(!committed || (was_effective && run.pivot_passed), "committed without an effective letter");
     // But for the bank's reversal, on the day of the pay-out, for relief and for subsidies.
@@ -417,7 +442,7 @@ fn settled(world: &World, application: &Application) -> Result<(), String> {
     if *ending == Ending::Completed {
         ensure!(paid_out && loan.is_some_and(LoanState::is_living), "completed, and the loan is {loan:?}");
         ensure!(letter == Some(LetterState::Effective), "completed, and the letter is {letter:?}");
-        ensure!(reservation == Some(ReservationState::Committed), "completed, and the reservation is {reservation:?}");
+        ensure!(reservation.is_some_and(ReservationState::stands), "completed, and the reservation is {reservation:?}");
         let exposure = guarantee.map(|case| case.exposure_fen.get());
         ensure!(exposure == Some(balance_of(world, id)), "completed, and exposed to {exposure:?}");
         ensure!(exposure == Some(liability_of(world, id)?), "I6: exposed to {exposure:?}");

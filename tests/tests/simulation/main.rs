@@ -15,6 +15,7 @@ mod play;
 mod races;
 mod random;
 mod relief;
+mod renewal;
 mod repayment;
 mod reversal;
 mod subsidy;

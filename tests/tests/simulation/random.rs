@@ -11,12 +11,12 @@ use bank_core::{
     command::{DepositPurpose, RepaymentKind},
     rows::SubsidyList,
 };
-use domain::{ApplicationId, Party};
+use domain::{ApplicationId, Moment, Party};
 use proptest::prelude::*;
 use saga::State;
 use simulation::{Act, Crash, Order, Reply, World};
 use std::collections::BTreeMap;
-use union_core::{command::RepairAction, programme::Control};
+use union_core::{command::RepairAction, programme::Control, renewal::RenewalMode};
 
 /// What is done next. Numbers choose among what is there.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ enum Op {
     /// Everybody does what is asked for a week, but pay.
     Work,
     /// A firm asks for another loan after that one.
-    Renew(usize),
+    Renew(usize, RenewalMode),
     /// A borrower claims back interest, all of it with vouchers or not.
     Claim { loan: usize, complete: bool },
     /// The bank lists what can be listed, by two persons.
@@ -119,14 +119,21 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// What happens to loans.
 fn later() -> impl Strategy<Value = Op> {
-    let pays =
-        prop::sample::select(vec![Pays::Due, Pays::Due, Pays::Part, Pays::PartEarly, Pays::PartEarly, Pays::Early]);
+    let pays = prop::sample::select(vec![
+        Pays::Due,
+        Pays::Due,
+        Pays::Part,
+        Pays::PartEarly,
+        Pays::PartEarly,
+        Pays::Early,
+        Pays::Early,
+    ]);
     prop_oneof![
         8 => (0..8_usize, pays).prop_map(|(loan, pays)| Op::Repay(loan, pays)),
         3 => (0..8_usize, 1..4_u32).prop_map(|(loan, receipt)| Op::Unpay(loan, receipt)),
         3 => (20..2_500_u16).prop_map(Op::Pass),
-        8 => (0..8_usize).prop_map(Op::Renew),
-        4 => (0..8_usize, 0..4_u8).prop_map(|(loan, few)| Op::Claim { loan, complete: few > 0 }),
+        8 => (0..8_usize, prop::sample::select(vec![RenewalMode::RepayFirst, RenewalMode::NewRepaysOld])).prop_map(|(loan, mode)| Op::Renew(loan, mode)),
+        9 => (0..8_usize, 0..4_u8).prop_map(|(loan, few)| Op::Claim { loan, complete: few > 0 }),
         4 => Just(Op::Lists),
         2 => (0..8_usize, any::<bool>()).prop_map(|(loan, again)| Op::Subsidy { loan, again }),
         1 => (1..100_i64).prop_map(|fen| Op::Control(Control::Appropriate { amount_fen: cast::amount(fen * 100_000) })),
@@ -230,19 +237,8 @@ impl Play {
                 };
                 self.act(act)
             }
-            Op::Work => self.work_for_a_week(),
-            Op::Renew(n) => {
-                // Most of them while they may, some when they may not.
-                let soon = self.world.now().plus_hours(24 * 59).date();
-                let ends = |loan: &&bank_core::rows::Loan| {
-                    let matures = loan.receipt.as_ref().is_some_and(|receipt| receipt.maturity_on <= soon);
-                    loan.life.is_some() && (n == 0 || !loan.state.is_living() || matures)
-                };
-                let drawn: Vec<_> = cast::loans(&self.world).filter(ends).collect();
-                let Some(loan) = drawn.get(n % drawn.len().max(1)) else { return Ok(()) };
-                let act = cast::renew(&self.world, &loan.application_id);
-                self.act(act)
-            }
+            Op::Work => self.work(self.world.now().plus_hours(7 * 24), false),
+            Op::Renew(n, mode) => self.renew(n, mode),
             Op::Claim { loan, complete } => {
                 let Some(id) = self.nth_loan(loan) else { return Ok(()) };
                 let act = cast::claim(&self.world, &id, (!complete).then_some(&[1]));
@@ -378,13 +374,40 @@ impl Play {
         Err(format!("the {to} does not answer"))
     }
 
-    /// Everybody does what is asked for a week, but pay.
-    fn work_for_a_week(&mut self) -> Result<(), String> {
-        let until = self.world.now().plus_hours(7 * 24);
+    /// Most of them while they may, some when they may not. Half a month before a loan's last day there is time for all that a new one
+    /// takes which is to repay it.
+    fn renew(&mut self, n: usize, mode: RenewalMode) -> Result<(), String> {
+        let rolls = mode == RenewalMode::NewRepaysOld;
+        let soon = self.world.now().plus_hours(24 * 59).date();
+        let ends = |loan: &&bank_core::rows::Loan| {
+            let matures = loan.receipt.as_ref().is_some_and(|receipt| receipt.maturity_on <= soon);
+            loan.life.is_some() && (n == 0 || rolls || !loan.state.is_living() || matures)
+        };
+        let drawn: Vec<_> = cast::loans(&self.world).filter(ends).collect();
+        let Some(loan) = drawn.get(n % drawn.len().max(1)) else { return Ok(()) };
+        let id = loan.application_id.clone();
+        let last_day =
+            loan.life.as_ref().filter(|_| rolls && loan.state.is_living()).and_then(|life| life.loan.maturity());
+        if let Some(last_day) = last_day {
+            self.work(Moment::start_of(last_day).plus_hours(-24 * 15), true)?;
+        }
+        let act = cast::renew(&self.world, &id, mode);
+        self.act(act)?;
+        if let Some(last_day) = last_day.filter(|_| n % 2 == 1) {
+            self.work(Moment::end_of(last_day), false)?;
+        }
+        Ok(())
+    }
+
+    /// Everybody does what is asked until then; borrowers pay, or do not.
+    fn work(&mut self, until: Moment, they_pay: bool) -> Result<(), String> {
         for turns in 0.. {
             ensure(turns < TOO_MANY, "it never comes to rest")?;
             let Play { world, core_banking, watch } = self;
-            let mut outside = |world: &World| core_banking.act(world).or_else(|| kindly(world, |_| false));
+            let mut outside = |world: &World| {
+                let pays = || they_pay.then(|| cast::borrowers_pay(world)).flatten();
+                core_banking.act(world).or_else(|| kindly(world, |_| false)).or_else(pays)
+            };
             let turned = world.turn(until, &mut outside).map_err(|defect| defect.to_string())?;
             watch.hold(world)?;
             if !turned {
@@ -400,6 +423,9 @@ impl Play {
         if invariants::programme(&self.world).suspended {
             self.control(Control::Resume)?;
         }
+        // There is money for what is listed.
+        self.control(Control::Appropriate { amount_fen: cast::amount(10_000_000) })?;
+        let mut listed = false;
         for turns in 0.. {
             ensure(turns < TOO_MANY, "it never comes to rest")?;
             let Play { world, core_banking, watch } = self;
@@ -411,6 +437,11 @@ impl Play {
             if !turned {
                 match see_to_incidents(world) {
                     Some(act) => self.act(act)?,
+                    // All quarters are over by now.
+                    None if !listed => {
+                        self.op(Op::Lists)?;
+                        listed = true;
+                    }
                     None => break,
                 }
             }
@@ -464,7 +495,7 @@ fn live(programme: &Programme) -> Result<World, String> {
     for (n, op) in programme.ops.iter().enumerate() {
         play.op(*op).map_err(|why| format!("at {n} {op:?}: {why}"))?;
     }
-    play.work_for_a_week().map_err(|why| format!("in the week: {why}"))?;
+    play.work(play.world.now().plus_hours(7 * 24), false).map_err(|why| format!("in the week: {why}"))?;
     for (n, op) in programme.later.iter().enumerate() {
         play.op(*op).map_err(|why| format!("later, at {n} {op:?}: {why}"))?;
     }
@@ -490,7 +521,7 @@ fn random_programmes_come_to_every_end() {
     let mut runner = TestRunner::deterministic();
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
     let mut loans: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut reversed, mut unpaid, mut renewed) = (0, 0, 0);
+    let (mut reversed, mut unpaid, mut renewed, mut rolled) = (0, 0, 0, 0);
     let (mut reliefs, mut claims): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
     for _ in 0..60 {
         let programme = programme().new_tree(&mut runner).unwrap().current();
@@ -500,6 +531,10 @@ fn random_programmes_come_to_every_end() {
             *loans.entry(state.code()).or_default() += 1;
         }
         renewed += applications(&world).filter(|one| one.renewal.is_some() && one.receipt.is_some()).count();
+        rolled += cast::loans(&world)
+            .filter_map(|loan| cast::credit(&world, &loan.application_id)?.paid_out.as_ref())
+            .filter(|paid_out| paid_out.rolls.is_some())
+            .count();
         unpaid +=
             applications(&world).flat_map(|one| &one.life.receipts).filter(|one| one.reversed_on.is_some()).count();
         for relief in applications(&world).flat_map(|one| &one.reliefs) {
@@ -518,6 +553,7 @@ fn random_programmes_come_to_every_end() {
     assert!(reversed >= 3, "{reversed} pay-outs were reversed, {loans:?}, {unpaid}");
     assert!(loans["SETTLED"] >= 10 && loans["PREPAID"] >= 3, "{loans:?}");
     assert!(renewed >= 1, "no renewal was paid out");
+    assert!(rolled >= 1, "none repaid its old loan");
     assert!(unpaid >= 3, "{unpaid} receipts were reversed");
     let relieved = |state: &str| reliefs.get(state).copied().unwrap_or_default();
     assert!(relieved("KEPT") >= 1 && relieved("REFUSED") >= 1, "{reliefs:?}");

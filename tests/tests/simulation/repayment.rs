@@ -9,11 +9,11 @@ use crate::{
 use bank_core::{Bank, command::RepaymentKind, rows::LoanState};
 use domain::{ApplicationId, Date, Moment, Party};
 use guarantor_core::{Guarantor, case::LetterState};
-use simulation::{Act, Crash, Order, Reply, World};
+use simulation::{Act, Crash, Order, World};
 use union_core::{Union, application::ReservationState};
 
 /// 480,000 yuan for a firm, paid out, and alive from then on.
-fn paid_out(world: &mut World, firm: u32) -> ApplicationId {
+pub fn paid_out(world: &mut World, firm: u32) -> ApplicationId {
     let id = filed(world, firm, cast::ASKED_FEN, Channel::Standard);
     work(world, FAR);
     cast::loans_live(world);
@@ -21,12 +21,12 @@ fn paid_out(world: &mut World, firm: u32) -> ApplicationId {
 }
 
 /// Everybody does what is asked until then, but the borrowers.
-fn work(world: &mut World, until: Moment) {
+pub fn work(world: &mut World, until: Moment) {
     play(world, until, |_| None);
 }
 
 /// The same, and the borrowers pay what falls due.
-fn pay_until(world: &mut World, until: Moment) {
+pub fn pay_until(world: &mut World, until: Moment) {
     play(world, until, borrowers_pay);
 }
 
@@ -41,11 +41,11 @@ fn play(world: &mut World, until: Moment, borrowers: impl Fn(&World) -> Option<A
     }
 }
 
-fn maturity(world: &World, id: &ApplicationId) -> Date {
+pub fn maturity(world: &World, id: &ApplicationId) -> Date {
     loan(world, id).unwrap().receipt.as_ref().unwrap().maturity_on
 }
 
-fn days_before(day: Date, days: i64) -> Moment {
+pub fn days_before(day: Date, days: i64) -> Moment {
     Moment::start_of(day).plus_hours(-24 * days)
 }
 
@@ -54,7 +54,7 @@ fn receives(world: &mut World, id: &ApplicationId, fen: i64) -> String {
     cast::told(world, act)
 }
 
-fn repays_early(world: &mut World, id: &ApplicationId) -> String {
+pub fn repays_early(world: &mut World, id: &ApplicationId) -> String {
     let loan = loan(world, id).unwrap();
     let act = pay(world, loan, cast::whole(world, loan), RepaymentKind::Early);
     cast::told(world, act)
@@ -67,7 +67,7 @@ fn unpays(world: &mut World, id: &ApplicationId, receipt: u32) -> String {
 }
 
 /// Lent at the bank, guaranteed by the guarantor, reserved at the union.
-fn stands(world: &World) -> [i64; 3] {
+pub fn stands(world: &World) -> [i64; 3] {
     let lent = balance::<Bank>(world, "B1301") + balance::<Bank>(world, "B1303");
     [lent, balance::<Guarantor>(world, "G9001"), balance::<Union>(world, "U9002")]
 }
@@ -186,30 +186,6 @@ fn a_reversal_after_the_settlement_is_refused_and_nothing_comes_back() {
     pay_until(&mut world, FAR);
     let last = u32::try_from(loan(&world, &id).unwrap().life.as_ref().unwrap().entries.len()).unwrap();
     assert_eq!(unpays(&mut world, &id, last), "SETTLED");
-    hold_at_rest(&world).unwrap();
-    assert_eq!(stands(&world), [0, 0, 0]);
-}
-
-#[test]
-fn a_renewal_is_made_ready_while_the_old_loan_lives_and_paid_out_the_day_after_it_is_settled() {
-    let mut world = cast::world(Setup::default());
-    let id = paid_out(&mut world, 1);
-    let last = maturity(&world, &id);
-    pay_until(&mut world, days_before(last, 61));
-    let act = cast::renew(&world, &id);
-    assert_eq!(cast::told(&mut world, act), "RENEWAL_WINDOW");
-    pay_until(&mut world, days_before(last, 20));
-    let act = cast::renew(&world, &id);
-    let Reply::Done(renewal) = cast::reply(&mut world, act) else { panic!("it may be filed") };
-    let renewal = ApplicationId::parse(renewal["application_id"].as_str().unwrap()).unwrap();
-    pay_until(&mut world, days_before(last, 1));
-    assert_eq!(cast::loans(&world).filter(|loan| loan.state.is_living()).count(), 1, "I10");
-    assert!(application(&world, &renewal).waits_for_old.is_some());
-    pay_until(&mut world, days_before(last, -3));
-    let paid = loan(&world, &renewal).unwrap();
-    assert_eq!(paid.receipt.as_ref().map(|receipt| receipt.value_date), last.tomorrow().ok());
-    assert_eq!(loan(&world, &id).unwrap().state, LoanState::Settled);
-    pay_until(&mut world, FAR);
     hold_at_rest(&world).unwrap();
     assert_eq!(stands(&world), [0, 0, 0]);
 }

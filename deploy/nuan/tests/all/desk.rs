@@ -498,18 +498,18 @@ async fn two_persons_suspend_lending_at_the_desk_and_applicants_see_what_they_wa
     let mut he = house.officer(Party::Union, "he", &["approver"]).await;
     let page = wang.open("/actions").await;
     assert!(page.says("追加担保金") && page.says("暂停新增"), "{}", page.text);
-    assert_eq!(li.open("/actions/1").await.status, StatusCode::NOT_FOUND, "no business of an intake officer's");
+    assert_eq!(li.open("/actions/2").await.status, StatusCode::NOT_FOUND, "no business of an intake officer's");
 
     let act = async |browser: &mut Browser, action: &str, fields: &[(&str, &str)]| {
         let page = browser.open(action).await;
         browser.fill(&page, action, fields).await
     };
     let because = [("because", "代偿率超过规定")];
-    let first = act(&mut wang, "/actions/1", &because).await;
+    let first = act(&mut wang, "/actions/2", &because).await;
     assert!(first.says("已办理") && first.says("待确认的提议"), "{}", first.text);
-    let alone = act(&mut wang, "/actions/1", &because).await;
+    let alone = act(&mut wang, "/actions/2", &because).await;
     assert!(alone.says("须由另一人确认"), "{}", alone.text);
-    assert!(act(&mut he, "/actions/1", &because).await.says("已办理"));
+    assert!(act(&mut he, "/actions/2", &because).await.says("已办理"));
     assert!(wang.open("/books/1").await.says("已暂停新增"));
 
     let id = apply(&mut applicant, 5).await;
@@ -518,7 +518,7 @@ async fn two_persons_suspend_lending_at_the_desk_and_applicants_see_what_they_wa
     let short = act(&mut wang, "/actions/0", &[("amount_fen", "一百"), ("because", "理事会决定")]).await;
     assert!(short.says("应为金额，单位元"), "{}", short.text);
     for browser in [&mut he, &mut wang] {
-        assert!(act(browser, "/actions/2", &because).await.says("已办理"));
+        assert!(act(browser, "/actions/3", &because).await.says("已办理"));
     }
     applicant.until(&format!("/applications/{id}"), "担保尽调：由担保公司办理").await;
 }

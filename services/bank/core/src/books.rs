@@ -17,7 +17,13 @@
 //! Loans are booked one by one, because I5 and I6 hold loan by loan. Posted in a core-banking system of its own, a pay-out
 //! is booked here too, once that system has said so: these books follow it, by the same key.
 
-use crate::{Bank, command::DepositPurpose, payment::To, repayment::Split, requests::World};
+use crate::{
+    Bank,
+    command::DepositPurpose,
+    payment::To,
+    repayment::{Split, Taken},
+    requests::World,
+};
 use domain::{Amount, ApplicationId, Fen};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, TransferId, Voucher};
 use organisation::{Desk, Key, Refusal, RefusalKind, Stop};
@@ -227,19 +233,23 @@ pub(crate) fn accrue(w: &mut World<'_>, number: u32, interest: Fen) -> Result<()
 
 /// A repayment: the money comes in, Dr 1003 Cr 2011, and goes to the loan, Dr 2011 Cr 1301 or 1303, Cr 1132, Cr 6011.
 /// Of that, interest from off the balance is income now.
-pub(crate) fn repaid(
-    w: &mut World<'_>,
-    reference: &str,
-    split: &Split,
-    from_overdue: Fen,
-    from_off_balance: Fen,
-) -> Result<(), Stop> {
-    let Collection { loan, overdue, receivable, off_balance, borrower } = collection(w)?;
+pub(crate) fn repaid(w: &mut World<'_>, reference: &str, taken: &Taken) -> Result<(), Stop> {
+    let Split { principal_fen, interest_fen, penalty_fen } = taken.split;
     let id = repayment(reference);
-    let current = split.principal_fen.checked_sub(from_overdue).ok_or_else(too_much)?;
-    let all =
-        Fen::sum([split.principal_fen, split.interest_fen, split.penalty_fen]).and_then(|all| Amount::new(all).ok());
+    let all = Fen::sum([principal_fen, interest_fen, penalty_fen]).and_then(|all| Amount::new(all).ok());
+    let borrower = credited(w, To::Borrower)?;
     let comes_in = Transfer::posted(id.clone(), &CLEARING, &borrower, all.ok_or_else(too_much)?);
+    w.desk.open_account(Account::new(CLEARING, Normal::Debit, Limit::None))?;
+    let voucher = Voucher::new("repaid", &w.id).with(comes_in);
+    let voucher = goes_to_the_loan(w, voucher, id.as_str(), taken)?;
+    book(w.desk, voucher)
+}
+
+/// From the borrower's account to the loan: its principal, overdue or not, its interest, on the balance or off it, and penalties.
+fn goes_to_the_loan(w: &mut World<'_>, voucher: Voucher, id: &str, taken: &Taken) -> Result<Voucher, Stop> {
+    let Taken { split, from_overdue_fen: from_overdue, from_off_balance_fen: from_off_balance, .. } = *taken;
+    let Collection { loan, overdue, receivable, off_balance, borrower } = collection(w)?;
+    let current = split.principal_fen.checked_sub(from_overdue).ok_or_else(too_much)?;
     let parts = [
         ("overdue", &borrower, &overdue, from_overdue),
         ("principal", &borrower, &loan, current),
@@ -248,7 +258,25 @@ pub(crate) fn repaid(
         ("off-balance-memo", &OFF_BALANCE_OF_ALL, &off_balance, from_off_balance),
         ("penalty", &borrower, &INTEREST, split.penalty_fen),
     ];
-    book(w.desk, legs(Voucher::new("repaid", &w.id).with(comes_in), id.as_str(), &parts)?)
+    legs(voucher, id, &parts)
+}
+
+/// A new loan repays an old one, in one voucher: Dr 1301 of the new one Cr 2011, and from there to the old one, as a repayment goes. Whether
+/// the books took it: what the new loan falls short of has to be in the borrower's account.
+pub(crate) fn roll(
+    w: &mut World<'_>,
+    key: &str,
+    amount: Amount,
+    old: &ApplicationId,
+    taken: &Taken,
+) -> Result<Result<(), ledger::Refusal>, Stop> {
+    let loan = LOANS.sub(&w.id).map_err(malformed)?;
+    w.desk.open_account(Account::new(loan.clone(), Normal::Debit, Limit::NotBelowZero))?;
+    let borrower = credited(w, To::Borrower)?;
+    let voucher = Voucher::new("roll", &w.id).with(Transfer::posted(key, &loan, &borrower, amount));
+    let mut of_old = World { desk: w.desk, organisation: w.organisation, id: old.clone() };
+    let voucher = goes_to_the_loan(&mut of_old, voucher, &format!("roll:{key}"), taken)?;
+    Ok(w.desk.book(voucher)?)
 }
 
 /// A receipt was wrong: the counter-entries. What is overdue then is moved by [`overdue`].

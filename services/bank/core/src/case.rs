@@ -253,6 +253,9 @@ pub struct Payment {
     pub reservation_id: String,
     /// Day on which the union last verified the membership.
     pub membership_verified_on: Date,
+    /// The old loan that it repays on its last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls: Option<ApplicationId>,
     /// Who prepared it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared_by: Option<Person>,
@@ -304,6 +307,9 @@ pub struct PaidOut {
     pub maker: Person,
     /// Who released it.
     pub checker: Person,
+    /// The old loan that it repaid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls: Option<ApplicationId>,
     /// The borrower's account was closed: the money waits, or waited, in suspense.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_suspense: Option<InSuspense>,

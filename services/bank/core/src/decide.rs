@@ -9,7 +9,7 @@ use crate::{
     relief,
     repayment::{self, Money},
     requests::World,
-    reversal, rights, rows, subsidy, suspense,
+    reversal, rights, roll, rows, subsidy, suspense,
 };
 use contracts::Message;
 use domain::{Amount, Charters, Party};
@@ -61,6 +61,17 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
         }
         if case.paid_out.is_some() {
             wanted.extend([books::INTEREST, books::OFF_BALANCE_OF_ALL].map(Key::Account));
+        }
+        // A new loan repays the old one in the same decision.
+        if let Some(old) = Bank::rolls(case) {
+            wanted.extend([rows::case(old), rows::loan(old)]);
+            wanted.extend(books::loan_keys(old, file.firm.uscc.as_str()));
+            wanted.extend([books::INTEREST, books::OFF_BALANCE_OF_ALL].map(Key::Account));
+            if let Ok(Some(Row::Loan(loan))) = rows.own(&rows::loan(old))
+                && let Some(last_day) = loan.life.as_ref().and_then(|life| life.loan.maturity())
+            {
+                wanted.extend(subsidy::keys_of(rows, last_day));
+            }
         }
         if let Input::Command { command: Command::ReceiveRepayment { reference, value_date, .. }, .. } = input {
             wanted.insert(Key::Transfer(books::repayment(reference)));
@@ -259,6 +270,7 @@ impl Participant for Bank {
 
     fn time_passed(w: &mut World<'_>) -> Result<(), Stop> {
         reversal::tick(w)?;
+        roll::tick(w)?;
         repayment::tick(w)?;
         core_banking::tick(w)
     }

@@ -26,6 +26,7 @@ mod repayment;
 mod requests;
 mod reversal;
 pub mod rights;
+mod roll;
 pub mod rows;
 mod subsidy;
 mod suspense;

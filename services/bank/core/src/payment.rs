@@ -9,6 +9,7 @@ use crate::{
     case::{InSuspense, PaidOut, Payment, Said},
     contract, core_banking, letter, repayment,
     requests::World,
+    roll,
     rows::LoanInput,
     suspense,
 };
@@ -40,6 +41,7 @@ fn begin(w: &mut World<'_>, ask: &Disburse) -> Result<Taken, Stop> {
         letter_no: ask.letter_no.clone(),
         reservation_id: ask.reservation_id.clone(),
         membership_verified_on: ask.membership_verified_on,
+        rolls: ask.rolls.clone(),
         prepared_by: None,
         released: None,
         core: None,
@@ -126,16 +128,29 @@ pub(crate) enum To {
 
 /// The checker releases: the preconditions, then the posting, in one decision.
 pub(crate) fn release(w: &mut World<'_>, by: &Person, to: To) -> Result<(), Stop> {
+    if let Some(old) = roll::old(w)? {
+        return roll::release(w, by, &old, to);
+    }
     if to == To::Suspense && w.organisation.core_banking == CoreBanking::Port {
         let detail = "账户是否已销户由核心系统告知；请照常放款，或退回经办。";
         return Err(Refusal::new(RefusalKind::Conflict, "CORE_SAYS", "不能挂账", detail).into());
     }
-    w.task_done(Duty::CheckPayment, by)?;
+    check_done(w, by)?;
     if let Err(why) = precondition(w)? {
         return fail(w, why);
     }
     let on = w.desk.at().date();
     w.record(Fact::PaymentReleased { id: w.id.clone(), by: by.clone(), on })?;
+    hand_over(w, to)
+}
+
+/// The checker has decided.
+pub(crate) fn check_done(w: &mut World<'_>, by: &Person) -> Result<(), Stop> {
+    w.task_done(Duty::CheckPayment, by)
+}
+
+/// What is released and may be posted is posted, here or by the core-banking system.
+pub(crate) fn hand_over(w: &mut World<'_>, to: To) -> Result<(), Stop> {
     match w.organisation.core_banking {
         CoreBanking::OwnLedger => {
             let posting_no = format!("FK-{}-{}", w.id, w.open_case()?.payments_ordered);
@@ -165,7 +180,12 @@ pub(crate) fn posted(w: &mut World<'_>, posting_no: String, to: To) -> Result<()
     };
     let (key, letter_no) = (payment.key.clone(), contract.letter_no.clone());
     let about = w.about(&key)?;
-    if let Err(refusal) = books::disburse(w, &key, receipt.amount_fen, to)? {
+    let rolls = roll::living(w)?;
+    let booked = match &rolls {
+        Some(old) => roll::book(w, old, &released.by, released.on)?,
+        None => books::disburse(w, &key, receipt.amount_fen, to)?,
+    };
+    if let Err(refusal) = booked {
         return match w.organisation.core_banking {
             CoreBanking::OwnLedger => fail(w, NotPosted::RefusedByCore),
             CoreBanking::Port => Err(Stop::Illegal(format!("{key} is posted, and the bank's books refuse: {refusal}"))),
@@ -178,6 +198,7 @@ pub(crate) fn posted(w: &mut World<'_>, posting_no: String, to: To) -> Result<()
         receipt: receipt.clone(),
         maker,
         checker: released.by,
+        rolls,
         in_suspense: (to == To::Suspense).then(InSuspense::default),
         reversal: None,
     };

@@ -118,13 +118,44 @@ pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Resu
             report_schedule(w, None)?;
         }
     }
+    let taken = take(w, after, value_date, amount_fen)?;
+    books::repaid(w, reference, &taken)?;
+    enter(w, taken, reference, by)
+}
+
+/// Money that is taken for a loan, split, and not booked yet.
+pub(crate) struct Taken {
+    receipt: Receipt,
+    /// How it is booked.
+    pub split: Split,
+    /// How much of its principal leaves B1303.
+    pub from_overdue_fen: Fen,
+    /// How much of its interest leaves B9132.
+    pub from_off_balance_fen: Fen,
+}
+
+/// Everything that is owed on a day.
+pub(crate) fn take_all(w: &mut World<'_>, on: Date) -> Result<Taken, Stop> {
+    let after = must_live(w)?.loan.clone();
+    let owed = Amount::new(owed(&after, on)?).map_err(|_| Stop::Illegal(format!("{} owes nothing", w.id)))?;
+    take(w, after, on, owed)
+}
+
+fn take(w: &mut World<'_>, mut after: loan::Loan, value_date: Date, amount_fen: Amount) -> Result<Taken, Stop> {
+    let today = w.desk.at().date();
     let receipt = after.receive(value_date, amount_fen).map_err(not_taken)?.clone();
     accrue(w)?;
     let (life, split) = (must_live(w)?, split(&receipt)?);
     let from_overdue_fen = leaves(life.overdue_fen, after.overdue_principal(today), split.principal_fen)?;
     let long_overdue = after.interest_overdue_for(OFF_BALANCE_AFTER, today);
     let from_off_balance_fen = leaves(life.off_balance_fen, long_overdue, split.interest_fen)?;
-    books::repaid(w, reference, &split, from_overdue_fen, from_off_balance_fen)?;
+    Ok(Taken { receipt, split, from_overdue_fen, from_off_balance_fen })
+}
+
+/// What was taken is booked: it counts, and everybody hears of it.
+pub(crate) fn enter(w: &mut World<'_>, taken: Taken, reference: &str, by: &Person) -> Result<(), Stop> {
+    let Taken { receipt, from_overdue_fen, from_off_balance_fen, .. } = taken;
+    let value_date = receipt.on;
     let (id, reference, by) = (w.id.clone(), reference.to_owned(), by.clone());
     record(w, life::Fact::Received { id, receipt, from_overdue_fen, from_off_balance_fen, reference, by })?;
     let receipt = last_receipt(w)?;

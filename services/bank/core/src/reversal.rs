@@ -30,6 +30,9 @@ fn of_today<'w>(w: &'w World<'_>) -> Result<&'w PaidOut, Stop> {
         let detail = "此笔贷款已有收款；请先冲正收款，再冲正放款。";
         return Err(refused("REPAID", "已有收款", detail));
     }
+    if paid_out.rolls.is_some() {
+        return Err(refused("ROLLED", "以新还旧", "此笔放款已归还旧贷款，不能冲正；请按提前还款办理。"));
+    }
     if repayment::living(w)?.is_some_and(|life| life.relief.is_some()) {
         return Err(refused("IN_RELIEF", "纾困方案已生效", "此笔贷款的还款计划已按纾困方案变更，不能冲正放款。"));
     }

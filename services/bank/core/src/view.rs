@@ -3,7 +3,7 @@
 use crate::{
     Bank, Duty, Fact, Row,
     case::{Case, DecisionOutcome, Said, SubsidyPaid},
-    fact, life,
+    fact, life, roll,
     rows::{Loan, LoanState, SubsidyList},
 };
 use contracts::{AskRefusal, DisbursementReport};
@@ -47,7 +47,13 @@ fn index_of_case(case: &Case) -> Index {
         status,
         uscc: case.file.as_ref().map(|file| file.firm.uscc.to_string()).unwrap_or_default(),
         ended: matches!(status, "" | DISBURSED | REVERSED | CREDIT_DECLINED | CANCELLED),
-        wake_at: case.tasks.values().filter_map(|task| task.next_wake()).chain(asks).min(),
+        wake_at: case
+            .tasks
+            .values()
+            .filter_map(|task| task.next_wake())
+            .chain(asks)
+            .chain(case.payment.as_ref().and_then(roll::waits_until))
+            .min(),
         tasks: participant::tasks::<Bank>(case),
         incidents: participant::incidents::<Bank>(case),
     }

@@ -33,6 +33,8 @@ mod relief;
 mod repayment;
 #[path = "all/rights.rs"]
 mod rights;
+#[path = "all/roll.rs"]
+mod roll;
 #[path = "all/subsidy.rs"]
 mod subsidy;
 #[path = "all/suspense.rs"]

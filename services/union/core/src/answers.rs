@@ -214,7 +214,10 @@ fn contradiction(application: &Application, key: &str, report: &DisbursementRepo
 /// register is looked at anew, or the bank's system may have come to its senses. All else is a person's to mend first.
 const fn not_made(why: NotPosted) -> Outcome<Reason> {
     match why {
-        NotPosted::MembershipStale | NotPosted::RefusedByCore => Outcome::NotDone(Reason::NotPosted(why)),
+        // What could not repay the old loan waits for its settlement then.
+        NotPosted::MembershipStale | NotPosted::NothingToRoll | NotPosted::RollDayPassed | NotPosted::RefusedByCore => {
+            Outcome::NotDone(Reason::NotPosted(why))
+        }
         NotPosted::NoContract
         | NotPosted::LetterNotIssued
         | NotPosted::LetterExpired

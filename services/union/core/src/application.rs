@@ -100,6 +100,9 @@ pub struct WaitsForOld {
     /// On which day that was settled; the pay-out is on a later one. None: it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_on: Option<Date>,
+    /// From which day on the pay-out that repays it can be ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_on: Option<Date>,
 }
 
 /// How an application goes through the green channel (S2).
@@ -225,21 +228,30 @@ pub struct Reservation {
     pub exposure_fen: Amount,
     /// Share of the fund it holds: `ceil(exposure / multiple)`, fen.
     pub reserved_fen: Fen,
+    /// Principal of the old loan that it is to repay and that the fund stands behind already: only what goes beyond it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls: Option<Fen>,
     /// Principal that is still owed, once the first of it was paid back, fen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outstanding_fen: Option<Fen>,
     /// The last day until which it covers the loan, once a relief plan has moved that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers_until: Option<Date>,
-    /// HELD, COMMITTED or RELEASED.
+    /// HELD, COMMITTED, ROLLED or RELEASED.
     pub state: ReservationState,
 }
 
 impl Reservation {
     /// Principal that the fund stands behind: what was approved, and once it is paid back what is still owed.
     pub fn exposed(&self) -> Fen {
-        self.outstanding_fen.unwrap_or(self.exposure_fen.fen())
+        self.outstanding_fen.unwrap_or_else(|| beyond(self.exposure_fen.fen(), self.rolls))
     }
+}
+
+/// What of a principal goes beyond the old one that it repays.
+pub fn beyond(principal: Fen, rolls: Option<Fen>) -> Fen {
+    let rolls = rolls.unwrap_or(Fen::ZERO);
+    principal.checked_sub(rolls).unwrap_or(Fen::ZERO).max(Fen::ZERO)
 }
 
 /// What has become of a reservation.
@@ -250,6 +262,8 @@ pub enum ReservationState {
     Held,
     /// Behind a loan that is paid out.
     Committed,
+    /// The same, where that loan has repaid another: the old one's share rolled over.
+    Rolled,
     /// Given back.
     Released,
 }
@@ -259,19 +273,27 @@ pub enum ReservationState {
 pub enum ReservationInput {
     /// The loan is paid out and the letter effective.
     Commit,
+    /// The same, and the old loan is repaid by it.
+    Roll,
     /// It is given back.
     Release,
 }
 
 impl ReservationInput {
     /// Every input.
-    pub const ALL: [ReservationInput; 2] = [ReservationInput::Commit, ReservationInput::Release];
+    pub const ALL: [ReservationInput; 3] =
+        [ReservationInput::Commit, ReservationInput::Roll, ReservationInput::Release];
 }
 
 impl ReservationState {
     /// Every state.
-    pub const ALL: [ReservationState; 3] =
-        [ReservationState::Held, ReservationState::Committed, ReservationState::Released];
+    pub const ALL: [ReservationState; 4] =
+        [ReservationState::Held, ReservationState::Committed, ReservationState::Rolled, ReservationState::Released];
+
+    /// Whether it stands behind a loan that is paid out.
+    pub const fn stands(self) -> bool {
+        matches!(self, ReservationState::Committed | ReservationState::Rolled)
+    }
 
     /// The state after this input; the only place that knows.
     ///
@@ -280,9 +302,11 @@ impl ReservationState {
     pub fn on(self, input: ReservationInput) -> Result<ReservationState, IllegalTransition> {
         match (self, input) {
             (ReservationState::Held, ReservationInput::Commit) => Ok(ReservationState::Committed),
-            (ReservationState::Held | ReservationState::Committed, ReservationInput::Release) => {
-                Ok(ReservationState::Released)
-            }
+            (ReservationState::Held, ReservationInput::Roll) => Ok(ReservationState::Rolled),
+            (
+                ReservationState::Held | ReservationState::Committed | ReservationState::Rolled,
+                ReservationInput::Release,
+            ) => Ok(ReservationState::Released),
             (state, input) => Err(IllegalTransition { state: format!("{state:?}"), input: format!("{input:?}") }),
         }
     }

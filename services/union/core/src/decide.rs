@@ -73,7 +73,15 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
     let key = rows::application(&id);
     // The second round knows the application and so its firm and member.
     if let Ok(Some(Row::Application(application))) = rows.own(&key) {
-        wanted.insert(rows::firm(application.firm.uscc.as_str()));
+        let firm = rows::firm(application.firm.uscc.as_str());
+        // What it renews, and what renews it: the one's reservation rolls over to the other.
+        wanted.extend(application.renewal.as_ref().map(|renewal| rows::application(&renewal.of)));
+        if application.receipt.is_some()
+            && let Ok(Some(Row::Firm(row))) = rows.own(&firm)
+        {
+            wanted.extend(row.open.as_ref().map(rows::application));
+        }
+        wanted.insert(firm);
         wanted.insert(rows::member(&application.member));
         wanted.extend(application.union_org.as_deref().filter(|_| !application.claims.is_empty()).map(rows::unit));
         wanted.extend(charters::pinned(founding, &application.charter));
@@ -174,6 +182,7 @@ fn old_loan_is_settled(union: &Union, w: &mut Origination) -> Result<(), Stop> {
         return Ok(());
     }
     w.desk.record(Fact::WaitsForOldLoan { id: w.id.clone(), waits_for: None })?;
+    // It may have to wait on, for the settlement.
     match waiting_step(w)? {
         Some(step) => drive(union, w, Event::Woken { step: step.into() }).map(drop),
         // It has turned back meanwhile.
@@ -181,11 +190,11 @@ fn old_loan_is_settled(union: &Union, w: &mut Origination) -> Result<(), Stop> {
     }
 }
 
-/// The step that waits for the fund, or for the programme to be resumed.
+/// The step that waits for the fund, for the programme to be resumed or for the old loan of a renewal.
 fn waiting_step(w: &Origination) -> Result<Option<&'static str>, Stop> {
     let run = w.run()?;
     let waits = |step: &&str| matches!(run.state(step), Some(saga::State::Waiting));
-    Ok(["reserve fund", "confirm membership", "disburse"].into_iter().find(waits))
+    Ok(["reserve fund", "confirm membership", "disburse", "commit reservation"].into_iter().find(waits))
 }
 
 fn application_of(key: &Key) -> Option<ApplicationId> {

@@ -357,6 +357,15 @@ pub enum Fact {
         /// Token of the account in the vault.
         account: String,
     },
+    /// The old loan that the reservation counts on is smaller, and what it lets go of is held here; or larger.
+    ReservationRolls {
+        /// The application.
+        id: ApplicationId,
+        /// Principal of the old loan that the fund stands behind still, fen.
+        rolls: Fen,
+        /// Share of the fund it holds now, fen.
+        reserved_fen: Fen,
+    },
     /// The reservation stands behind a loan.
     ReservationCommitted {
         /// The application.
@@ -514,22 +523,16 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         }
         Fact::Reserved { id, reservation } => {
             with(rows, id, |application| application.reservation = Some(reservation.clone()))?;
-            fund(rows, |fund| fund.add(reservation.exposure_fen.fen()))
+            fund(rows, |fund| fund.add(reservation.exposed()))
         }
-        Fact::ReservationShrunk { id, exposure_fen, reserved_fen } => {
-            let mut before = Fen::ZERO;
-            with(rows, id, |application| {
-                if let Some(reservation) = &mut application.reservation {
-                    before = reservation.exposure_fen.fen();
-                    reservation.exposure_fen = *exposure_fen;
-                    reservation.reserved_fen = *reserved_fen;
-                }
-            })?;
-            fund(rows, |fund| {
-                fund.subtract(before);
-                fund.add(exposure_fen.fen());
-            })
-        }
+        Fact::ReservationShrunk { id, exposure_fen, reserved_fen } => exposes(rows, id, |reservation| {
+            reservation.exposure_fen = *exposure_fen;
+            reservation.reserved_fen = *reserved_fen;
+        }),
+        Fact::ReservationRolls { id, rolls, reserved_fen } => exposes(rows, id, |reservation| {
+            reservation.rolls = Some(*rolls);
+            reservation.reserved_fen = *reserved_fen;
+        }),
         Fact::ReservationReleased { id } => {
             let mut before = Fen::ZERO;
             with(rows, id, |application| {
@@ -540,35 +543,27 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             })?;
             fund(rows, |fund| fund.subtract(before))
         }
-        Fact::ReservationRecut { id, outstanding_fen, reserved_fen } => {
-            let mut before = Fen::ZERO;
-            with(rows, id, |application| {
-                if let Some(reservation) = &mut application.reservation {
-                    before = reservation.exposed();
-                    reservation.outstanding_fen = Some(*outstanding_fen);
-                    reservation.reserved_fen = *reserved_fen;
-                }
-            })?;
-            fund(rows, |fund| {
-                fund.subtract(before);
-                fund.add(*outstanding_fen);
-            })
-        }
+        Fact::ReservationRecut { id, outstanding_fen, reserved_fen } => exposes(rows, id, |reservation| {
+            reservation.outstanding_fen = Some(*outstanding_fen);
+            reservation.reserved_fen = *reserved_fen;
+        }),
         Fact::WaitsForOldLoan { id, waits_for } => with(rows, id, |application| application.waits_for_old = *waits_for),
         Fact::LoanReportKept { id, seq, report } => {
             with(rows, id, |application| application.life.followed.keep(*seq, report.clone()))
         }
         Fact::LoanReportTaken { id, fits, .. } => {
-            let (mut uscc, mut overdue, mut settled_on) = (String::new(), false, None);
+            let (mut uscc, mut overdue, mut settled_on, mut maturity_on) = (String::new(), false, None, None);
             with(rows, id, |application| {
                 application.life.take(*fits);
                 uscc = application.firm.uscc.to_string();
                 overdue = application.life.overdue_since.is_some();
                 settled_on = application.life.settled.map(|settled| settled.on);
+                maturity_on = application.life.schedule.as_ref().map(|schedule| schedule.maturity_on);
             })?;
             firm(rows, &uscc, |firm| {
                 for loan in firm.drawn.iter_mut().filter(|loan| loan.id == *id) {
                     (loan.overdue, loan.settled_on) = (overdue, settled_on);
+                    loan.maturity_on = maturity_on.unwrap_or(loan.maturity_on);
                 }
                 firm.live_loan.take_if(|live| live == id && settled_on.is_some());
             })
@@ -645,7 +640,9 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         }
         Fact::ReservationCommitted { id } => with(rows, id, |application| {
             if let Some(reservation) = &mut application.reservation {
-                reservation.state = reservation.state.on(ReservationInput::Commit).unwrap_or(reservation.state);
+                let rolls = reservation.rolls.is_some();
+                let input = if rolls { ReservationInput::Roll } else { ReservationInput::Commit };
+                reservation.state = reservation.state.on(input).unwrap_or(reservation.state);
             }
         }),
         Fact::Archived { id, archived } => with(rows, id, |application| application.archived = Some(archived.clone())),
@@ -714,6 +711,22 @@ fn with(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Appli
         change(application);
     }
     Ok(())
+}
+
+/// Changes a reservation, and with it what the fund guarantees.
+fn exposes(rows: &mut Rows<Row>, id: &ApplicationId, change: impl FnOnce(&mut Reservation)) -> Result<(), NotLoaded> {
+    let (mut before, mut after) = (Fen::ZERO, Fen::ZERO);
+    with(rows, id, |application| {
+        if let Some(reservation) = &mut application.reservation {
+            before = reservation.exposed();
+            change(reservation);
+            after = reservation.exposed();
+        }
+    })?;
+    fund(rows, |fund| {
+        fund.subtract(before);
+        fund.add(after);
+    })
 }
 
 fn with_claim(

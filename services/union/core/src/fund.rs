@@ -5,7 +5,7 @@
 
 use crate::{
     Fact, Reason, Row, Union,
-    application::{Reservation, ReservationInput, ReservationState},
+    application::{Reservation, ReservationInput, ReservationState, beyond},
     living,
     origination::Origination,
     programme, renewal,
@@ -101,7 +101,9 @@ fn overflow() -> Stop {
 pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     let exposure = w.application()?.wish.amount_fen;
     let multiple = w.charter.leverage_multiple;
-    let share = exposure.fen().ceil_div(multiple).ok_or_else(overflow)?;
+    let rolls = renewal::stands_behind(w)?;
+    let more = beyond(exposure.fen(), rolls);
+    let share = more.ceil_div(multiple).ok_or_else(overflow)?;
     let fund = fund(&w.desk)?;
     let in_line = fund.queue.iter().position(|id| *id == w.id);
     // First in, first out: whoever waits goes before whoever comes.
@@ -110,7 +112,7 @@ pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     if w.application()?.waits_for_programme != is_suspended {
         w.desk.record(Fact::WaitsForProgramme { id: w.id.clone(), suspended: is_suspended })?;
     }
-    if !is_next || is_suspended || !admits(&w.desk, &fund, exposure, share, multiple)? {
+    if !is_next || is_suspended || !admits(&w.desk, &fund, more, share, multiple)? {
         if in_line.is_none() {
             w.desk.record(Fact::Queued { id: w.id.clone() })?;
         }
@@ -119,14 +121,16 @@ pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     if in_line.is_some() {
         w.desk.record(Fact::LeftQueue { id: w.id.clone() })?;
     }
-    let amount = Amount::new(share).map_err(|_| overflow())?;
-    let voucher =
-        Voucher::new("reserve", &w.id).with(Transfer::posted(format!("reserve:{}", w.id), &HELD, &CAPACITY, amount));
-    book(&mut w.desk, voucher)?;
+    // A renewal that is not above the loan that it repays holds nothing of its own.
+    if let Ok(amount) = Amount::new(share) {
+        let name = format!("reserve:{}", w.id);
+        book(&mut w.desk, Voucher::new("reserve", &w.id).with(Transfer::posted(name, &HELD, &CAPACITY, amount)))?;
+    }
     let reservation = Reservation {
         id: format!("YL-{}", w.id),
         exposure_fen: exposure,
         reserved_fen: share,
+        rolls,
         outstanding_fen: None,
         covers_until: None,
         state: ReservationState::Held,
@@ -137,10 +141,10 @@ pub(crate) fn reserve(w: &mut Origination) -> Result<Here<Reason>, Stop> {
 }
 
 /// I3: what is held and committed stays within the deposit. I4: what is guaranteed stays within its multiple.
-fn admits(desk: &Desk<Union>, fund: &FundRow, exposure: Amount, share: Fen, multiple: u32) -> Result<bool, Stop> {
+fn admits(desk: &Desk<Union>, fund: &FundRow, exposure: Fen, share: Fen, multiple: u32) -> Result<bool, Stop> {
     let deposit = balance(desk, &DEPOSIT)?;
     let bound = Fen::sum([balance(desk, &HELD)?, balance(desk, &COMMITTED)?, share]).ok_or_else(overflow)?;
-    let guaranteed = fund.guaranteed_fen.checked_add(exposure.fen()).ok_or_else(overflow)?;
+    let guaranteed = fund.guaranteed_fen.checked_add(exposure).ok_or_else(overflow)?;
     let capacity = deposit.checked_mul(i64::from(multiple)).ok_or_else(overflow)?;
     Ok(bound <= deposit && guaranteed <= capacity)
 }
@@ -151,7 +155,8 @@ pub(crate) fn shrink(w: &mut Origination, approved: Amount) -> Result<(), Stop> 
     if reservation.state != ReservationState::Held || approved.fen() >= reservation.exposure_fen.fen() {
         return Ok(());
     }
-    let share = approved.fen().ceil_div(w.charter.leverage_multiple).ok_or_else(overflow)?;
+    let more = beyond(approved.fen(), reservation.rolls);
+    let share = more.ceil_div(w.charter.leverage_multiple).ok_or_else(overflow)?;
     let freed = reservation.reserved_fen.checked_sub(share).ok_or_else(overflow)?;
     if let Ok(freed) = Amount::new(freed) {
         // An approval only ever lowers the amount, so the new one names the voucher.
@@ -170,25 +175,26 @@ pub(crate) fn release(w: &mut Origination) -> Result<(), Stop> {
     }
     let held = w.application()?.reservation.clone().filter(|reservation| reservation.state == ReservationState::Held);
     if let Some(reservation) = held {
-        let amount = Amount::new(reservation.reserved_fen).map_err(|_| overflow())?;
-        let voucher = Voucher::new("release", &w.id).with(Transfer::posted(
-            format!("release:{}", w.id),
-            &CAPACITY,
-            &HELD,
-            amount,
-        ));
-        book(&mut w.desk, voucher)?;
+        if let Ok(amount) = Amount::new(reservation.reserved_fen) {
+            let name = format!("release:{}", w.id);
+            book(&mut w.desk, Voucher::new("release", &w.id).with(Transfer::posted(name, &CAPACITY, &HELD, amount)))?;
+        }
         w.desk.record(Fact::ReservationReleased { id: w.id.clone() })?;
     }
     next_in_line(w)
 }
 
-/// S1 step 11: the reservation stands behind a loan from now on.
+/// S1 step 11: the reservation stands behind a loan from now on. What repaid another waits here for the bank's word of that one's
+/// settlement, with which its share comes over.
 pub(crate) fn commit(w: &mut Origination) -> Result<Must, Stop> {
     let Some(reservation) = w.application()?.reservation.clone() else {
         return Err(Stop::Illegal(format!("{} has no reservation to commit", w.id)));
     };
-    reservation.state.on(ReservationInput::Commit).map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))?;
+    if reservation.rolls.is_some_and(|rolls| rolls > Fen::ZERO) {
+        return Ok(Must::Wait);
+    }
+    let input = if reservation.rolls.is_some() { ReservationInput::Roll } else { ReservationInput::Commit };
+    reservation.state.on(input).map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))?;
     let amount = Amount::new(reservation.reserved_fen).map_err(|_| overflow())?;
     let voucher =
         Voucher::new("commit", &w.id).with(Transfer::posted(format!("commit:{}", w.id), &COMMITTED, &HELD, amount));
@@ -210,20 +216,38 @@ pub(crate) fn recut(w: &mut Origination, seq: u32) -> Result<(), Stop> {
     };
     let outstanding_fen = application.life.outstanding(receipt.amount_fen.fen()).ok_or_else(overflow)?;
     let reserved_fen = outstanding_fen.ceil_div(w.charter.leverage_multiple).ok_or_else(overflow)?;
-    let before = reservation.reserved_fen;
-    let id = format!("recut:{}:{seq}", w.id);
-    let less = Amount::new(before.checked_sub(reserved_fen).ok_or_else(overflow)?);
-    let more = Amount::new(reserved_fen.checked_sub(before).ok_or_else(overflow)?);
-    let transfer = match (less, more) {
-        (Ok(less), _) => Some(Transfer::posted(id, &CAPACITY, &COMMITTED, less)),
-        (_, Ok(more)) => Some(Transfer::posted(id, &COMMITTED, &CAPACITY, more)),
-        _ => None,
-    };
-    if let Some(transfer) = transfer {
-        book(&mut w.desk, Voucher::new("recut", &w.id).with(transfer))?;
+    let name = format!("recut:{}:{seq}", w.id);
+    let mut transfers = Vec::from_iter(moved(&name, &COMMITTED, reservation.reserved_fen, reserved_fen)?);
+    let roll = rolls_over(w, outstanding_fen, &seq.to_string(), &mut transfers)?;
+    if !transfers.is_empty() {
+        let voucher = transfers.into_iter().fold(Voucher::new("recut", &w.id), Voucher::with);
+        book(&mut w.desk, voucher)?;
     }
     w.desk.record(Fact::ReservationRecut { id: w.id.clone(), outstanding_fen, reserved_fen })?;
+    if let Some(roll) = roll {
+        w.desk.record(roll)?;
+    }
     next_in_line(w)
+}
+
+/// What this loan lets go of, the one that is to repay it holds in the same voucher: never twice, and never nothing between.
+fn rolls_over(w: &Origination, still: Fen, because: &str, transfers: &mut Vec<Transfer>) -> Result<Option<Fact>, Stop> {
+    let Some((id, roll)) = renewal::roll_of(w)? else { return Ok(None) };
+    let more = beyond(roll.exposure_fen.fen(), Some(still));
+    let reserved_fen = more.ceil_div(w.charter.leverage_multiple).ok_or_else(overflow)?;
+    transfers.extend(moved(&format!("roll:{id}:{because}"), &HELD, roll.reserved_fen, reserved_fen)?);
+    Ok(Some(Fact::ReservationRolls { id, rolls: still, reserved_fen }))
+}
+
+/// The transfer that brings a memo account from one sum of a reservation to another, if they differ.
+fn moved(name: &str, account: &AccountCode, before: Fen, after: Fen) -> Result<Option<Transfer>, Stop> {
+    let less = Amount::new(before.checked_sub(after).ok_or_else(overflow)?);
+    let more = Amount::new(after.checked_sub(before).ok_or_else(overflow)?);
+    Ok(match (less, more) {
+        (Ok(less), _) => Some(Transfer::posted(name, &CAPACITY, account, less)),
+        (_, Ok(more)) => Some(Transfer::posted(name, account, &CAPACITY, more)),
+        _ => None,
+    })
 }
 
 /// S5: everything is paid, and nothing is reserved behind it any more.
@@ -236,13 +260,18 @@ pub(crate) fn settled(w: &mut Origination) -> Result<(), Stop> {
 /// The loan behind which the reservation stands is none any more: the bank has reversed its pay-out.
 pub(crate) fn let_go(w: &mut Origination) -> Result<(), Stop> {
     let application = w.application()?;
-    let committed = application.reservation.clone().filter(|one| one.state == ReservationState::Committed);
+    let committed = application.reservation.clone().filter(|one| one.state.stands());
     let Some(reservation) = committed.filter(|_| application.reversed_on.is_some()) else { return Ok(()) };
     let amount = Amount::new(reservation.reserved_fen).map_err(|_| overflow())?;
     let id = format!("let-go:{}", w.id);
-    let voucher = Voucher::new("let_go", &w.id).with(Transfer::posted(id, &CAPACITY, &COMMITTED, amount));
+    let mut transfers = vec![Transfer::posted(id, &CAPACITY, &COMMITTED, amount)];
+    let roll = rolls_over(w, Fen::ZERO, "let-go", &mut transfers)?;
+    let voucher = transfers.into_iter().fold(Voucher::new("let_go", &w.id), Voucher::with);
     book(&mut w.desk, voucher)?;
     w.desk.record(Fact::ReservationReleased { id: w.id.clone() })?;
+    if let Some(roll) = roll {
+        w.desk.record(roll)?;
+    }
     renewal::looks_again(w)?;
     next_in_line(w)
 }

@@ -44,7 +44,7 @@ fn turn(w: &Origination) -> Result<Option<(u32, LoanReport, bool)>, Stop> {
         return Ok(None);
     }
     let Some((seq, report)) = application.life.followed.turn() else { return Ok(None) };
-    let committed = reservation.state == ReservationState::Committed;
+    let committed = reservation.state.stands();
     let fits = committed && application.life.fits(report, receipt.amount_fen.fen());
     Ok(Some((seq, report.clone(), fits)))
 }

@@ -322,8 +322,8 @@ fn terminate_loan_contract(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
 /// The last look at the register before the money leaves (membership is verified at filing and at disbursement), and again
 /// before each further order: what the union vouches for is old after some days.
 ///
-/// While the programme is suspended nothing is paid out (S13), and a renewal not before the day after the old loan's settlement (S3):
-/// the application waits here.
+/// While the programme is suspended nothing is paid out (S13), and a renewal not before the day after the old loan's settlement, or
+/// shortly before its last day if it repays that (S3): the application waits here.
 fn confirm_membership(w: &mut Origination) -> Result<Here<Reason>, Stop> {
     if programme::is_suspended(&w.desk)? {
         programme::put_on_hold(w)?;
@@ -352,6 +352,7 @@ fn disburse(w: &mut Origination, ask: &Ask) -> Result<(), Stop> {
         letter_no: w.letter_no()?,
         reservation_id: reservation.id.clone(),
         membership_verified_on: recommendation.verified_on,
+        rolls: renewal::rolls(w)?,
     };
     w.desk.say(Message::Disburse(message));
     Ok(())

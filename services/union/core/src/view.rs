@@ -95,7 +95,7 @@ pub fn summary(application: &Application) -> Value {
         "ending": application.run.ending().map(ending),
         "filed_at": application.filed_at.to_string(),
         "renewal_of": application.renewal.as_ref().map(|renewal| &renewal.of),
-        "renewal_mode": application.renewal.as_ref().map(|_| "REPAY_FIRST"),
+        "renewal_mode": application.renewal.as_ref().map(|renewal| renewal.mode),
         "renewal_reason": application.renewal.as_ref().and_then(|renewal| renewal.reason),
         "reapplication_of": application.reapplication_of,
         "channel": if application.is_green() { "GREEN" } else { "STANDARD" },
@@ -348,6 +348,9 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         Fact::Reserved { reservation, .. } => {
             plain("reserve fund", "noted", format!("预留担保金 {} 元", reservation.reserved_fen))
         }
+        Fact::ReservationRolls { reserved_fen, .. } => {
+            plain("reserve fund", "noted", format!("旧贷担保金转入，预留担保金 {reserved_fen} 元"))
+        }
         Fact::ReservationShrunk { reserved_fen, .. } => {
             plain("reserve fund", "noted", format!("预留担保金减为 {reserved_fen} 元"))
         }
@@ -360,10 +363,13 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
             "noted",
             format!("银行已放款 {} 元，起息日 {}", receipt.amount_fen.fen(), receipt.value_date),
         ),
-        Fact::WaitsForOldLoan { waits_for: Some(WaitsForOld { settled_on: None }), .. } => {
+        Fact::WaitsForOldLoan { waits_for: Some(WaitsForOld { order_on: Some(on), .. }), .. } => {
+            plain("confirm membership", "on_hold", format!("续贷：{on} 起通知银行，于旧贷到期日以新还旧"))
+        }
+        Fact::WaitsForOldLoan { waits_for: Some(WaitsForOld { settled_on: None, .. }), .. } => {
             plain("confirm membership", "on_hold", "续贷：待旧贷结清后放款".into())
         }
-        Fact::WaitsForOldLoan { waits_for: Some(WaitsForOld { settled_on: Some(on) }), .. } => {
+        Fact::WaitsForOldLoan { waits_for: Some(WaitsForOld { settled_on: Some(on), .. }), .. } => {
             plain("confirm membership", "on_hold", format!("续贷：旧贷已于 {on} 结清，次日起放款"))
         }
         Fact::LoanReportTaken { seq, fits: false, .. } => {

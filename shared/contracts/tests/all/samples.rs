@@ -167,6 +167,7 @@ pub fn sample(kind: Kind) -> Message {
             letter_no: "BH-NCD-2018-0052-1".into(),
             reservation_id: "YL-NCD-2018-0052".into(),
             membership_verified_on: "2018-09-05".parse().unwrap(),
+            rolls: Some(ApplicationId::parse("NCD-2017-0004").unwrap()),
         }),
         Kind::QueryDisbursement => Message::QueryDisbursement(QueryDisbursement { about: about("disb:NCD-2018-0052") }),
         Kind::CloseDisbursement => Message::CloseDisbursement(CloseDisbursement { about: about("disb:NCD-2018-0052") }),

@@ -225,6 +225,7 @@ impl House {
                 letter_no: format!("BH-{}-1", id()),
                 reservation_id: format!("YL-{}", id()),
                 membership_verified_on: day("2018-09-05"),
+                rolls: None,
             }),
             "query" => Message::QueryDisbursement(QueryDisbursement { about: about("disb") }),
             "close" => Message::CloseDisbursement(CloseDisbursement { about: about("disb") }),

@@ -65,7 +65,7 @@ fn maturity_is_counted_from_the_value_date_and_clipped_to_the_month() {
     }
 }
 
-fn valid_until(letter: &mut Letter, last: &str) {
+pub fn valid_until(letter: &mut Letter, last: &str) {
     letter.valid_until = day(last);
     letter.hash = Letter::digest(
         &letter.letter_no,

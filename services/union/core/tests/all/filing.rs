@@ -7,7 +7,7 @@ use union_core::{
     Command,
     command::Form,
     filing,
-    renewal::Renewal,
+    renewal::{Renewal, RenewalMode},
     rows::FirmRow,
     vocabulary::{
         FilingRefusal::{self, *},
@@ -28,7 +28,7 @@ const BREAKS: &[(FilingRefusal, Break)] = &[
     (OpenApplication, |_, firm| firm.open = Some(id(1))),
     (LiveLoan, |_, firm| firm.live_loan = Some(id(1))),
     (LoanCount, |_, firm| firm.loans = 3),
-    (RenewalWindow, |form, _| form.renewal = Some(Renewal { of: id(9), reason: None })),
+    (RenewalWindow, |form, _| form.renewal = Some(Renewal { of: id(9), mode: RenewalMode::RepayFirst, reason: None })),
     (PolicyNotInForce, |form, _| form.green = Some(GreenReason::HitIndustry)),
 ];
 

@@ -217,7 +217,7 @@ impl Office {
             let (reserved, exposure) = (reservation.reserved_fen.get(), reservation.exposed().get());
             match reservation.state {
                 ReservationState::Held => held += reserved,
-                ReservationState::Committed => committed += reserved,
+                ReservationState::Committed | ReservationState::Rolled => committed += reserved,
                 ReservationState::Released => continue,
             }
             guaranteed += exposure;

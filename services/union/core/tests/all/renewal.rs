@@ -3,12 +3,14 @@
 use super::office::*;
 use contracts::{DisbursementReceipt, DisbursementReport, LoanReport, Message};
 use domain::{Charter, Date, Moment};
+use organisation::Input;
 use union_core::{
     Command,
+    application::ReservationState,
     command::Form,
     filing,
-    renewal::Renewal,
-    rows::{Drawn, FirmRow},
+    renewal::{Renewal, RenewalMode},
+    rows::{self, Drawn, FirmRow},
     vocabulary::{FilingRefusal, RenewalReason},
 };
 
@@ -20,7 +22,11 @@ fn firm_with(old: Drawn) -> FirmRow {
 }
 
 fn renewing(reason: Option<RenewalReason>) -> Form {
-    Form { renewal: Some(Renewal { of: id(1), reason }), ..form(1, AMOUNT) }
+    Form { renewal: Some(Renewal { of: id(1), mode: RenewalMode::RepayFirst, reason }), ..form(1, AMOUNT) }
+}
+
+fn rolling(fen: i64) -> Form {
+    Form { renewal: Some(Renewal { of: id(1), mode: RenewalMode::NewRepaysOld, reason: None }), ..form(1, fen) }
 }
 
 fn old(overdue: bool, settled_on: Option<&str>) -> Drawn {
@@ -161,4 +167,113 @@ fn another_try_names_an_application_of_the_firm_that_ended_unpaid() {
     assert_eq!(office.refused("a", APPLICANT, other).code, "IDENTIFIER", "another firm's");
     office.act("a", APPLICANT, again(1));
     assert_eq!(office.application(2).reapplication_of, Some(id(1)));
+}
+
+/// The loan that is to repay that one on 2020-12-01 is ready for its pay-out on 2020-11-20.
+fn roll_is_ready(fen: i64) -> Office {
+    let mut office = lent();
+    office.at = moment("2020-11-20T09:00:00+08:00");
+    office.act("a", APPLICANT, Command::Submit(Box::new(rolling(fen))));
+    office.verdict(2, union_core::command::EligibilityVerdict::Approve);
+    office.until(2, fen, "disburse");
+    office
+}
+
+/// It has repaid that one, and the old one's reports are heard.
+pub fn rolled() -> Office {
+    let mut office = roll_is_ready(AMOUNT);
+    office.pass(2);
+    office.at = moment("2020-12-01T00:00:00+08:00");
+    settle(&mut office, "2020-12-01");
+    office.tell(posted_2(&office, AMOUNT));
+    office.tell(office.activated(2));
+    office
+}
+
+fn posted_2(office: &Office, fen: i64) -> Message {
+    changed(office.posted(2, fen), |receipt| receipt.posting_no = "PZ-2".into())
+}
+
+/// What the order repays that is given at this time.
+fn orders_at(office: &mut Office, at: &str) -> Vec<Option<domain::ApplicationId>> {
+    office.at = moment(at);
+    let said = office.decide(&Input::Due(rows::application(&id(2)))).unwrap().messages;
+    let ordered = said.into_iter().filter_map(|message| match message {
+        Message::Disburse(ask) => Some(ask.rolls),
+        _ => None,
+    });
+    ordered.collect()
+}
+
+/// U9001 and U9002.
+fn bound(office: &Office) -> [i64; 2] {
+    ["U9001", "U9002"].map(|code| office.balance(code))
+}
+
+#[test]
+fn of_a_loan_that_repays_another_the_fund_holds_only_what_goes_beyond_that_one() {
+    for (asked, held) in
+        [(AMOUNT - 10_000_000, 0), (AMOUNT, 0), (AMOUNT + 1_000_000, 200_000), (AMOUNT + 5_000_000, 1_000_000)]
+    {
+        let office = roll_is_ready(asked);
+        let reservation = office.application(2).reservation.clone().unwrap();
+        assert_eq!((reservation.reserved_fen.get(), bound(&office)), (held, [held, 6_000_000]), "{asked}");
+    }
+    let mut office = roll_is_ready(AMOUNT + 5_000_000);
+    office.withdraw(2);
+    office.undo_all(2);
+    assert_eq!(bound(&office), [0, 6_000_000], "the old one's share stays where it is");
+}
+
+#[test]
+fn it_is_ordered_as_long_before_as_the_look_at_the_register_holds_and_names_what_it_repays() {
+    let mut office = roll_is_ready(AMOUNT);
+    assert_eq!((office.said("disbursement.disburse"), waits_for(&office).as_str()), (1, "old_loan"));
+    // Five working days before 2020-12-01, a Tuesday.
+    assert_eq!(orders_at(&mut office, "2020-11-23T23:59:59+08:00"), []);
+    assert_eq!(orders_at(&mut office, "2020-11-24T00:00:00+08:00"), [Some(id(1))]);
+}
+
+#[test]
+fn its_reservation_stands_once_the_old_loan_is_heard_to_be_settled_and_not_before() {
+    let mut office = roll_is_ready(AMOUNT);
+    office.pass(2);
+    office.at = moment("2020-12-01T00:00:00+08:00");
+    office.tell(posted_2(&office, AMOUNT));
+    office.tell(office.activated(2));
+    let has_ended = |office: &Office| office.application(2).run.ending().is_some();
+    assert_eq!((has_ended(&office), bound(&office)), (false, [0, 6_000_000]));
+    settle(&mut office, "2020-12-01");
+    let state = |office: &Office, n| office.application(n).reservation.as_ref().unwrap().state;
+    assert_eq!([state(&office, 1), state(&office, 2)], [ReservationState::Released, ReservationState::Rolled]);
+    assert_eq!((has_ended(&office), bound(&office)), (true, [0, 6_000_000]));
+
+    let in_order = rolled();
+    assert_eq!((has_ended(&in_order), bound(&in_order)), (true, [0, 6_000_000]));
+    assert_eq!(in_order.fund().guaranteed_fen.get(), AMOUNT, "once");
+}
+
+#[test]
+fn repaid_in_part_the_old_loan_hands_over_what_it_lets_go_of() {
+    let mut office = roll_is_ready(AMOUNT);
+    office.tell(office.reports(1, 1, repaid(1, 10_000_000, 20_000_000)));
+    assert_eq!(bound(&office), [2_000_000, 4_000_000]);
+    let LoanReport::Received { receipt } = repaid(1, 10_000_000, AMOUNT) else { panic!("it is a receipt") };
+    office.tell(office.reports(1, 2, LoanReport::Reversed { receipt, on: office.at.date() }));
+    assert_eq!(bound(&office), [0, 6_000_000], "and takes it back with the receipt");
+}
+
+#[test]
+fn what_was_not_ordered_before_the_last_day_waits_for_the_settlement_as_if_it_were_repaid_first() {
+    let mut office = lent();
+    office.at = moment("2020-11-20T09:00:00+08:00");
+    office.act("a", APPLICANT, Command::Submit(Box::new(rolling(AMOUNT))));
+    office.verdict(2, union_core::command::EligibilityVerdict::Approve);
+    office.until(2, AMOUNT, "sign loan contract");
+    office.at = moment("2020-12-01T09:00:00+08:00");
+    office.tell(office.loan_contract(2));
+    assert_eq!((office.said("disbursement.disburse"), waits_for(&office).as_str()), (1, "old_loan"));
+    settle(&mut office, "2020-12-01");
+    assert_eq!(bound(&office), [6_000_000, 0], "held by the new one until it is paid out");
+    assert_eq!(orders_at(&mut office, "2020-12-02T00:00:00+08:00"), [None]);
 }

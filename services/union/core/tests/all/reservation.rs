@@ -6,7 +6,9 @@ use union_core::application::{ReservationInput, ReservationState};
 fn each_pair_of_state_and_input_is_named_or_illegal() {
     let named = [
         (ReservationState::Held, ReservationInput::Commit, ReservationState::Committed),
+        (ReservationState::Held, ReservationInput::Roll, ReservationState::Rolled),
         (ReservationState::Held, ReservationInput::Release, ReservationState::Released),
+        (ReservationState::Rolled, ReservationInput::Release, ReservationState::Released),
         (ReservationState::Committed, ReservationInput::Release, ReservationState::Released),
     ];
     for state in ReservationState::ALL {
