@@ -7,8 +7,8 @@ use crate::{
     repayment::{days_before, maturity, paid_out, pay_until, repays_early, stands, work},
 };
 use bank_core::rows::LoanState;
-use domain::ApplicationId;
-use simulation::{Order, Reply, World};
+use domain::{ApplicationId, Party};
+use simulation::{Crash, Order, Reply, World};
 use union_core::{Union, application::ReservationState, renewal::RenewalMode};
 
 /// The firm of a loan asks for another.
@@ -110,4 +110,66 @@ fn repaid_by_the_borrower_before_that_day_the_new_loan_is_paid_out_after_it() {
     assert_eq!(reservation.reserved_fen.get(), 9_600_000, "all of it is held by the new one");
     pay_until(&mut world, FAR);
     hold_at_rest(&world).unwrap();
+}
+
+#[test]
+fn of_two_renewals_at_once_one_is_taken_and_the_other_may_follow_it_only_if_it_comes_to_nothing() {
+    use RenewalMode::{NewRepaysOld, RepayFirst};
+    for (first, second) in [(RepayFirst, NewRepaysOld), (NewRepaysOld, RepayFirst)] {
+        let mut world = cast::world(Setup::default());
+        let id = paid_out(&mut world, 1);
+        let last = maturity(&world, &id);
+        pay_until(&mut world, days_before(last, 30));
+        let one = renewed(&mut world, &id, first);
+        let act = cast::renew(&world, &id, second);
+        assert_eq!(cast::told(&mut world, act), "OPEN_APPLICATION", "{first:?}");
+        world.act(cast::withdraw(&one)).unwrap();
+        pay_until(&mut world, days_before(last, 28));
+        let other = renewed(&mut world, &id, second);
+        pay_until(&mut world, days_before(last, -3));
+        assert_eq!(loan(&world, &id).unwrap().state, LoanState::Settled, "{second:?}");
+        assert!(credit(&world, &one).is_none_or(|case| case.paid_out.is_none()), "{first:?}");
+        let rolled = credit(&world, &other).unwrap().paid_out.as_ref().unwrap().rolls.is_some();
+        assert_eq!(rolled, second == NewRepaysOld);
+        assert_eq!(stands(&world), [48_000_000, 48_000_000, 9_600_000], "once");
+        let act = cast::renew(&world, &id, first);
+        assert_eq!(cast::told(&mut world, act), "LIVE_LOAN", "it is renewed already");
+    }
+}
+
+#[test]
+fn withdrawn_while_the_bank_waits_for_the_day_everything_is_undone_and_the_old_loan_stays() {
+    let mut world = cast::world(Setup::default());
+    let (id, renewal) = about_to_roll(&mut world);
+    let last = maturity(&world, &id);
+    world.act(cast::withdraw(&renewal)).unwrap();
+    work(&mut world, days_before(last, -2));
+    assert!(matches!(application(&world, &renewal).run.ending(), Some(saga::Ending::Withdrawn { .. })));
+    assert!(loan(&world, &id).unwrap().state.is_living(), "nobody repaid it");
+    assert!(credit(&world, &renewal).unwrap().paid_out.is_none());
+    assert_eq!(stands(&world), [48_000_000, 48_000_000, 9_600_000]);
+    pay_until(&mut world, FAR);
+    hold_at_rest(&world).unwrap();
+    assert_eq!(stands(&world), [0, 0, 0]);
+}
+
+#[test]
+fn a_crash_at_any_moment_of_the_day_rolls_once() {
+    for when in [Crash::BeforeCommit, Crash::AfterCommit] {
+        for party in [Party::Union, Party::Guarantor, Party::Bank] {
+            let mut world = cast::world(Setup::default());
+            let (id, renewal) = about_to_roll(&mut world);
+            let mut until = days_before(maturity(&world, &id), 0).plus_hours(-1);
+            for _ in 0..6 {
+                world.crash(party, when);
+                until = until.plus_hours(1);
+                work(&mut world, until);
+            }
+            assert_eq!(loan(&world, &id).unwrap().state, LoanState::Settled, "{party} {when:?}");
+            assert_eq!(loan(&world, &renewal).unwrap().state, LoanState::Active, "{party} {when:?}");
+            assert_eq!(stands(&world), [48_000_000, 48_000_000, 9_600_000], "{party} {when:?}");
+            pay_until(&mut world, FAR);
+            hold_at_rest(&world).unwrap();
+        }
+    }
 }
