@@ -10,6 +10,7 @@ mod loans;
 pub mod members;
 mod relief;
 mod routes;
+mod statistics;
 pub mod submission;
 mod subsidies;
 
@@ -67,7 +68,11 @@ pub fn router(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
         handle,
         vault,
         edge(),
-        routes::router().merge(loans::router()).merge(relief::router()).merge(subsidies::router()),
+        routes::router()
+            .merge(loans::router())
+            .merge(relief::router())
+            .merge(subsidies::router())
+            .merge(statistics::router()),
     )
 }
 
@@ -96,7 +101,7 @@ pub fn edge() -> Edge<Union> {
             is_retained: |row| matches!(row, Row::Application(application) if application.receipt.is_some()),
         }),
         charters: Some(Command::Charter),
-        routes: [routes::table(), loans::table(), relief::table(), subsidies::table()].concat(),
+        routes: [routes::table(), loans::table(), relief::table(), subsidies::table(), statistics::table()].concat(),
     }
 }
 

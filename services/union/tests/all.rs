@@ -9,3 +9,5 @@ mod interface;
 mod register;
 #[path = "../../../shared/party/tests/support/service.rs"]
 mod service;
+#[path = "all/statistics.rs"]
+mod statistics;

@@ -130,6 +130,8 @@ fn of_items(title: &str, items: &[Value], facts: Vec<Fact>, next: Option<String>
             columns.push(name);
         }
     }
+    // What a line is about is read first.
+    columns.sort_by_key(|name| *name != "group");
     let rows = items.iter().map(|item| columns.iter().map(|name| words::written(name, &item[name.as_str()])).collect());
     Table {
         title: title.to_owned(),

@@ -3,7 +3,7 @@
 
 use crate::cast::{self, application, credit, guarantee};
 use bank_core::{Bank, rows::LoanState};
-use domain::{ApplicationId, Date, Fen, Party};
+use domain::{ApplicationId, Charter, Date, Fen, Party};
 use guarantor_core::{
     Guarantor,
     case::{LetterState, OpinionDecision, Revocation},
@@ -22,6 +22,7 @@ use union_core::{
     relief::{How, ReliefState},
     renewal::RenewalMode,
     rows::{Drawn, FirmRow, FundRow, ProgrammeRow},
+    statistics::{By, Figure, Statistics},
 };
 
 /// Leverage, largest loan and number of loans of the charter of 2017.
@@ -88,6 +89,7 @@ pub fn hold(world: &World) -> Result<(), String> {
 /// What holds besides once nothing more will happen: every application has ended, and nothing is left of those without a
 /// loan.
 pub fn hold_at_rest(world: &World) -> Result<(), String> {
+    statistics_are_what_the_bank_booked(world)?;
     hold(world)?;
     ensure!(world.parcels.is_empty(), "under way: {:?}", world.parcels);
     ensure!(world.orders.is_empty(), "ordered: {:?}", world.orders);
@@ -500,6 +502,28 @@ fn subsidies_are_what_the_claims_say(world: &World) -> Result<(), String> {
     let booked = [balance::<Union>(world, "U5001"), balance::<Union>(world, "U9003"), balance::<Union>(world, "U1002")];
     ensure!(booked[0] == paid, "I9: {paid} were credited, and U5001 is {}", booked[0]);
     ensure!(booked[1] == encumbered && encumbered <= booked[2], "I9: {encumbered} are encumbered: {booked:?}");
+    Ok(())
+}
+
+/// What the union counts is what the bank has booked.
+fn statistics_are_what_the_bank_booked(world: &World) -> Result<(), String> {
+    let mut statistics = Statistics::by(By::Year);
+    let calendar = Charter::programme_2017().calendar;
+    applications(world).for_each(|application| statistics.count(application, &calendar));
+    let lent = balance::<Bank>(world, "B1301") + balance::<Bank>(world, "B1303");
+    let standing = cast::loans(world).filter(|loan| loan.life.is_some() && loan.state != LoanState::Reversed);
+    let disbursed: i64 = standing.map(|loan| loan.amount_fen.fen().get()).sum();
+    for (figure, booked) in [
+        (Figure::Outstanding, lent),
+        (Figure::Disbursed, disbursed),
+        (Figure::PrincipalCollected, disbursed - lent),
+        (Figure::Subsidised, balance::<Union>(world, "U5001")),
+    ] {
+        let counted = [&statistics.total].into_iter().chain(statistics.groups.values());
+        let counted: Vec<i64> = counted.map(|group| group.figure(figure, false).unwrap_or_default()).collect();
+        let (total, groups) = (counted[0], counted[1..].iter().sum::<i64>());
+        ensure!(total == booked && groups == booked, "{}: {total}, {groups} by year, {booked}", figure.name());
+    }
     Ok(())
 }
 

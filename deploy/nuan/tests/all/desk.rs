@@ -521,6 +521,8 @@ async fn two_persons_suspend_lending_at_the_desk_and_applicants_see_what_they_wa
         assert!(act(browser, "/actions/3", &because).await.says("已办理"));
     }
     applicant.until(&format!("/applications/{id}"), "担保尽调：由担保公司办理").await;
+    let statistics = wang.open("/books/4").await;
+    assert!(["统计", "合计", "申请企业"].iter().all(|word| statistics.says(word)), "{}", statistics.text);
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ fn union_set_back_to_an_older_database_gives_no_number_twice_and_names_who_must_
 
 #[test]
 fn services_killed_at_each_boundary_lose_and_double_nothing() {
-    let report = campaign("boundaries", 180, 18);
+    let report = campaign("boundaries", 270, 18);
     assert!(struck(&report) >= 12, "{report}");
 }
 

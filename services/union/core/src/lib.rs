@@ -20,6 +20,7 @@ pub mod relief;
 pub mod renewal;
 pub mod rights;
 pub mod rows;
+pub mod statistics;
 pub mod subsidy;
 mod view;
 pub mod vocabulary;

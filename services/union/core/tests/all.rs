@@ -29,6 +29,7 @@ mod all {
     mod reservation;
     mod rights;
     mod states;
+    mod statistics;
     mod subsidy;
 }
 

@@ -55,7 +55,7 @@ pub fn form() -> Value {
 
 const PATH: &str = "/api/v1/applications";
 
-async fn with_books() -> Service<Union> {
+pub async fn with_books() -> Service<Union> {
     let mut service = start(&[]).await;
     let opened = service.post("operator", "/api/v1/books", &json!({ "deposit_fen": 900_000_000 })).await;
     assert_eq!((opened.status, &opened.body), (204, &json!("")));
