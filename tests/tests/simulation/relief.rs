@@ -166,17 +166,31 @@ fn a_plan_that_is_not_signed_in_five_working_days_lapses() {
 fn a_plan_that_is_signed_on_the_day_it_would_move_comes_too_late() {
     let mut world = cast::world(Setup::default());
     let id = days_before_interest(&mut world, 3);
-    let (before, interest) = (dues(&world, &id), due(&world, &id, 1));
-    assert_eq!(asks(&mut world, &id), "done");
-    work_but(&mut world, 1, &["sign-plan"]);
-    let until = Moment::start_of(interest).plus_hours(10);
-    play(&mut world, until, |task| task.task_id.ends_with("sign-plan"), |_| None);
-    assert_eq!(state(&world, &id), ReliefState::Consented);
-    decides(&mut world, "sign-plan", Mood::Kind);
-    work_but(&mut world, 1, &[]);
-    assert_eq!((state(&world, &id), dues(&world, &id)), (ReliefState::Refused, before));
-    pay_until(&mut world, FAR);
-    hold_at_rest(&world).unwrap();
+    let interest = due(&world, &id, 1);
+    signed_too_late(&mut world, &id, interest);
+}
+
+#[test]
+fn a_plan_that_is_signed_on_the_day_of_maturity_comes_too_late() {
+    let mut world = cast::world(Setup::default());
+    let id = days_before_interest(&mut world, 3);
+    let last = dues(&world, &id).last().unwrap().0;
+    pay_until(&mut world, days_before(last, 3));
+    signed_too_late(&mut world, &id, last);
+}
+
+fn signed_too_late(world: &mut World, id: &ApplicationId, day: Date) {
+    let before = dues(world, id);
+    assert_eq!(asks(world, id), "done");
+    work_but(world, 1, &["sign-plan"]);
+    let until = Moment::start_of(day).plus_hours(10);
+    play(world, until, |task| task.task_id.ends_with("sign-plan"), |_| None);
+    assert_eq!(state(world, id), ReliefState::Consented);
+    decides(world, "sign-plan", Mood::Kind);
+    work_but(world, 1, &[]);
+    assert_eq!((state(world, id), dues(world, id)), (ReliefState::Refused, before));
+    pay_until(world, FAR);
+    hold_at_rest(world).unwrap();
 }
 
 #[test]
