@@ -2,6 +2,7 @@
 //! definition allows, and programmes drawn at random. No network, no sleep; in `databases` the same on real databases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod acting;
 mod cast;
 mod charters;
 mod core_banking;

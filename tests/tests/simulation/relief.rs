@@ -2,14 +2,13 @@
 //! says no leaves everything as it was; what was deferred is paid to the fen, or the plan is broken.
 
 use crate::{
-    cast::{self, Channel, FAR, Mood, Setup, application, borrowers_pay, filed, guarantee, kindly, loan, measures},
-    core_banking::CoreBanking,
-    invariants::{Watch, hold_at_rest},
+    acting::play,
+    cast::{self, Channel, FAR, Mood, Setup, application, borrowers_pay, filed, guarantee, loan, measures},
+    invariants::hold_at_rest,
 };
 use bank_core::rows::{Loan, LoanState};
 use contracts::LoanReport;
 use domain::{ApplicationId, Date, Moment, Party, loan::Measure};
-use organisation::OpenTask;
 use simulation::{Act, Crash, World};
 use union_core::relief::{Relief, ReliefState};
 
@@ -21,17 +20,6 @@ fn days_before_interest(world: &mut World, days: i64) -> ApplicationId {
     let due = due(world, &id, 1);
     pay_until(world, days_before(due, days));
     id
-}
-
-fn play(world: &mut World, until: Moment, left: impl Fn(&OpenTask) -> bool, borrowers: impl Fn(&World) -> Option<Act>) {
-    let (mut core, mut watch) = (CoreBanking::default(), Watch::default());
-    let mut outside = |world: &World| core.act(world).or_else(|| kindly(world, &left)).or_else(|| borrowers(world));
-    while world.turn(until, &mut outside).unwrap() {
-        watch.hold(world).unwrap();
-    }
-    if until < FAR {
-        world.pass_to(until);
-    }
 }
 
 fn pay_until(world: &mut World, until: Moment) {

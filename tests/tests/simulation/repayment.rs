@@ -2,6 +2,7 @@
 //! order its reports come; once everything is paid, nothing stands behind the loan any more.
 
 use crate::{
+    acting::play,
     cast::{self, Channel, FAR, Setup, actor, application, borrowers_pay, file, filed, guarantee, kindly, loan, pay},
     core_banking::CoreBanking,
     invariants::{Watch, balance, hold_at_rest},
@@ -22,23 +23,12 @@ pub fn paid_out(world: &mut World, firm: u32) -> ApplicationId {
 
 /// Everybody does what is asked until then, but the borrowers.
 pub fn work(world: &mut World, until: Moment) {
-    play(world, until, |_| None);
+    play(world, until, |_| false, |_| None);
 }
 
 /// The same, and the borrowers pay what falls due.
 pub fn pay_until(world: &mut World, until: Moment) {
-    play(world, until, borrowers_pay);
-}
-
-fn play(world: &mut World, until: Moment, borrowers: impl Fn(&World) -> Option<Act>) {
-    let (mut core, mut watch) = (CoreBanking::default(), Watch::default());
-    let mut outside = |world: &World| core.act(world).or_else(|| kindly(world, |_| false)).or_else(|| borrowers(world));
-    while world.turn(until, &mut outside).unwrap() {
-        watch.hold(world).unwrap();
-    }
-    if until < FAR {
-        world.pass_to(until);
-    }
+    play(world, until, |_| false, borrowers_pay);
 }
 
 pub fn maturity(world: &World, id: &ApplicationId) -> Date {

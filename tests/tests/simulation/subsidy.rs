@@ -2,16 +2,15 @@
 //! charter names; and whatever is late, incomplete, short of money or sent back is nobody's loss.
 
 use crate::{
-    cast::{self, Channel, FAR, Mood, Setup, actor, application, borrowers_pay, filed, kindly, loan, pay},
-    core_banking::CoreBanking,
-    invariants::{Watch, balance, hold_at_rest},
+    acting::play,
+    cast::{self, Channel, FAR, Mood, Setup, actor, application, borrowers_pay, filed, loan, pay},
+    invariants::{balance, hold_at_rest},
 };
 use bank_core::{
     Bank,
     command::{DepositPurpose, ListCheck, RepaymentKind},
 };
 use domain::{ApplicationId, Moment, Party, subsidy::Period};
-use organisation::OpenTask;
 use simulation::{Act, Crash, World};
 use std::collections::BTreeSet;
 use union_core::{
@@ -19,17 +18,6 @@ use union_core::{
     programme::Control,
     subsidy::{Claim, ClaimState},
 };
-
-fn play(world: &mut World, until: Moment, left: impl Fn(&OpenTask) -> bool, borrowers: impl Fn(&World) -> Option<Act>) {
-    let (mut core, mut watch) = (CoreBanking::default(), Watch::default());
-    let mut outside = |world: &World| core.act(world).or_else(|| kindly(world, &left)).or_else(|| borrowers(world));
-    while world.turn(until, &mut outside).unwrap() {
-        watch.hold(world).unwrap();
-    }
-    if until < FAR {
-        world.pass_to(until);
-    }
-}
 
 /// Everybody does what is asked until the morning of this day, but nobody a task of this name.
 fn until_but(world: &mut World, day: &str, left: &str) {

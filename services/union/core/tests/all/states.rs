@@ -1,26 +1,37 @@
 //! The states of an application: every pair of them, allowed or refused by name.
 
+use saga::IllegalTransition;
+use std::fmt::Debug;
 use union_core::application::ApplicationState;
 
-#[test]
-fn each_pair_of_states_is_in_the_table_or_illegal() {
+/// Where each state leads, a line for each; what is not in it is refused by the names of both.
+pub fn table<S: Copy + Debug + PartialEq>(
+    all: &[S],
+    on: impl Fn(S, S) -> Result<S, IllegalTransition>,
+    code: impl Fn(S) -> &'static str,
+) -> String {
     let mut table = String::new();
-    for from in ApplicationState::ALL {
+    for from in all {
         let mut onward = Vec::new();
-        for to in ApplicationState::ALL {
-            match from.on(to) {
+        for to in all {
+            match on(*from, *to) {
                 Ok(next) => {
-                    assert_eq!(next, to);
-                    onward.push(to.code());
+                    assert_eq!(next, *to);
+                    onward.push(code(*to));
                 }
                 Err(illegal) => {
                     assert_eq!((illegal.state, illegal.input), (format!("{from:?}"), format!("{to:?}")));
                 }
             }
         }
-        table += &format!("{} -> {}\n", from.code(), onward.join(" "));
+        table += &format!("{} -> {}\n", code(*from), onward.join(" "));
     }
-    insta::assert_snapshot!(table);
+    table
+}
+
+#[test]
+fn each_pair_of_states_is_in_the_table_or_illegal() {
+    insta::assert_snapshot!(table(&ApplicationState::ALL, ApplicationState::on, ApplicationState::code));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! S6 at the union: who may claim what and until when, what the checker cannot pass, and the states of a claim.
 
-use super::office::*;
+use super::{office::*, states};
 use contracts::{
     About, LoanReport, Message, NotPaid, SubsidyListed, SubsidyRejection, SubsidyReport, SubsidyReported,
     SubsidyReturned, SubsidyRow,
@@ -122,23 +122,7 @@ pub fn until_paid(office: &mut Office) -> Vec<Message> {
 
 #[test]
 fn each_pair_of_states_is_in_the_table_or_illegal() {
-    let mut table = String::new();
-    for from in ClaimState::ALL {
-        let mut onward = Vec::new();
-        for to in ClaimState::ALL {
-            match from.on(to) {
-                Ok(next) => {
-                    assert_eq!(next, to);
-                    onward.push(to.code());
-                }
-                Err(illegal) => {
-                    assert_eq!((illegal.state, illegal.input), (format!("{from:?}"), format!("{to:?}")));
-                }
-            }
-        }
-        table += &format!("{} -> {}\n", from.code(), onward.join(" "));
-    }
-    insta::assert_snapshot!(table);
+    insta::assert_snapshot!(states::table(&ClaimState::ALL, ClaimState::on, ClaimState::code));
 }
 
 #[test]
