@@ -20,6 +20,9 @@ const STILL: Duration = Duration::from_millis(11_500);
 /// How long a commit is looked for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long one look at what the server's processes do may take.
+const LOOKING: Duration = Duration::from_secs(2);
+
 /// A server process that is stopped in the midst of a commit.
 struct Stopped {
     pid: Pid,
@@ -70,10 +73,20 @@ async fn stop_in_mid_commit(field: &mut Field) -> anyhow::Result<Option<Stopped>
         let committing = committing(&mut connection).await?;
         let Some(pid) = field.random.pick(&committing).and_then(|pid| Pid::from_raw(*pid)) else { continue };
         kill_process(pid, Signal::STOP)?;
-        if self::committing(&mut connection).await?.contains(&pid.as_raw_nonzero().get()) {
+        let look = self::committing(&mut connection);
+        tokio::pin!(look);
+        let seen = tokio::select! {
+            seen = &mut look => Some(seen?),
+            () = sleep(LOOKING) => None,
+        };
+        if seen.as_ref().is_some_and(|seen| seen.contains(&pid.as_raw_nonzero().get())) {
             return Ok(Some(Stopped { pid, under_way: field.clients.under_way() }));
         }
         kill_process(pid, Signal::CONT)?;
+        // It was stopped while it wrote what it does, and whoever looks at that waits for ever, busily.
+        if seen.is_none() {
+            look.await?;
+        }
     }
     Ok(None)
 }
