@@ -23,6 +23,7 @@ use crate::{
     payment::To,
     repayment::{Split, Taken},
     requests::World,
+    roll,
 };
 use domain::{Amount, ApplicationId, Fen};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, TransferId, Voucher};
@@ -274,8 +275,7 @@ pub(crate) fn roll(
     w.desk.open_account(Account::new(loan.clone(), Normal::Debit, Limit::NotBelowZero))?;
     let borrower = credited(w, To::Borrower)?;
     let voucher = Voucher::new("roll", &w.id).with(Transfer::posted(key, &loan, &borrower, amount));
-    let mut of_old = World { desk: w.desk, organisation: w.organisation, id: old.clone() };
-    let voucher = goes_to_the_loan(&mut of_old, voucher, &format!("roll:{key}"), taken)?;
+    let voucher = roll::of_old(w, old, |w| goes_to_the_loan(w, voucher, &format!("roll:{key}"), taken))?;
     Ok(w.desk.book(voucher)?)
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
             wanted.extend([books::INTEREST, books::OFF_BALANCE_OF_ALL].map(Key::Account));
         }
         // A new loan repays the old one in the same decision.
-        if let Some(old) = Bank::rolls(case) {
+        if let Some(old) = roll::of(case) {
             wanted.extend([rows::case(old), rows::loan(old)]);
             wanted.extend(books::loan_keys(old, file.firm.uscc.as_str()));
             wanted.extend([books::INTEREST, books::OFF_BALANCE_OF_ALL].map(Key::Account));

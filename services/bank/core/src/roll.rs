@@ -5,8 +5,8 @@
 //! It refuses an old loan that is not this firm's or does not live, and a release on a day after its last one.
 
 use crate::{
-    Bank, Fact, books,
-    case::Released,
+    Fact, books,
+    case::{Case, Payment},
     payment::{self, To},
     repayment,
     requests::World,
@@ -16,9 +16,13 @@ use contracts::NotPosted;
 use domain::{ApplicationId, Date, Moment};
 use organisation::{Person, Stop, participant::refused};
 
-/// The old loan that the payment under way repays.
+/// The old loan that a case's payment under way repays; a decision about it reads the rows of both.
+pub(crate) fn of(case: &Case) -> Option<&ApplicationId> {
+    case.payment.as_ref()?.rolls.as_ref()
+}
+
 pub(crate) fn old(w: &World<'_>) -> Result<Option<ApplicationId>, Stop> {
-    Ok(w.case()?.and_then(|case| case.payment.as_ref()).and_then(|payment| payment.rolls.clone()))
+    Ok(w.case()?.and_then(of).cloned())
 }
 
 /// The same, if that loan lives. What a core-banking system posted after the borrower had repaid it is the borrower's.
@@ -28,7 +32,7 @@ pub(crate) fn living(w: &mut World<'_>) -> Result<Option<ApplicationId>, Stop> {
 }
 
 /// The same decision, seen from the old loan.
-fn of_old<T>(
+pub(crate) fn of_old<T>(
     w: &mut World<'_>,
     old: &ApplicationId,
     act: impl FnOnce(&mut World<'_>) -> Result<T, Stop>,
@@ -62,20 +66,24 @@ pub(crate) fn release(w: &mut World<'_>, by: &Person, old: &ApplicationId, to: T
     if today == last_day { post(w) } else { Ok(()) }
 }
 
-/// When a released roll is posted; none: nothing waits for its day.
-pub(crate) fn waits_until(payment: &crate::case::Payment) -> Option<Moment> {
-    let released: Option<&Released> = payment.released.as_ref().filter(|_| payment.rolls.is_some());
-    released.filter(|_| payment.core.is_none()).map(|released| Moment::start_of(released.on))
+/// The day on which a released roll is posted; none: nothing waits for its day.
+fn day(payment: &Payment) -> Option<Date> {
+    let waits = payment.rolls.is_some() && payment.core.is_none();
+    payment.released.as_ref().filter(|_| waits).map(|released| released.on)
+}
+
+/// When a case's released roll is posted.
+pub(crate) fn waits_until(payment: &Payment) -> Option<Moment> {
+    day(payment).map(Moment::start_of)
 }
 
 /// The day of a released roll has come.
 pub(crate) fn tick(w: &mut World<'_>) -> Result<(), Stop> {
-    let payment = w.case()?.and_then(|case| case.payment.as_ref());
-    let due = payment.and_then(|payment| Some((waits_until(payment)?, payment.released.clone()?.on)));
-    match due.filter(|(at, _)| *at <= w.desk.at()) {
-        Some((_, day)) if day == w.desk.at().date() => post(w),
-        Some(_) => payment::fail(w, NotPosted::RollDayPassed),
-        None => Ok(()),
+    let today = w.desk.at().date();
+    match w.case()?.and_then(|case| case.payment.as_ref()).and_then(day) {
+        Some(day) if day == today => post(w),
+        Some(day) if day < today => payment::fail(w, NotPosted::RollDayPassed),
+        _ => Ok(()),
     }
 }
 
@@ -105,11 +113,4 @@ pub(crate) fn book(
     }
     of_old(w, old, |w| repayment::enter(w, taken, &reference, by))?;
     Ok(Ok(()))
-}
-
-impl Bank {
-    /// Whether a case's payment repays an old loan whose rows a decision about it reads.
-    pub(crate) fn rolls(case: &crate::case::Case) -> Option<&ApplicationId> {
-        case.payment.as_ref()?.rolls.as_ref()
-    }
 }

@@ -246,6 +246,11 @@ impl Reservation {
     pub fn exposed(&self) -> Fen {
         self.outstanding_fen.unwrap_or_else(|| beyond(self.exposure_fen.fen(), self.rolls))
     }
+
+    /// How it comes to stand behind its loan.
+    pub const fn commitment(&self) -> ReservationInput {
+        if self.rolls.is_some() { ReservationInput::Roll } else { ReservationInput::Commit }
+    }
 }
 
 /// What of a principal goes beyond the old one that it repays.

@@ -640,9 +640,7 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         }
         Fact::ReservationCommitted { id } => with(rows, id, |application| {
             if let Some(reservation) = &mut application.reservation {
-                let rolls = reservation.rolls.is_some();
-                let input = if rolls { ReservationInput::Roll } else { ReservationInput::Commit };
-                reservation.state = reservation.state.on(input).unwrap_or(reservation.state);
+                reservation.state = reservation.state.on(reservation.commitment()).unwrap_or(reservation.state);
             }
         }),
         Fact::Archived { id, archived } => with(rows, id, |application| application.archived = Some(archived.clone())),

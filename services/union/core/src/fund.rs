@@ -5,7 +5,7 @@
 
 use crate::{
     Fact, Reason, Row, Union,
-    application::{Reservation, ReservationInput, ReservationState, beyond},
+    application::{Reservation, ReservationState, beyond},
     living,
     origination::Origination,
     programme, renewal,
@@ -193,8 +193,7 @@ pub(crate) fn commit(w: &mut Origination) -> Result<Must, Stop> {
     if reservation.rolls.is_some_and(|rolls| rolls > Fen::ZERO) {
         return Ok(Must::Wait);
     }
-    let input = if reservation.rolls.is_some() { ReservationInput::Roll } else { ReservationInput::Commit };
-    reservation.state.on(input).map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))?;
+    reservation.state.on(reservation.commitment()).map_err(|error| Stop::Illegal(format!("{}: {error}", w.id)))?;
     let amount = Amount::new(reservation.reserved_fen).map_err(|_| overflow())?;
     let voucher =
         Voucher::new("commit", &w.id).with(Transfer::posted(format!("commit:{}", w.id), &COMMITTED, &HELD, amount));
