@@ -18,6 +18,22 @@ pub struct Api {
     pub token: String,
 }
 
+/// What a service said no to.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {status} {code} {detail} {errors}")]
+pub struct Refused {
+    /// Below `/api/v1/`.
+    pub path: String,
+    /// 400 to 499.
+    pub status: StatusCode,
+    /// The problem's code.
+    pub code: String,
+    /// Its words.
+    pub detail: String,
+    /// What is wrong with which field, as JSON; empty if that is not it.
+    pub errors: String,
+}
+
 /// Distinguishes the requests of this process; with the process id, an idempotency key.
 static REQUEST: AtomicU64 = AtomicU64::new(0);
 
@@ -129,5 +145,9 @@ async fn read(response: Response, path: &str) -> anyhow::Result<Value> {
     let problem: Value = serde_json::from_str(&text).unwrap_or_default();
     let word = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
     let errors = if problem["errors"].is_null() { String::new() } else { problem["errors"].to_string() };
-    bail!("{path}: {status} {} {} {errors}", word("code"), word("detail"));
+    let (code, detail) = (word("code"), word("detail"));
+    if status.is_client_error() {
+        return Err(Refused { path: path.to_owned(), status, code, detail, errors }.into());
+    }
+    bail!("{path}: {status} {code} {detail} {errors}");
 }

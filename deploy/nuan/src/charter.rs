@@ -266,7 +266,7 @@ mod tests {
         match super::run(&line.arguments, &mut out) {
             Ok(()) => Ok(String::from_utf8(out).unwrap()),
             Err(Failure::Failed(why) | Failure::Usage(why)) => Err(why + &String::from_utf8(out).unwrap()),
-            Err(Failure::NobodyListens) => unreachable!(),
+            Err(other) => unreachable!("{other:?}"),
         }
     }
 

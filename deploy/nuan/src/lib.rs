@@ -3,20 +3,24 @@
 //!
 //! It holds no rule of the programme: those are in `domain` and in the cores.
 //!
-//! Exit codes: 0 done; 1 the answer is no, or the command failed; 2 it was called wrongly. What went wrong is one line on
+//! Exit codes: 0 done; 1 the answer is no, or the command failed; 2 it was called wrongly; of a history 3 lines were refused, 4 totals
+//! differ. What went wrong is one line on
 //! standard error, results are on standard output.
 
 pub mod api;
 mod bench;
 pub mod broker;
 mod charter;
+mod check;
 mod check_id;
 pub mod cluster;
 pub mod databases;
 mod demo;
 mod doctor;
 pub mod firms;
+mod history;
 mod keys;
+mod play;
 mod schedule;
 mod serve;
 mod services;
@@ -44,12 +48,18 @@ enum Command {
     Bench(bench::Arguments),
     /// Draft, compare, show and accept the programme's rules
     Charter(charter::Arguments),
+    /// Say which invariants of the programme do not hold across the exports of the three: exit 0, or 1 with each
+    Check(check::CheckArguments),
     /// Say whether an identifier is well formed: exit 0, or 1 with the reason
     CheckId(check_id::Arguments),
     /// Run the three organisations on this machine and drive real applications through them
     Demo(demo::Arguments),
     /// Look whether this machine can run an organisation's service, and say what to do where it cannot
     Doctor(doctor::Arguments),
+    /// Write what an organisation lets others see of its books, for `nuan check`
+    Export(check::ExportArguments),
+    /// Drive a history of the programme through the three services and compare what they report with what is expected
+    History(history::Arguments),
     /// Make secret keys
     Keys(keys::Arguments),
     /// Compute what is to be paid on a loan, and when
@@ -71,6 +81,10 @@ enum Failure {
     Failed(String),
     /// It was called wrongly: exit code 2.
     Usage(String),
+    /// Lines of a history were refused: exit code 3.
+    Refused(String),
+    /// Totals of a history are not as expected: exit code 4.
+    Differs(String),
     /// Nobody reads standard output any more (`nuan … | head`): nothing is left to do or to say.
     NobodyListens,
 }
@@ -93,6 +107,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) | Err(Failure::NobodyListens) => (0, None),
         Err(Failure::Failed(line)) => (1, Some(line)),
         Err(Failure::Usage(line)) => (2, Some(line)),
+        Err(Failure::Refused(line)) => (3, Some(line)),
+        Err(Failure::Differs(line)) => (4, Some(line)),
     };
     if let Some(line) = line {
         let _ = writeln!(io::stderr(), "nuan: {line}"); // If nobody reads this either, the exit code still tells.
@@ -110,9 +126,12 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write)
     match arguments.command {
         Command::Bench(arguments) => bench::run(&arguments, out),
         Command::Charter(arguments) => charter::run(&arguments, out),
+        Command::Check(arguments) => check::check(&arguments, out),
         Command::CheckId(arguments) => check_id::run(&arguments, out),
         Command::Demo(arguments) => demo::run(&arguments, out),
         Command::Doctor(arguments) => doctor::run(&arguments, out),
+        Command::Export(arguments) => check::export(&arguments, out),
+        Command::History(arguments) => history::run(&arguments, out),
         Command::Keys(arguments) => keys::run(&arguments, out),
         Command::Schedule(arguments) => schedule::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments, out),

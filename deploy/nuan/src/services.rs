@@ -78,10 +78,14 @@ pub(crate) fn parse(text: &str) -> anyhow::Result<(Party, Service)> {
 /// # Errors
 /// What it fails with, in one line.
 pub(crate) fn wait<T>(asked: impl Future<Output = anyhow::Result<T>>) -> Result<T, Failure> {
+    on_this_thread(asked).map_err(|error| Failure::Failed(format!("{error:#}")))
+}
+
+/// Runs what talks to services to its end on this thread.
+///
+/// # Errors
+/// What it fails with.
+pub(crate) fn on_this_thread<T>(asked: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(error.to_string()))?;
-    runtime.block_on(asked).map_err(|error| Failure::Failed(format!("{error:#}")))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(asked)
 }

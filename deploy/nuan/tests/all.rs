@@ -15,6 +15,8 @@ mod charters;
 mod deputies;
 #[path = "all/desk.rs"]
 mod desk;
+#[path = "all/history.rs"]
+mod history;
 #[path = "all/loans.rs"]
 mod loans;
 #[path = "all/papers.rs"]

@@ -4,6 +4,7 @@ use crate::{members, submission};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Path, State},
+    http::StatusCode,
     response::Response,
     routing::{get, post},
 };
@@ -39,7 +40,7 @@ pub(crate) fn router() -> Router<Arc<App<Union>>> {
         .route("/api/v1/applications", post(submit))
         .route("/api/v1/applications/{id}/withdrawal", post(withdraw))
         .route("/api/v1/applications/{id}/repair", post(repair))
-        .route("/api/v1/members", post(load_members).layer(DefaultBodyLimit::max(REGISTER_LIMIT)))
+        .route("/api/v1/members", get(register).post(load_members).layer(DefaultBodyLimit::max(REGISTER_LIMIT)))
         .route("/api/v1/books", post(open_books))
         .route("/api/v1/fund", get(fund))
         .route("/api/v1/programme", get(programme))
@@ -66,6 +67,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::post("/api/v1/members", TECHNICAL, "载入会员登记册", described::<members::Members>())
             .or_body("text/csv", named("MembersCsv", ObjectBuilder::new()))
             .answers(204, "已载入", None),
+        Route::get("/api/v1/members", BOOKS, "会员登记册的规模", Some(described::<Register>())),
         Route::post("/api/v1/books", TECHNICAL, "启用账簿", described::<BooksBody>()).answers(204, "已启用", None),
         Route::get("/api/v1/fund", BOOKS, "担保金", Some(described::<Fund>())),
         Route::get(
@@ -178,6 +180,34 @@ async fn load_members(State(app): Shared, writing: Writing) -> Result<Response, 
         return Err(Problem::unsupported_media_type("application/json、text/csv"));
     };
     app.command(writing, Command::LoadMembers { members }, None, None).await
+}
+
+/// How large the register is. Who is in it cannot be read: it holds pseudonyms.
+#[derive(Default, Serialize, ToSchema)]
+struct Register {
+    /// 会员人数：会员号、姓名、身份证号和工会各不相同的
+    members: usize,
+    /// 会籍段数，一人可有数段
+    rows: usize,
+}
+
+/// Rows that are read at once.
+const AT_ONCE: u32 = 500;
+
+async fn register(State(app): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Response, Problem> {
+    let (mut register, mut after) = (Register::default(), String::new());
+    loop {
+        let rows = app.handle.readers.list("member/", &Default::default(), &after, AT_ONCE).await;
+        let rows = rows.map_err(|error| unreadable(&error))?;
+        let Some(last) = rows.last() else { return json(StatusCode::OK, &register) };
+        after.clone_from(&last.key);
+        for row in &rows {
+            if let Row::Member(member) = serde_json::from_str(&row.body).map_err(|error| Problem::internal(&error))? {
+                register.members += 1;
+                register.rows += member.spans.len();
+            }
+        }
+    }
 }
 
 /// With which deposit the books are opened.

@@ -82,8 +82,8 @@ struct Group {
     reasons: BTreeMap<String, Option<i64>>,
     /// 纾困方案的措施
     relief_measures: BTreeMap<String, Option<i64>>,
-    /// 各步骤用时的中位数，工作日，例如 "1.5"
-    median_working_days: BTreeMap<String, String>,
+    /// 各步骤及提交至放款用时的中位数（偶数个时取较小者），工作日
+    median_working_days: BTreeMap<String, u32>,
 }
 
 impl Group {
@@ -99,9 +99,9 @@ impl Group {
                 .map(|(kind, cell)| ((*kind).to_owned(), cell.shown(published)))
                 .collect(),
             median_working_days: group
-                .twice_the_medians(published)
+                .medians(published)
                 .into_iter()
-                .map(|(step, twice)| (step.to_owned(), halved(twice)))
+                .map(|(step, days)| (step.to_owned(), days))
                 .collect(),
         }
     }
@@ -115,15 +115,9 @@ impl Group {
         line.extend(self.reasons.iter().map(|(code, value)| (format!("reason {code}"), text(value))));
         line.extend(self.relief_measures.iter().map(|(kind, value)| (format!("relief {kind}"), text(value))));
         let days = self.median_working_days.iter();
-        line.extend(days.map(|(step, days)| (format!("median working days: {step}"), days.clone())));
+        line.extend(days.map(|(step, days)| (format!("median working days: {step}"), days.to_string())));
         line
     }
-}
-
-/// Half of a number, as people write it.
-fn halved(twice: u32) -> String {
-    let half = if twice % 2 == 1 { ".5" } else { "" };
-    format!("{}{half}", twice / 2)
 }
 
 impl Statistics {

@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod charter;
 pub mod class;
 pub mod identifiers;
+pub mod industry;
 pub mod loan;
 pub mod money;
 pub mod party;

@@ -309,7 +309,8 @@ impl Loan {
             }
         }
         owed.retain(|line| line.amount_fen > Fen::ZERO);
-        owed.sort_by_key(|line| (line.part, self.dues.get(line.due).map(|due| due.on), line.due));
+        // Of one day what was deferred from an earlier row comes first.
+        owed.sort_by_key(|line| (line.part, self.dues.get(line.due).map(|due| (due.on, due.row)), line.due));
         Some(owed)
     }
 

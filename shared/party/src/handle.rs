@@ -6,7 +6,7 @@ use crate::{
     store::read::{Readers, StateRow},
     vault::Sealed,
 };
-use domain::Charters;
+use domain::{Charters, Party};
 use organisation::{Actor, Key, Organisation, PortAnswer, Refusal};
 use std::{collections::BTreeMap, sync::Arc, sync::Mutex};
 use telemetry::Spans;
@@ -379,12 +379,16 @@ impl Role {
 }
 
 /// What is still under way in this organisation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Backlog {
     /// Inputs in the queues.
     pub queued: usize,
     /// Messages sent and not receipted.
     pub unreceipted: u64,
+    /// Per partner: the number of the last message that was sent.
+    pub sent: BTreeMap<Party, u64>,
+    /// Per partner: the number of the last message that was taken. Both sides agree here before a receipt has gone out.
+    pub taken: BTreeMap<Party, u64>,
     /// Channels that are frozen.
     pub frozen: usize,
     /// Journal position of the last commit.

@@ -635,6 +635,7 @@ impl<'q, O: Organisation> Writer<'q, O> {
 
         // Whoever reads after a reply has to find what it says.
         self.changes.committed(decided.rows);
+        self.report();
         let mut replies: BTreeMap<usize, Reply> = decided.replies.into_iter().collect();
         for (at, item) in round.items.into_iter().enumerate() {
             if let (Item::Command(work), Some(reply)) = (item, replies.remove(&at)) {
@@ -665,6 +666,8 @@ impl<'q, O: Organisation> Writer<'q, O> {
         let backlog = Backlog {
             queued: self.queues.frames.len() + self.queues.commands.len() + self.queues.ports.len(),
             unreceipted: self.links.unreceipted(),
+            sent: self.links.sent_seq(),
+            taken: self.links.taken_seq(),
             frozen: self.links.frozen().len(),
             position: self.tip.position,
             next_wake_ms: self.next_wake,

@@ -59,9 +59,9 @@ fn an_application_goes_through_all_three_to_the_pay_out_and_their_books_agree() 
             ["CONTRACTING", "DRAFT", "CONTRACTING"],
             ["CONTRACTING", "ISSUED", "CONTRACTING"],
             ["CONTRACTING", "ISSUED", "READY"],
-            ["DISBURSING", "ISSUED", "READY"],
-            ["DISBURSING", "ISSUED", "DISBURSING"],
-            ["DISBURSING", "ISSUED", "DISBURSED"],
+            ["READY", "ISSUED", "READY"],
+            ["READY", "ISSUED", "DISBURSING"],
+            ["READY", "ISSUED", "DISBURSED"],
             ["DISBURSED", "ISSUED", "DISBURSED"],
             ["DISBURSED", "EFFECTIVE", "DISBURSED"],
         ];

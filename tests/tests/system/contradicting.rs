@@ -25,7 +25,7 @@ async fn ordered() -> (House, ApplicationId) {
     let house = House::with(setup).await;
     let id = house.file(1, ASKED_FEN, 0).await.unwrap();
     house.bank.until(&format!("case/{id}"), "DISBURSING").await;
-    house.union.until(&format!("application/{id}"), "DISBURSING").await;
+    house.union.until(&format!("application/{id}"), "READY").await;
     house.idle().await;
     (house, id)
 }
@@ -96,7 +96,7 @@ async fn money_said_to_have_left_under_a_closed_key_ends_nothing_and_is_settled_
     assert!(timeline(&house, &id).await.contains("凭证 FK-9 作废"));
     // The firm files again, and the channel is what it was.
     let again = house.file(1, ASKED_FEN, 0).await.unwrap();
-    house.union.until(&format!("application/{again}"), "DISBURSING").await;
+    house.union.until(&format!("application/{again}"), "READY").await;
     house.close().await;
 }
 

@@ -240,7 +240,7 @@ async fn withdrawal_that_races_with_the_pay_out_is_decided_by_the_bank() {
     let prepared = async |n| {
         let id = house.file(n, ASKED_FEN, 0).await.unwrap();
         house.bank.until(&case(&id), "DISBURSING").await;
-        house.union.until(&application(&id), "DISBURSING").await;
+        house.union.until(&application(&id), "READY").await;
         house.idle().await;
         id
     };

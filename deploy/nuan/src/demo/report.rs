@@ -1,8 +1,13 @@
 //! What the services say in the end: outcomes, two timelines with the three organisations side by side, the ledgers, and
 //! whether they agree.
 
-use super::driver::{Account, Driver, Numbers};
-use crate::cluster::Service;
+use crate::{
+    cluster::Service,
+    play::{
+        driver::{Driver, Played},
+        people::Account,
+    },
+};
 use anyhow::bail;
 use domain::Party;
 use serde_json::{Value, json};
@@ -24,10 +29,10 @@ impl Report {
     ///
     /// # Errors
     /// A service does not answer.
-    pub async fn read(driver: &Driver, numbers: &Numbers) -> anyhow::Result<Self> {
+    pub async fn read(driver: &Driver, played: &Played) -> anyhow::Result<Self> {
         let union = &driver.with_role(Party::Union, "intake_officer")?.api;
         let mut applications = Vec::new();
-        for (line, id) in numbers {
+        for (line, id) in &played.numbers {
             let mut application = union.get(&format!("applications/{id}")).await?;
             application["history_id"] = json!(line);
             applications.push(application);
@@ -230,7 +235,7 @@ fn yuan(fen: i64) -> String {
 }
 
 /// The text in exactly this many half-width columns: Chinese characters take two.
-fn fit(text: &str, width: usize) -> String {
+pub(crate) fn fit(text: &str, width: usize) -> String {
     let mut fitted = String::new();
     let mut used = 0;
     for character in text.chars() {

@@ -1,6 +1,9 @@
 //! What readers see of a loan: a line in the book of loans, and its account with all that is owed and was paid.
 
-use crate::{life::Life, rows::Loan};
+use crate::{
+    life::Life,
+    rows::{Loan, LoanState},
+};
 use domain::{
     Date, Fen,
     class::class,
@@ -54,6 +57,7 @@ pub fn loan_account(loan: &Loan, today: Date) -> Value {
         .map(|(receipt, entry)| {
             json!({
                 "no": receipt.seq,
+                "kind": receipt_kind(loan, life, receipt),
                 "value_date": receipt.on.to_string(),
                 "principal_fen": sum(receipt, Part::is_principal),
                 "interest_fen": sum(receipt, Part::is_contract_interest),
@@ -65,6 +69,20 @@ pub fn loan_account(loan: &Loan, today: Date) -> Value {
         })
         .collect();
     account
+}
+
+/// What a receipt is: of a plan's deferred interest, of a part that was repaid early, the one that ended the loan, or as scheduled.
+fn receipt_kind(loan: &Loan, life: &Life, receipt: &Receipt) -> &'static str {
+    let dues =
+        |of: fn(&Due) -> bool| receipt.lines.iter().map(move |line| life.loan.dues().get(line.due).is_some_and(of));
+    let is_last = life.loan.counted().last().is_some_and(|last| last.seq == receipt.seq);
+    match loan.state {
+        _ if dues(|due| due.deferred).all(|is| is) => "DEFERRED",
+        LoanState::Settled if is_last => "SETTLEMENT",
+        LoanState::Prepaid if is_last => "PREPAY",
+        _ if dues(|due| due.early).any(|is| is) => "PART",
+        _ => "SCHEDULED",
+    }
 }
 
 fn sum(receipt: &Receipt, of: impl Fn(Part) -> bool) -> Value {
@@ -82,7 +100,7 @@ fn owed_by_part(owed: &[Line]) -> Value {
 /// What falls due, by its day, and what of it was paid.
 fn dues(life: &Life) -> Value {
     let mut dues: Vec<(usize, &Due)> = life.loan.current().collect();
-    dues.sort_by_key(|(at, due)| (due.on, *at));
+    dues.sort_by_key(|(at, due)| (due.on, due.row, *at));
     let due = |(at, due): (usize, &Due)| {
         json!({
             "on": due.on.to_string(),

@@ -44,6 +44,9 @@ pub struct Application {
     pub waits_for_old: Option<WaitsForOld>,
     /// The saga.
     pub run: Run<Role, Reason>,
+    /// The state in which it turned back, or ended without a pay-out: before DISBURSING, from which it comes back first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned_back_at: Option<ApplicationState>,
     /// What the register said of the member, each time it was looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub membership: Vec<Evidence>,
@@ -338,7 +341,8 @@ pub struct Approval {
 }
 
 /// The state of an application in the words of DOMAIN.md section 4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ApplicationState {
     /// Found nothing wrong yet, waits for the intake officer.
     IntakeReview,
@@ -352,9 +356,9 @@ pub enum ApplicationState {
     CreditReview,
     /// Contracts and letter are being made.
     Contracting,
-    /// Everything is ready for pay-out.
+    /// Everything is ready for pay-out; the bank may have the order already.
     Ready,
-    /// The bank has been asked to pay out.
+    /// Whether the bank has paid out is not known: it does not know itself, or was told to leave it and has not answered.
     Disbursing,
     /// Paid out; letter and reservation follow.
     Disbursed,
@@ -430,7 +434,7 @@ impl ApplicationState {
             S::GuaranteeReview => &[S::CreditReview, S::Contracting, S::GuaranteeDeclined, S::CreditDeclined],
             S::CreditReview => &[S::Contracting, S::CreditDeclined],
             S::Contracting => &[S::Ready, S::GuaranteeDeclined, S::CreditDeclined],
-            S::Ready => &[S::Disbursing, S::IntakeRejected],
+            S::Ready => &[S::Disbursing, S::Disbursed, S::IntakeRejected],
             S::Disbursing => &[S::Disbursed, S::Ready],
             S::Disbursed => &[S::Reversed],
             S::Compensating => &[S::IntakeRejected, S::GuaranteeDeclined, S::CreditDeclined, S::Withdrawn, S::Expired],

@@ -499,6 +499,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         letter: None,
         contract_no: None,
         receipt: None,
+        turned_back_at: None,
         reversed_on: None,
         life: LoanLife::default(),
         reliefs: Vec::new(),
@@ -622,6 +623,10 @@ pub(crate) fn state(application: &Application) -> ApplicationState {
             () if run.pivot_passed => ApplicationState::Disbursed,
             // Not posted: nothing is in flight, and the next order follows.
             () if matches!(at("disburse"), Some(State::Between { .. } | State::Waiting | State::Stuck { .. })) => {
+                ApplicationState::Ready
+            }
+            // The bank's people have the order and may still be told to leave it.
+            () if matches!(at("disburse"), Some(State::Asked { call, .. }) if call.doubt.is_none()) => {
                 ApplicationState::Ready
             }
             () if at("disburse").is_some() => ApplicationState::Disbursing,

@@ -3,9 +3,10 @@
 use crate::{
     Reason, Role, Row, Union,
     application::{
-        Application, Approval, Archived, Disputed, DisputedAnswer, Evidence, Green, Opinion, Recommendation,
-        Reservation, ReservationInput, WaitsForOld,
+        Application, ApplicationState, Approval, Archived, Disputed, DisputedAnswer, Evidence, Green, Opinion,
+        Recommendation, Reservation, ReservationInput, WaitsForOld,
     },
+    decide::state,
     programme::{Decided, ProgrammeRow, Proposal},
     relief::{How, Over, Relief},
     rows::{self, Drawn, FirmRow, FundRow, MemberRow, NumbersRow, UnitRow},
@@ -14,6 +15,7 @@ use crate::{
 use contracts::{DisbursementReceipt, Letter, LoanReport, ReliefPlan, SubsidyRow};
 use domain::{Amount, ApplicationId, Date, Fen, Moment, subsidy::Period};
 use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows, charters, papers};
+use saga::{Ending, Phase};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -465,7 +467,17 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
     match fact {
         Fact::Papers(fact) => papers::apply::<Union>(rows, fact),
         Fact::Charters(fact) => charters::apply::<Union>(rows, fact),
-        Fact::Saga { id, fact } => with(rows, id, |application| application.run.apply(fact)),
+        Fact::Saga { id, fact } => with(rows, id, |application| {
+            let before = match state(application) {
+                ApplicationState::Disbursing => ApplicationState::Ready,
+                before => before,
+            };
+            application.run.apply(fact);
+            application.turned_back_at = match &application.run.phase {
+                Phase::NotStarted | Phase::Forward | Phase::Ended { ending: Ending::Completed } => None,
+                Phase::Unwinding { .. } | Phase::Ended { .. } => application.turned_back_at.or(Some(before)),
+            };
+        }),
         Fact::Filed(application) => {
             let (year, last) = (application.id.year(), application.id.number());
             put(rows, rows::numbers(), Row::Numbers(NumbersRow { year, last }))?;

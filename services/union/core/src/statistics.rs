@@ -41,6 +41,9 @@ impl By {
     }
 }
 
+/// Beside the steps of the saga: from filing to pay-out.
+pub const FILING_TO_PAY_OUT: &str = "filing to pay-out";
+
 /// A figure that every group has, 0 or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Figure {
@@ -205,14 +208,13 @@ impl Group {
         self.figure(Figure::Overdue, published)?.checked_mul(1_000_000)?.checked_div(outstanding)
     }
 
-    /// The median of the working days that each step took, twice over, so that it is whole: of an even number the two in the middle count.
-    pub fn twice_the_medians(&self, published: bool) -> BTreeMap<&str, u32> {
+    /// The lower median of the working days that each step took, and of those from filing to pay-out.
+    pub fn medians(&self, published: bool) -> BTreeMap<&str, u32> {
         let told = self.steps.iter().filter(|(_, (_, firms))| !published || firms.len() >= FEWEST_FIRMS);
         told.map(|(step, (days, _))| {
             let mut days = days.clone();
             days.sort_unstable();
-            let at = |place: usize| days.get(place).copied().unwrap_or_default();
-            (step.as_str(), at(days.len().saturating_sub(1) / 2) + at(days.len() / 2))
+            (step.as_str(), days.get(days.len().saturating_sub(1) / 2).copied().unwrap_or_default())
         })
         .collect()
     }
@@ -279,11 +281,17 @@ impl Statistics {
     }
 
     fn count_steps(&mut self, application: &Application, calendar: &Calendar) {
-        for (name, step) in &application.run.steps {
-            let Some(ended_at) = step.ended_at.filter(|_| application.run.is_done(name)) else { continue };
-            let Ok(days) = calendar.working_days_between(step.opened_at.date(), ended_at.date()) else { continue };
-            self.each(application, application.filed_at.date(), |group, firm| {
-                let (all, firms) = group.steps.entry(name.clone()).or_default();
+        let filed_on = application.filed_at.date();
+        let run = &application.run;
+        let steps = run.steps.iter().filter_map(|(name, step)| {
+            let ended_at = step.ended_at.filter(|_| run.is_done(name))?;
+            Some((name.as_str(), step.opened_at.date(), ended_at.date()))
+        });
+        let whole = application.receipt.as_ref().map(|receipt| (FILING_TO_PAY_OUT, filed_on, receipt.value_date));
+        for (name, from, to) in steps.chain(whole) {
+            let Ok(days) = calendar.working_days_between(from, to) else { continue };
+            self.each(application, filed_on, |group, firm| {
+                let (all, firms) = group.steps.entry(name.to_owned()).or_default();
                 all.push(days);
                 firms.insert(firm.to_owned());
             });

@@ -93,6 +93,7 @@ pub fn summary(application: &Application) -> Value {
         "state": state(application).code(),
         "ended": application.run.ending().is_some(),
         "ending": application.run.ending().map(ending),
+        "turned_back_at": application.turned_back_at,
         "filed_at": application.filed_at.to_string(),
         "renewal_of": application.renewal.as_ref().map(|renewal| &renewal.of),
         "renewal_mode": application.renewal.as_ref().map(|renewal| renewal.mode),

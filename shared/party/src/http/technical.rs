@@ -233,7 +233,7 @@ pub(super) async fn backlog<O: Organisation>(
     State(app): State<Arc<App<O>>>,
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Response, Problem> {
-    let backlog = *app.handle.backlog.borrow();
+    let backlog = app.handle.backlog.borrow().clone();
     ok(&backlog)
 }
 

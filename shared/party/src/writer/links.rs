@@ -202,6 +202,11 @@ impl Links {
         self.each.iter().map(|(partner, link)| (*partner, link.channel.heads().sent.seq)).collect()
     }
 
+    /// Per partner: the last number taken.
+    pub fn taken_seq(&self) -> BTreeMap<Party, u64> {
+        self.each.iter().map(|(partner, link)| (*partner, link.channel.heads().received.seq)).collect()
+    }
+
     /// When a channel has something to do at the latest, ms of the monotonic clock.
     pub fn next_wake(&self) -> u64 {
         self.each.values().map(|link| link.channel.next_wake()).min().unwrap_or(u64::MAX / 2)

@@ -126,7 +126,8 @@ fn check(row: usize, mut office: Office, statement: Message, expected: Contradic
         assert!(lines(&outcome).iter().any(|line| line.contains(words)), "row {row}: {:?}", lines(&outcome));
     }
     assert!(money(&office) == before, "row {row}: money moved");
-    assert_eq!(office.status(1), status, "row {row}");
+    let called_back = if outcome.messages.is_empty() { status } else { "DISBURSING" };
+    assert_eq!(office.status(1), called_back, "row {row}");
 
     // Said again, it calls nobody again and is kept once.
     assert_eq!(office.hear(statement.clone()).unwrap().recorded, [], "row {row}");
@@ -204,7 +205,7 @@ fn money_said_to_have_left_under_a_closed_key_stops_the_next_order_until_it_is_s
 fn an_order_under_way_is_called_back_when_money_is_said_to_have_left_under_an_earlier_key() {
     let mut office = closed();
     office.pass(1);
-    assert_eq!(office.status(1), "DISBURSING");
+    assert_eq!(office.status(1), "READY");
     let late = posted(&office, &first(), AMOUNT, "PZ-1");
     let said = office.tell(late);
     assert!(matches!(&said[..], [Message::CloseDisbursement(close)] if close.about.key.ends_with(":2")), "{said:?}");

@@ -96,7 +96,7 @@ fn automatic_intake_recommends_a_member_under_a_service_identity() {
 
 #[test]
 fn membership_is_looked_at_again_before_the_money_leaves() {
-    for (to, status) in [(None, "DISBURSING"), (Some(Date::constant(2020, 6, 1)), "COMPENSATING")] {
+    for (to, status) in [(None, "READY"), (Some(Date::constant(2020, 6, 1)), "COMPENSATING")] {
         let mut office = filed(Some((Date::constant(2019, 1, 1), to)));
         office.verdict(1, EligibilityVerdict::Approve);
         office.until(1, AMOUNT, "sign loan contract");

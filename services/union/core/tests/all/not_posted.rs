@@ -82,7 +82,7 @@ fn stale_membership_is_confirmed_anew_and_the_order_repeated_under_the_next_key(
     assert_eq!(next.len(), 1);
     assert_eq!(next[0].about.key, format!("disb:{}:2", id(1)));
     assert_eq!(next[0].membership_verified_on, Date::constant(2020, 6, 9));
-    assert_eq!(office.status(1), "DISBURSING");
+    assert_eq!(office.status(1), "READY");
     // What the bank says of the first key has no bearing any more; the second one's answer counts.
     let message = report(&office, 1, DisbursementReport::Closed);
     assert_eq!(office.tell(message), []);
@@ -124,7 +124,7 @@ fn a_bank_that_refuses_at_once_is_asked_ever_less_often_and_in_the_end_by_a_pers
     assert_eq!(incidents(&office), [expected]);
     let next = repair(&mut office, FUND_MANAGER, "disburse").unwrap();
     assert_eq!(next[0].about, about(&office, 6));
-    assert_eq!(office.status(1), "DISBURSING");
+    assert_eq!(office.status(1), "READY");
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn while_suspended_no_pay_out_is_ordered_and_all_that_wait_are_ordered_after() {
     // It may be withdrawn, and is gone when it is resumed.
     office.withdraw(2);
     together(&mut office, Control::Resume);
-    assert_eq!((office.status(1), office.status(3)), ("DISBURSING", "DISBURSING"));
+    assert_eq!((office.status(1), office.status(3)), ("READY", "READY"));
     assert_eq!(office.said(ORDER), 2);
     assert!(office.programme().on_hold.is_empty());
 }
@@ -198,7 +198,7 @@ fn an_order_that_was_given_is_not_called_back_and_its_answer_counts() {
     let mut office = Office::open(10 * NARROW);
     office.eligible(1, AMOUNT);
     office.until(1, AMOUNT, "disburse");
-    assert_eq!(office.status(1), "DISBURSING");
+    assert_eq!(office.status(1), "READY");
     together(&mut office, Control::Suspend);
     office.tell(office.posted(1, AMOUNT));
     office.tell(office.activated(1));

@@ -275,9 +275,10 @@ async fn operators_see_incidents_parked_inputs_and_the_backlog() {
         service.get("operator", &format!("/api/v1/{list}?limit=201")).await.is(400, "INVALID_QUERY");
     }
     service.get("operator", "/api/v1/parked?cursor=eHg").await.is(400, "INVALID_CURSOR");
-    let backlog = crate::handle::Backlog { queued: 2, unreceipted: 3, ..Default::default() };
+    let sent = std::collections::BTreeMap::from([(domain::Party::Union, 7)]);
+    let backlog = crate::handle::Backlog { queued: 2, unreceipted: 3, sent, ..Default::default() };
     service.ends.as_ref().unwrap().backlog.send(backlog).unwrap();
-    let expected = json!({ "queued": 2, "unreceipted": 3, "frozen": 0, "position": 0, "next_wake_ms": null });
+    let expected = json!({ "queued": 2, "unreceipted": 3, "sent": { "union": 7 }, "taken": {}, "frozen": 0, "position": 0, "next_wake_ms": null });
     assert_eq!(service.get("operator", "/api/v1/backlog").await.body, expected);
 }
 
