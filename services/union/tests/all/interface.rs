@@ -46,7 +46,7 @@ async fn own_routes_let_in_exactly_their_roles() {
         }
     }
     for role in roles {
-        for path in ["/api/v1/fund", "/api/v1/programme"] {
+        for path in ["/api/v1/fund", "/api/v1/members", "/api/v1/programme"] {
             let answer = service.get(role, path).await;
             let may = ["intake_officer", "fund_manager", "approver", "auditor"].contains(&role);
             assert_eq!(answer.status != 403, may, "{role} {path}");

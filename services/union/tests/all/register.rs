@@ -151,3 +151,16 @@ async fn a_top_up_wants_an_amount_above_zero_and_two_persons_who_agree_on_it() {
         .await
         .is(409, "NO_PROPOSAL");
 }
+
+#[tokio::test]
+async fn how_large_the_register_is_can_be_read_but_not_who_is_in_it() {
+    let mut service = start(&[]).await;
+    let empty = service.get("auditor", "/api/v1/members").await;
+    assert_eq!((empty.status, &empty.body), (200, &json!({ "members": 0, "rows": 0 })));
+    let again =
+        "199000000001,样例零零一,119900198207120018,GH000001,北京样例0001号有限公司工会委员会,2010-01-01,2011-01-01\n";
+    load(&mut service, "text/csv", format!("{MEMBERS}{again}")).await;
+    let answer = service.get("auditor", "/api/v1/members").await;
+    assert_eq!(answer.body, json!({ "members": 2, "rows": 3 }));
+    assert_eq!(service.get("auditor", "/api/v1/members?name=x").await.status, 400);
+}

@@ -3,6 +3,9 @@
 use super::*;
 use serde_json::json;
 
+/// Spoils the exports of union, guarantor and bank.
+type Spoil = fn(&mut Value, &mut Value, &mut Value);
+
 const ID: &str = "NCD-2018-0001";
 
 /// One loan of 200,000 yuan of which 50,000 and some interest were paid back, and its subsidy.
@@ -81,7 +84,7 @@ fn books_that_agree_break_nothing() {
 
 #[test]
 fn each_thing_that_is_wrong_is_found_under_its_invariant() {
-    let cases: [(&str, fn(&mut Value, &mut Value, &mut Value)); 14] = [
+    let cases: [(&str, Spoil); 14] = [
         ("I1", |union, _, _| union["balances"]["U3001"] = json!(900_000_001)),
         ("I1", |_, _, bank| bank["postings"][1]["id"] = json!("deposit")),
         ("I2", |_, _, bank| bank["balances"]["B2012"] = json!(1)),
