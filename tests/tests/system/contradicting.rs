@@ -104,7 +104,7 @@ async fn money_said_to_have_left_under_a_closed_key_ends_nothing_and_is_settled_
 async fn a_receipt_of_another_amount_calls_the_order_back_and_the_next_one_is_a_persons() {
     let (mut house, id) = ordered().await;
     says_posted(&mut house, &id, ASKED_FEN - 1).await;
-    let row = house.union.until(&format!("application/{id}"), "READY").await;
+    let row = house.until_order_closed(&id).await;
     assert_eq!(row["application"]["receipt"], Value::Null);
     let open = incidents(&house).await;
     assert!(open.len() == 2 && open.iter().all(|(owner, _)| owner == "fund_manager"), "{open:?}");

@@ -265,7 +265,7 @@ async fn money_that_moved_after_it_was_denied_is_the_truth() {
 async fn refused_once() -> (House, Double, ApplicationId) {
     let (house, double) = house(&[Does::SaysNotPosted, Does::Tells]).await;
     let id = house.file(1, 20_000_000, 0).await.unwrap();
-    house.union.until(&format!("application/{id}"), "READY").await;
+    house.until_order_closed(&id).await;
     moved(&house, &double, 0).await;
     assert_eq!(double.books().closed, [format!("disb:{id}:1")]);
     assert_eq!(house.union.balance("U9001").await, 4_000_000, "approved and reserved for as before");
@@ -356,7 +356,7 @@ async fn an_order_that_comes_to_life_after_its_key_was_closed_founders_and_the_n
     let id = house.file(1, 20_000_000, 0).await.unwrap();
     house.bank.until(&format!("case/{id}"), "UNKNOWN").await;
     house.drive(after(2));
-    house.union.until(&format!("application/{id}"), "READY").await;
+    house.until_order_closed(&id).await;
     double.gate.add_permits(1);
     double.until(|books| books.heard.iter().any(|heard| heard.starts_with("at last"))).await;
     moved(&house, &double, 0).await;

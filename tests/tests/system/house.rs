@@ -143,14 +143,20 @@ impl<O: Organisation> Running<O> {
 
     /// Waits until a row is in this state.
     pub async fn until(&self, key: &str, status: &str) -> Value {
+        self.until_row(key, status, |row, _| row == status).await
+    }
+
+    /// Waits until `is_so` of a row's status and body; `what` is awaited.
+    pub async fn until_row(&self, key: &str, what: &str, is_so: impl Fn(&str, &Value) -> bool) -> Value {
         let mut last = String::new();
         let waited = tokio::time::timeout(PATIENCE, async {
             loop {
                 let mut change = self.handle.changes.watch(key, Until::Change);
                 if let Some(row) = self.handle.readers.state(key).await.unwrap() {
+                    let body = serde_json::from_str(&row.body).unwrap();
                     last.clone_from(&row.status);
-                    if row.status == status {
-                        return serde_json::from_str(&row.body).unwrap();
+                    if is_so(&row.status, &body) {
+                        return body;
                     }
                 }
                 // The watch is only a hint; a missed one costs a moment.
@@ -158,7 +164,7 @@ impl<O: Organisation> Running<O> {
             }
         })
         .await;
-        waited.unwrap_or_else(|_| panic!("{key} is {last}, not {status}"))
+        waited.unwrap_or_else(|_| panic!("{key} is {last}, not {what}"))
     }
 
     /// The state of a row now; empty if there is none.
@@ -366,6 +372,15 @@ impl House {
     pub async fn submit(&self, form: Form) -> Result<ApplicationId, String> {
         let answer = self.union.tell("applicant", &["applicant"], union_core::Command::Submit(Box::new(form))).await?;
         Ok(ApplicationId::parse(answer["application_id"].as_str().unwrap()).unwrap())
+    }
+
+    /// Waits until an application is READY again after an order that came to nothing: its key is closed.
+    pub async fn until_order_closed(&self, id: &ApplicationId) -> Value {
+        let is_closed = |status: &str, row: &Value| {
+            let order = &row["application"]["run"]["steps"]["disburse"]["state"];
+            status == "READY" && (order["Between"].is_object() || order["Stuck"].is_object() || order == "Waiting")
+        };
+        self.union.until_row(&format!("application/{id}"), "READY without an order", is_closed).await
     }
 
     pub async fn idle(&self) {

@@ -285,7 +285,7 @@ async fn a_pay_out_whose_checker_came_too_late_is_ordered_again_on_membership_co
     house.drive(sixth);
     for id in [&stays, &leaves] {
         release(id).await;
-        house.union.until(&application(id), "READY").await;
+        house.until_order_closed(id).await;
     }
     house.idle().await;
     assert_eq!(house.bank.balance("B1301").await, 0);

@@ -1,3 +1,5 @@
+//! Books of one loan that agree, and each thing in them spoiled.
+
 #![allow(clippy::unwrap_used, reason = "a test stops where a step fails")]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Lines of the demo, broken one way each.
+
 #![allow(clippy::unwrap_used, reason = "a test stops where a step fails")]
 
 use super::*;
