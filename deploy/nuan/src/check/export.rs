@@ -1,4 +1,5 @@
-//! What one organisation lets others see of its books: balances, postings, cases, at the bank loans too. It holds no personal data.
+//! What one organisation lets others see of its books: balances, postings, and of its cases only what the invariants are about. It holds
+//! no personal data, no finding of a person, and nothing of a case that a partner is not told of anyway.
 
 use crate::api::Api;
 use anyhow::Context;
@@ -18,11 +19,56 @@ pub(crate) struct Export {
     pub balances: BTreeMap<String, i64>,
     /// Every posting, in order.
     pub postings: Vec<Posting>,
-    /// Its cases, as its own API shows them.
-    pub cases: Vec<Value>,
-    /// The bank's loans with what fell due and was received.
+    /// The union's applications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub applications: Vec<Application>,
+    /// The guarantor's letters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guarantees: Vec<Guarantee>,
+    /// The bank's loans with what was received of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loans: Vec<Loan>,
+    /// What the bank knows of each case besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<Credit>,
+}
+
+/// A case of the guarantor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Guarantee {
+    pub application_id: String,
+    /// The letter, if one was drafted.
+    pub letter: Option<GuaranteeLetter>,
+    /// What was received of the loan, as the bank told.
+    #[serde(default)]
+    pub repayments: Vec<Receipt>,
+}
+
+/// A letter, whatever became of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct GuaranteeLetter {
+    pub state: String,
+    pub letter: LetterText,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LetterText {
+    pub letter_no: String,
+}
+
+/// A case of the bank.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Credit {
+    pub application_id: String,
+    /// Subsidies that it credited.
+    #[serde(default)]
+    pub subsidies: Vec<Credited>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Credited {
+    pub posting_no: String,
+    pub returned_on: Option<Date>,
 }
 
 /// A posting.
@@ -104,8 +150,8 @@ impl Receipt {
     }
 }
 
-/// What is read of an application of the union.
-#[derive(Clone, Debug, Deserialize)]
+/// An application of the union.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Application {
     pub application_id: String,
     pub state: String,
@@ -118,7 +164,7 @@ pub(crate) struct Application {
     pub firm: Firm,
     pub wish: Wish,
     pub reservation: Option<Reservation>,
-    pub letter: Value,
+    pub letter: Option<LetterText>,
     pub receipt: Option<PayOut>,
     pub reversed_on: Option<Date>,
     pub standing: Option<Standing>,
@@ -126,24 +172,24 @@ pub(crate) struct Application {
     pub subsidies: Vec<Claim>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Ending {
     pub reason_code: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Firm {
     pub uscc: String,
     pub district: String,
     pub industry_code: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Wish {
     pub amount_fen: Fen,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Reservation {
     pub state: String,
     pub reserved_fen: Fen,
@@ -152,19 +198,19 @@ pub(crate) struct Reservation {
     pub outstanding_fen: Option<Fen>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Standing {
     pub loan_state: String,
     pub outstanding_fen: Fen,
     pub settled_on: Option<Date>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Relief {
     pub relief_state: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Claim {
     pub period: Period,
     pub claim_state: String,
@@ -211,14 +257,31 @@ impl Export {
             });
             postings.push(serde_json::from_value(posting).context("a posting")?);
         }
-        let mut loans = Vec::new();
-        if party == Party::Bank {
-            for line in api.all("loans").await? {
-                let id = line["application_id"].as_str().unwrap_or_default();
-                loans.push(serde_json::from_value(api.get(&format!("loans/{id}")).await?).context("a loan")?);
+        let cases = api.all("applications").await?;
+        let mut export = Export {
+            party,
+            at,
+            balances,
+            postings,
+            applications: Vec::new(),
+            guarantees: Vec::new(),
+            loans: Vec::new(),
+            credits: Vec::new(),
+        };
+        match party {
+            Party::Union => export.applications = typed(cases).context("an application")?,
+            Party::Guarantor => export.guarantees = typed(cases).context("a case of the guarantor")?,
+            Party::Bank => {
+                export.credits = typed(cases).context("a case of the bank")?;
+                for line in api.all("loans").await? {
+                    let id = line["application_id"].as_str().unwrap_or_default();
+                    export
+                        .loans
+                        .push(serde_json::from_value(api.get(&format!("loans/{id}")).await?).context("a loan")?);
+                }
             }
         }
-        Ok(Export { party, at, balances, postings, cases: api.all("applications").await?, loans })
+        Ok(export)
     }
 
     /// Balance of an account with all below it, fen.
@@ -227,14 +290,8 @@ impl Export {
         let accounts = self.balances.iter().filter(|(account, _)| *account == code || account.starts_with(&below));
         accounts.map(|(_, balance)| balance).sum()
     }
+}
 
-    /// The union's applications.
-    ///
-    /// # Errors
-    /// One is not as the union's API shows it.
-    pub fn applications(&self) -> anyhow::Result<Vec<Application>> {
-        let read =
-            |case: &Value| serde_json::from_value(case.clone()).with_context(|| format!("{}", case["application_id"]));
-        self.cases.iter().map(read).collect()
-    }
+fn typed<T: for<'de> Deserialize<'de>>(cases: Vec<Value>) -> serde_json::Result<Vec<T>> {
+    cases.into_iter().map(serde_json::from_value).collect()
 }

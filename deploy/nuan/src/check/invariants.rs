@@ -2,10 +2,9 @@
 //!
 //! What is under way between two organisations shows as a difference: exports are taken when nothing is, or read with that in mind.
 
-use super::export::{Application, Export, Loan, Receipt};
+use super::export::{Application, Export, Guarantee, Loan, Receipt};
 use domain::{Charter, Fen, Party};
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An invariant that does not hold.
@@ -22,7 +21,7 @@ pub(crate) struct Books<'b> {
     union: &'b Export,
     guarantor: &'b Export,
     bank: &'b Export,
-    applications: Vec<Application>,
+    applications: &'b [Application],
     violations: Vec<Violation>,
 }
 
@@ -36,8 +35,7 @@ pub(crate) const CHECKED: [&str; 11] = ["I1", "I2", "I3", "I4", "I5", "I6", "I7"
 pub(crate) fn violations(exports: &BTreeMap<Party, Export>) -> anyhow::Result<Vec<Violation>> {
     let of = |party: Party| exports.get(&party).ok_or_else(|| anyhow::anyhow!("the export of the {party} is missing"));
     let (union, guarantor, bank) = (of(Party::Union)?, of(Party::Guarantor)?, of(Party::Bank)?);
-    let applications = union.applications()?;
-    let mut books = Books { union, guarantor, bank, applications, violations: Vec::new() };
+    let mut books = Books { union, guarantor, bank, applications: &union.applications, violations: Vec::new() };
     books.balances_follow_from_postings();
     books.accounts_agree();
     books.fund_covers();
@@ -49,7 +47,7 @@ pub(crate) fn violations(exports: &BTreeMap<Party, Export>) -> anyhow::Result<Ve
     Ok(books.violations)
 }
 
-impl Books<'_> {
+impl<'b> Books<'b> {
     fn ensure(&mut self, invariant: &'static str, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.violations.push(Violation { invariant, what: what() });
@@ -58,6 +56,10 @@ impl Books<'_> {
 
     fn equal(&mut self, invariant: &'static str, what: &str, left: i64, right: i64) {
         self.ensure(invariant, left == right, || format!("{what}: {left} ≠ {right}"));
+    }
+
+    fn guarantees(&self) -> BTreeMap<&'b str, &'b Guarantee> {
+        self.guarantor.guarantees.iter().map(|case| (case.application_id.as_str(), case)).collect()
     }
 
     /// I1: each balance is what its postings come to, and no posting's id is used twice.
@@ -92,7 +94,7 @@ impl Books<'_> {
     fn fund_covers(&mut self) {
         let multiple = i64::from(Charter::programme_2017().leverage_multiple);
         let (mut held, mut committed, mut guaranteed) = (0, 0, 0);
-        for application in self.applications.clone() {
+        for application in self.applications {
             let Some(reservation) = &application.reservation else { continue };
             let (id, reserved) = (&application.application_id, reservation.reserved_fen.get());
             let whole = reservation.exposure_fen.get();
@@ -124,9 +126,7 @@ impl Books<'_> {
 
     /// I5, I6 and I7.
     fn loans_and_letters(&mut self) {
-        let letters: BTreeMap<&str, &Value> =
-            self.guarantor.cases.iter().filter_map(|case| Some((case["application_id"].as_str()?, case))).collect();
-        let bank = self.bank;
+        let (letters, bank) = (self.guarantees(), self.bank);
         let mut lent = BTreeSet::new();
         for loan in &bank.loans {
             let id = loan.application_id.as_str();
@@ -134,26 +134,26 @@ impl Books<'_> {
             let owed = owed(loan);
             self.equal("I5", &format!("{id}: B1301 + B1303 = paid out − repaid"), booked, owed);
             self.ensure("I5", owed >= 0, || format!("{id}: {owed} is owed"));
-            let letter = letters.get(id).map(|case| &case["letter"]).filter(|letter| !letter.is_null());
-            let state = letter.and_then(|letter| letter["state"].as_str()).unwrap_or_default();
+            let letter = letters.get(id).and_then(|case| case.letter.as_ref());
+            let state = letter.map_or("none", |letter| letter.state.as_str());
             let liable = self.guarantor.balance(&format!("G9001/{id}"));
             let expected = if state == "EFFECTIVE" { booked } else { 0 };
             self.equal("I6", &format!("{id}: G9001 of a letter that is {state}"), liable, expected);
             if loan.receipt.is_some() && loan.state != "REVERSED" {
                 lent.insert(id.to_owned());
-                let number = letter.and_then(|letter| letter["letter"]["letter_no"].as_str()).unwrap_or_default();
+                let number = letter.map_or("none", |letter| letter.letter.letter_no.as_str());
                 self.ensure("I7", number == loan.letter_no, || {
                     format!("{id}: lent on letter {}, the guarantor has {number}", loan.letter_no)
                 });
             }
         }
         for (id, case) in letters {
-            let effective = case["letter"]["state"] == "EFFECTIVE";
+            let effective = case.letter.as_ref().is_some_and(|letter| letter.state == "EFFECTIVE");
             self.ensure("I7", !effective || lent.contains(id), || {
                 format!("{id}: a letter is effective without a loan")
             });
         }
-        for application in self.applications.clone() {
+        for application in self.applications {
             let id = &application.application_id;
             let paid_out = application.paid_out().is_some();
             self.ensure("I7", paid_out == lent.contains(id), || {
@@ -161,7 +161,7 @@ impl Books<'_> {
             });
             let reserved = application.reservation.as_ref().map_or("", |reservation| reservation.state.as_str());
             let fits = !paid_out
-                || (matches!(reserved, "COMMITTED" | "RELEASED" | "ROLLED" | "DRAWN") && !application.letter.is_null());
+                || (matches!(reserved, "COMMITTED" | "RELEASED" | "ROLLED" | "DRAWN") && application.letter.is_some());
             self.ensure("I7", fits, || format!("{id}: paid out with a reservation that is {reserved}"));
         }
     }
@@ -171,7 +171,7 @@ impl Books<'_> {
         let interest: BTreeMap<&str, i64> =
             self.bank.loans.iter().map(|loan| (loan.application_id.as_str(), interest(loan))).collect();
         let mut paid = 0;
-        for application in self.applications.clone() {
+        for application in self.applications {
             let id = application.application_id.as_str();
             let mut periods = BTreeSet::new();
             let mut sum = 0;
@@ -211,10 +211,9 @@ impl Books<'_> {
 
     /// I11: what one organisation says of money, the others have heard exactly once.
     fn money_arrived_once(&mut self) {
-        let guarantor: BTreeMap<&str, &Value> =
-            self.guarantor.cases.iter().filter_map(|case| Some((case["application_id"].as_str()?, case))).collect();
-        let union: BTreeMap<String, Application> =
-            self.applications.iter().map(|one| (one.application_id.clone(), one.clone())).collect();
+        let guarantees = self.guarantees();
+        let union: BTreeMap<&str, &Application> =
+            self.applications.iter().map(|one| (one.application_id.as_str(), one)).collect();
         let mut numbers = BTreeSet::new();
         for loan in &self.bank.loans {
             let id = loan.application_id.as_str();
@@ -222,13 +221,12 @@ impl Books<'_> {
             self.ensure("I11", numbers.insert(&receipt.posting_no), || format!("{} is used twice", receipt.posting_no));
             let heard = union.get(id).and_then(|application| application.receipt.as_ref());
             self.ensure("I11", heard == Some(receipt), || format!("{id}: the union has heard of {heard:?}"));
-            let known = guarantor.get(id).map(|case| case["repayments"].clone()).unwrap_or_default();
-            let known: Vec<Receipt> = serde_json::from_value(known).unwrap_or_default();
+            let known = guarantees.get(id).map_or(&[][..], |case| case.repayments.as_slice());
             let split = |receipts: &[Receipt]| -> Vec<(u32, i64, i64)> {
                 let counted = receipts.iter().filter(|receipt| receipt.counts());
                 counted.map(|one| (one.no, one.principal_fen.get(), one.interest_fen.get())).collect()
             };
-            let (ours, theirs) = (split(&loan.receipts), split(&known));
+            let (ours, theirs) = (split(&loan.receipts), split(known));
             self.ensure("I11", ours == theirs, || {
                 format!("{id}: the guarantor has heard of {theirs:?}, not of {ours:?}")
             });
@@ -240,12 +238,10 @@ impl Books<'_> {
             self.equal("I11", &format!("{id}: owed, as the union knows it"), known, owed);
         }
         let mut credited = BTreeSet::new();
-        for case in &self.bank.cases {
-            for paid in case["subsidies"].as_array().into_iter().flatten().filter(|paid| paid["returned_on"].is_null())
-            {
-                let number = paid["posting_no"].as_str().unwrap_or_default().to_owned();
-                self.ensure("I11", credited.insert(number.clone()), || format!("{number} is used twice"));
-            }
+        for paid in self.bank.credits.iter().flat_map(|case| &case.subsidies).filter(|paid| paid.returned_on.is_none())
+        {
+            let number = paid.posting_no.clone();
+            self.ensure("I11", credited.insert(number.clone()), || format!("{number} is used twice"));
         }
         let claims = self.applications.iter().flat_map(|application| &application.subsidies);
         let told: BTreeSet<String> =

@@ -71,8 +71,9 @@ impl Report {
         let totals = totals::reported(&exports, auditor, until).await?;
         let violations = invariants::violations(&exports)?;
         let union = &exports[&Party::Union];
-        let story = match totals::story(union)? {
-            Some(id) => Some((id.clone(), timelines(driver, &id).await?)),
+        let largest = totals::largest_subsidy(union);
+        let story = match largest {
+            Some((_, id)) => Some((id.to_owned(), timelines(driver, id).await?)),
             None => None,
         };
         let mut messages = 0;
@@ -86,7 +87,7 @@ impl Report {
             totals,
             expected: expect.as_ref().map(totals::expected),
             violations,
-            largest_subsidy_fen: totals::largest_subsidy(union)?,
+            largest_subsidy_fen: largest.map_or(0, |(fen, _)| fen.get()),
             story,
             sagas: totals::sagas(union),
             messages,

@@ -5,7 +5,6 @@ use crate::{
     api::Api,
     check::export::{Application, Export, Loan},
 };
-use anyhow::Context;
 use domain::{Charter, Date, Fen, Party, industry, subsidy::Period};
 use serde_json::{Map, Number, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +35,7 @@ pub(super) fn nested(totals: &Totals) -> Value {
 
 /// Sagas that an export of the union knows: of each application its origination, its relief, its claims.
 pub(super) fn sagas(union: &Export) -> usize {
-    let parts = |case: &Value, key: &str| case[key].as_array().map_or(0, Vec::len);
-    union.cases.iter().map(|case| 1 + parts(case, "relief") + parts(case, "subsidies")).sum()
+    union.applications.iter().map(|one| 1 + one.relief.len() + one.subsidies.len()).sum()
 }
 
 fn flatten(name: &str, value: &Value, totals: &mut Totals) {
@@ -62,7 +60,7 @@ pub(super) async fn reported(exports: &BTreeMap<Party, Export>, union: &Api, unt
     let (books, bank) = (&exports[&Party::Union], &exports[&Party::Bank]);
     let by_year = union.get("statistics?by=year").await?;
     let by_channel = union.get("statistics?by=channel").await?;
-    let applications = books.applications()?;
+    let applications = books.applications.as_slice();
     let members = union.get("members").await?["rows"].clone();
     let mut totals = json!({ "as_of": until.to_string(), "members": members });
     let year = |group: &Value| {
@@ -87,8 +85,8 @@ pub(super) async fn reported(exports: &BTreeMap<Party, Export>, union: &Api, unt
         }
     }
     medians(&by_channel, &mut totals);
-    of_applications(&applications, &mut totals, until)?;
-    of_loans(bank, &applications, &mut totals);
+    of_applications(applications, &mut totals, until)?;
+    of_loans(bank, applications, &mut totals);
     of_the_fund(books, bank, &mut totals);
     let mut flat = Totals::new();
     flatten("", &totals, &mut flat);
@@ -273,28 +271,11 @@ fn ratio(part: i64, whole: i64) -> Option<Number> {
     serde_json::from_str(&text).ok()
 }
 
-/// The story of an application that a reader is shown: the one under whose name most was paid as a subsidy.
-///
-/// # Errors
-/// An application is not as the union's API shows it.
-pub(super) fn story(union: &Export) -> anyhow::Result<Option<String>> {
-    let applications = union.applications().context("the union's applications")?;
-    let paid = applications.into_iter().filter_map(|application| {
-        let most = application
-            .subsidies
-            .iter()
-            .filter(|claim| claim.claim_state == "PAID")
-            .filter_map(|claim| claim.amount_fen)
-            .max()?;
-        Some((most, application.application_id))
+/// The application that was paid the largest subsidy, whose story a reader is shown, and that subsidy.
+pub(super) fn largest_subsidy(union: &Export) -> Option<(Fen, &str)> {
+    let paid = union.applications.iter().flat_map(|application| {
+        let claims = application.subsidies.iter().filter(|claim| claim.claim_state == "PAID");
+        claims.filter_map(|claim| Some((claim.amount_fen?, application.application_id.as_str())))
     });
-    Ok(paid.max().map(|(_, id)| id))
-}
-
-/// The largest subsidy that one application was paid, fen.
-pub(super) fn largest_subsidy(union: &Export) -> anyhow::Result<i64> {
-    let applications = union.applications()?;
-    let claims = applications.iter().flat_map(|application| &application.subsidies);
-    let paid = claims.filter(|claim| claim.claim_state == "PAID").filter_map(|claim| claim.amount_fen);
-    Ok(paid.map(Fen::get).max().unwrap_or_default())
+    paid.max()
 }

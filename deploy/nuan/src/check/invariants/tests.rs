@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where a step fails")]
 
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Spoils the exports of union, guarantor and bank.
 type Spoil = fn(&mut Value, &mut Value, &mut Value);
@@ -27,7 +27,7 @@ fn books() -> BTreeMap<Party, Value> {
             posting("appropriate", "U1002", "U3002", 1_000_000),
             posting("subsidy", "U5001", "U1002", 100_000),
         ],
-        "cases": [{
+        "applications": [{
             "application_id": ID, "state": "DISBURSED", "ended": true, "ending": { "outcome": "COMPLETED" },
             "turned_back_at": null, "channel": "STANDARD", "renewal_mode": null, "renewal_reason": null,
             "firm": { "uscc": "91119900XN0000012A", "district": "海淀", "industry_code": "I65" },
@@ -43,7 +43,7 @@ fn books() -> BTreeMap<Party, Value> {
         "party": "guarantor", "at": "",
         "balances": { "G9001/NCD-2018-0001": 15_000_000, "G9000": -15_000_000 },
         "postings": [posting("liable", "G9001/NCD-2018-0001", "G9000", 15_000_000)],
-        "cases": [{
+        "guarantees": [{
             "application_id": ID, "letter": { "state": "EFFECTIVE", "letter": { "letter_no": "BH-1" } },
             "repayments": [receipt.clone()],
         }],
@@ -59,7 +59,7 @@ fn books() -> BTreeMap<Party, Value> {
             posting("repaid", "B2011/X", "B1301/NCD-2018-0001", 5_000_000),
             posting("subsidy", "B2013", "B2011/X", 100_000),
         ],
-        "cases": [{ "application_id": ID, "subsidies": [{ "posting_no": "TX-1", "returned_on": null }] }],
+        "credits": [{ "application_id": ID, "subsidies": [{ "posting_no": "TX-1", "returned_on": null }] }],
         "loans": [{
             "application_id": ID, "uscc": "91119900XN0000012A", "state": "ACTIVE", "method": "BULLET", "term_months": 12,
             "rate_ppm": 45_000, "letter_no": "BH-1", "receipt": paid_out, "receipts": [receipt],
@@ -90,17 +90,17 @@ fn each_thing_that_is_wrong_is_found_under_its_invariant() {
         ("I1", |union, _, _| union["balances"]["U3001"] = json!(900_000_001)),
         ("I1", |_, _, bank| bank["postings"][1]["id"] = json!("deposit")),
         ("I2", |_, _, bank| bank["balances"]["B2012"] = json!(1)),
-        ("I3", |union, _, _| union["cases"][0]["reservation"]["reserved_fen"] = json!(2_999_999)),
-        ("I4", |union, _, _| union["cases"][0]["reservation"]["outstanding_fen"] = json!(4_500_000_001_i64)),
+        ("I3", |union, _, _| union["applications"][0]["reservation"]["reserved_fen"] = json!(2_999_999)),
+        ("I4", |union, _, _| union["applications"][0]["reservation"]["outstanding_fen"] = json!(4_500_000_001_i64)),
         ("I5", |_, _, bank| bank["loans"][0]["receipts"][0]["principal_fen"] = json!(4_999_999)),
-        ("I6", |_, guarantor, _| guarantor["cases"][0]["letter"]["state"] = json!("RELEASED")),
-        ("I7", |_, guarantor, _| guarantor["cases"][0]["letter"]["letter"]["letter_no"] = json!("BH-2")),
+        ("I6", |_, guarantor, _| guarantor["guarantees"][0]["letter"]["state"] = json!("RELEASED")),
+        ("I7", |_, guarantor, _| guarantor["guarantees"][0]["letter"]["letter"]["letter_no"] = json!("BH-2")),
         ("I7", |_, _, bank| bank["loans"] = json!([])),
-        ("I9", |union, _, _| union["cases"][0]["subsidies"][0]["amount_fen"] = json!(100_001)),
+        ("I9", |union, _, _| union["applications"][0]["subsidies"][0]["amount_fen"] = json!(100_001)),
         ("I10", |_, _, bank| bank["loans"][0]["receipt"]["amount_fen"] = json!(50_000_001)),
-        ("I11", |union, _, _| union["cases"][0]["receipt"]["posting_no"] = json!("FK-2")),
-        ("I11", |_, _, bank| bank["cases"][0]["subsidies"][0]["posting_no"] = json!("TX-2")),
-        ("I12", |union, _, _| union["cases"][0]["ended"] = json!(false)),
+        ("I11", |union, _, _| union["applications"][0]["receipt"]["posting_no"] = json!("FK-2")),
+        ("I11", |_, _, bank| bank["credits"][0]["subsidies"][0]["posting_no"] = json!("TX-2")),
+        ("I12", |union, _, _| union["applications"][0]["ended"] = json!(false)),
     ];
     for (at, (invariant, change)) in cases.into_iter().enumerate() {
         let found = broken(change);
@@ -110,7 +110,7 @@ fn each_thing_that_is_wrong_is_found_under_its_invariant() {
 
 #[test]
 fn a_receipt_that_the_guarantor_has_not_heard_of_and_a_second_live_loan_are_found() {
-    assert!(broken(|_, guarantor, _| guarantor["cases"][0]["repayments"] = json!([])).contains("I11"));
+    assert!(broken(|_, guarantor, _| guarantor["guarantees"][0]["repayments"] = json!([])).contains("I11"));
     let second = |bank: &mut Value| {
         let mut loan = bank["loans"][0].clone();
         loan["application_id"] = json!("NCD-2018-0002");
