@@ -100,3 +100,27 @@ fn files_that_cannot_be_read_are_wrong_usage() {
         assert!(error.contains(said), "{error}");
     }
 }
+
+#[test]
+fn a_total_that_is_not_as_expected_is_named_and_what_nobody_expects_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let [applications, members, repayments] = [("a.jsonl", APPLICATIONS), ("m.csv", MEMBERS), ("r.jsonl", REPAYMENTS)]
+        .map(|(name, text)| written(folder.path(), name, text));
+    let (filed, received) = (APPLICATIONS.lines().count(), REPAYMENTS.lines().count());
+    let expected = json!({
+        "as_of": "2019-12-31", "seed": 7, "applications": filed + 1, "receipts": received, "by_term": { "12": 1, "6": 1 },
+    });
+    let expect = written(folder.path(), "expected.json", &expected.to_string());
+    let files = ["history", &applications, "--members", &members, "--repayments", &repayments];
+    let played = nuan(&[&files[..], &["--expect", &expect, "--json"]].concat());
+    let said = String::from_utf8_lossy(&played.stderr);
+    assert_eq!(played.status.code(), Some(4), "{said}");
+    let report: Value = serde_json::from_slice(&played.stdout).unwrap();
+    let differing = json!({
+        "applications": { "expected": filed + 1, "reported": filed },
+        "by_term.18": { "expected": null, "reported": 1 },
+        "by_term.6": { "expected": 1, "reported": null },
+    });
+    assert_eq!(report["differing"], differing, "{report:#}");
+    assert_eq!((&report["refused"], &report["violations"]), (&json!([]), &json!([])));
+}
