@@ -47,10 +47,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     }
     let played =
         on_this_thread(arguments.place.with_databases(async |databases| demo(arguments, databases, out).await));
-    played.map_err(|error| match error.downcast::<std::io::Error>() {
-        Ok(io) => Failure::from(io),
-        Err(error) => Failure::Failed(format!("demo: {error:#}")),
-    })
+    played.map_err(|error| Failure::of("demo", error))
 }
 
 async fn demo(

@@ -113,10 +113,7 @@ pub(crate) fn play(
             Err(Failure::Differs(format!("history: {differing} totals differ")))
         }
         Ok(Outcome { refused, .. }) => Err(Failure::Refused(format!("history: {refused} lines were refused"))),
-        Err(error) => Err(match error.downcast::<std::io::Error>() {
-            Ok(io) => Failure::from(io),
-            Err(error) => Failure::Failed(format!("history: {error:#}")),
-        }),
+        Err(error) => Err(Failure::of("history", error)),
     }
 }
 

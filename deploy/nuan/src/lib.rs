@@ -99,6 +99,16 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl Failure {
+    /// Why `command` failed; nothing but writing its results fails with an IO error of its own.
+    fn of(command: &str, error: anyhow::Error) -> Self {
+        match error.downcast::<io::Error>() {
+            Ok(io) => Failure::from(io),
+            Err(error) => Failure::Failed(format!("{command}: {error:#}")),
+        }
+    }
+}
+
 /// Runs the command with these arguments (the first is the program's name) and answers its exit code. Writes results to
 /// standard output and at most one line of error to standard error.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -1,6 +1,6 @@
 //! The routes that only the union has: filing, withdrawing, repairing, the register, the books, the fund.
 
-use crate::{members, submission};
+use crate::{members, statistics::each_row, submission};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Path, State},
@@ -191,23 +191,16 @@ struct Register {
     rows: usize,
 }
 
-/// Rows that are read at once.
-const AT_ONCE: u32 = 500;
-
 async fn register(State(app): Shared, Query(Nothing {}): Query<Nothing>) -> Result<Response, Problem> {
-    let (mut register, mut after) = (Register::default(), String::new());
-    loop {
-        let rows = app.handle.readers.list("member/", &Default::default(), &after, AT_ONCE).await;
-        let rows = rows.map_err(|error| unreadable(&error))?;
-        let Some(last) = rows.last() else { return json(StatusCode::OK, &register) };
-        after.clone_from(&last.key);
-        for row in &rows {
-            if let Row::Member(member) = serde_json::from_str(&row.body).map_err(|error| Problem::internal(&error))? {
-                register.members += 1;
-                register.rows += member.spans.len();
-            }
+    let mut register = Register::default();
+    each_row(&app, "member/", |row| {
+        if let Row::Member(member) = row {
+            register.members += 1;
+            register.rows += member.spans.len();
         }
-    }
+    })
+    .await?;
+    json(StatusCode::OK, &register)
 }
 
 /// With which deposit the books are opened.

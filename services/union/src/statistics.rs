@@ -146,17 +146,25 @@ async fn counted(app: &App<Union>, by: By) -> Result<statistics::Statistics, Pro
     let charter = app.charter_in_force(app.handle.clock.now().date()).await?;
     let charter = charter.ok_or_else(|| Problem::conflict("NO_CHARTER", "今日没有施行的章程，无从计算工作日。"))?;
     let mut statistics = statistics::Statistics::by(by);
+    each_row(app, "application/", |row| {
+        if let Row::Application(application) = row {
+            statistics.count(&application, &charter.calendar);
+        }
+    })
+    .await?;
+    Ok(statistics)
+}
+
+/// Reads every row whose key begins so, some at once.
+pub(crate) async fn each_row(app: &App<Union>, prefix: &str, mut take: impl FnMut(Row)) -> Result<(), Problem> {
     let mut after = String::new();
     loop {
-        let rows = app.handle.readers.list("application/", &Default::default(), &after, AT_ONCE).await;
+        let rows = app.handle.readers.list(prefix, &Default::default(), &after, AT_ONCE).await;
         let rows = rows.map_err(|error| unreadable(&error))?;
-        let Some(last) = rows.last() else { return Ok(statistics) };
+        let Some(last) = rows.last() else { return Ok(()) };
         after.clone_from(&last.key);
         for row in &rows {
-            let row = serde_json::from_str::<Row>(&row.body).map_err(|error| Problem::internal(&error))?;
-            if let Row::Application(application) = row {
-                statistics.count(&application, &charter.calendar);
-            }
+            take(serde_json::from_str(&row.body).map_err(|error| Problem::internal(&error))?);
         }
     }
 }

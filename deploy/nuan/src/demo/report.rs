@@ -46,11 +46,7 @@ impl Report {
         let compensated = applications.iter().find(|application| state(application) == "CREDIT_DECLINED");
         for application in [disbursed, compensated].into_iter().flatten() {
             let id = application["application_id"].as_str().unwrap_or_default().to_owned();
-            let mut parts = Vec::new();
-            for party in Party::ALL {
-                parts.push((party, driver.operator(party).get(&format!("applications/{id}/timeline")).await?));
-            }
-            timelines.push((format!("{id} {}", state(application)), parts));
+            timelines.push((format!("{id} {}", state(application)), driver.timelines(&id).await?));
         }
         let mut report = Report { applications, timelines, balances, disagreements: Vec::new() };
         report.disagreements = report.compare();
@@ -230,7 +226,7 @@ fn state(application: &Value) -> &str {
     application["state"].as_str().unwrap_or_default()
 }
 
-fn yuan(fen: i64) -> String {
+pub(crate) fn yuan(fen: i64) -> String {
     domain::Fen::new(fen).to_string()
 }
 

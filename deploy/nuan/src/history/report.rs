@@ -8,10 +8,10 @@ use crate::{
         export::Export,
         invariants::{self, Violation},
     },
-    demo::report::{fit, print_timeline},
+    demo::report::{fit, print_timeline, yuan},
     play::{driver::Driver, script::RefusedLine},
 };
-use domain::{Date, Fen, Party};
+use domain::{Date, Party};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -73,7 +73,7 @@ impl Report {
         let union = &exports[&Party::Union];
         let largest = totals::largest_subsidy(union);
         let story = match largest {
-            Some((_, id)) => Some((id.to_owned(), timelines(driver, id).await?)),
+            Some((_, id)) => Some((id.to_owned(), driver.timelines(id).await?)),
             None => None,
         };
         let mut messages = 0;
@@ -188,21 +188,9 @@ fn is_counted(name: &str, expected: &Totals) -> bool {
     expected.keys().any(|other| other.split('.').next() == Some(table))
 }
 
-async fn timelines(driver: &Driver, id: &str) -> anyhow::Result<Vec<(Party, Value)>> {
-    let mut parts = Vec::new();
-    for party in Party::ALL {
-        parts.push((party, driver.operator(party).get(&format!("applications/{id}/timeline")).await?));
-    }
-    Ok(parts)
-}
-
 /// Messages that a service has sent.
 async fn sent(operator: &Api) -> anyhow::Result<u64> {
     let backlog = operator.get("backlog").await?;
     let sent = backlog["sent"].as_object().into_iter().flatten();
     Ok(sent.filter_map(|(_, number)| number.as_u64()).sum())
-}
-
-fn yuan(fen: i64) -> String {
-    Fen::new(fen).to_string()
 }

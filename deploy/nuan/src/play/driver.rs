@@ -87,6 +87,18 @@ impl Driver {
             .with_context(|| format!("nobody is {role} at {party}"))
     }
 
+    /// An application's timeline at each of the three.
+    ///
+    /// # Errors
+    /// A service does not answer.
+    pub async fn timelines(&self, id: &str) -> anyhow::Result<Vec<(Party, Value)>> {
+        let mut parts = Vec::new();
+        for (party, operator) in &self.operators {
+            parts.push((*party, operator.get(&format!("applications/{id}/timeline")).await?));
+        }
+        Ok(parts)
+    }
+
     /// How long it has waited for the services so far; the rest of the time is its own.
     pub const fn waited(&self) -> Duration {
         self.waited
@@ -178,7 +190,6 @@ impl Driver {
                 join_all(group.map(|event| async move { (event, driver.act(event, played).await) })).await
             };
             self.waited += asked.elapsed();
-            self.settle().await?;
             for (event, outcome) in done {
                 match outcome {
                     Ok(what) => {
@@ -189,6 +200,7 @@ impl Driver {
                 }
             }
         }
+        self.settle().await?;
         Ok(played)
     }
 
@@ -277,14 +289,12 @@ impl Driver {
     async fn reach(&mut self, target: Moment) -> anyhow::Result<()> {
         loop {
             let wake = self.settle().await?.filter(|wake| *wake <= target.millis());
-            let next = wake.map_or(target, Moment::from_millis).max(self.now);
-            if next > self.now {
-                self.drive(next).await?;
-            }
-            if wake.is_none() {
-                self.settle().await?;
+            let next = wake.map_or(target, Moment::from_millis);
+            if next <= self.now {
+                // At rest, and there already.
                 return Ok(());
             }
+            self.drive(next).await?;
         }
     }
 
