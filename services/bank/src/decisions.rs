@@ -5,8 +5,11 @@ use bank_core::{
     command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, ReliefVerdict, ReversalCheck},
 };
 use contracts::{CreditDecline, ReliefDecline};
-use domain::{Amount, ApplicationId, CardNumber, Date, Method, Ppm, loan::Measure};
-use party::{http::Decision, vault::Vault};
+use domain::{Amount, CardNumber, Date, Method, Ppm, loan::Measure};
+use party::{
+    http::{Decision, application_id},
+    vault::Vault,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use web::{
@@ -205,9 +208,10 @@ pub fn schema() -> Described {
 pub fn decide(
     vault: &Vault,
     task: &str,
-    application_id: ApplicationId,
+    id: &str,
     body: &[u8],
 ) -> Result<Decision<Bank>, Problem> {
+    let application_id = application_id(id)?;
     let command = match task {
         "investigate" => {
             let finding = match web::from_slice(body)? {

@@ -160,6 +160,8 @@ pub const DESK: Desk = Desk {
     ],
     books: &[("贷款", "loans"), ("贴息清单", "subsidy-lists"), ("账户余额", "balances"), ("分录", "transfers")],
     keeps_loans: true,
+    keeps_tickets: false,
+    clerks: &[],
     unmasked: &["credit_investigator", "credit_approver", "operations"],
     reads_papers: &["credit_investigator", "credit_approver", "operations"],
     actions: &[

@@ -71,8 +71,10 @@ pub fn edge() -> Edge<Bank> {
     Edge {
         title: "暖·创贷 银行",
         officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
+        clerks: Vec::new(),
         applicants: false,
         summary,
+        matter: |_| None,
         decide: decisions::decide,
         hand: Command::HandTask,
         decisions: decisions::schema(),

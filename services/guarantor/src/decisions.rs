@@ -1,14 +1,14 @@
 //! What the guarantor's officers decide, as bodies of `POST /api/v1/tasks/{task_id}/decision`.
 
 use contracts::{GuaranteeDecline, ReliefDecline};
-use domain::{Amount, ApplicationId, ResidentId};
+use domain::{Amount, ResidentId};
 use guarantor_core::{
     Command, Guarantor,
     case::{CounterGuarantee, Demand},
     command::{Assessment, LetterCheck, ReliefVerdict},
 };
 use party::{
-    http::Decision,
+    http::{Decision, application_id},
     vault::{Sealed, Vault},
 };
 use serde::{Deserialize, Serialize};
@@ -127,9 +127,10 @@ pub fn schema() -> Described {
 pub fn decide(
     vault: &Vault,
     task: &str,
-    application_id: ApplicationId,
+    id: &str,
     body: &[u8],
 ) -> Result<Decision<Guarantor>, Problem> {
+    let application_id = application_id(id)?;
     let mut sealed = None;
     let command = match task {
         "due-diligence" => {

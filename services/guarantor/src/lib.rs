@@ -86,8 +86,10 @@ pub fn edge() -> Edge<Guarantor> {
     Edge {
         title: "暖·创贷 担保公司",
         officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
+        clerks: Vec::new(),
         applicants: false,
         summary,
+        matter: |_| None,
         decide: decisions::decide,
         hand: Command::HandTask,
         decisions: decisions::schema(),

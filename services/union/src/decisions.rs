@@ -1,10 +1,15 @@
 //! What the union's officers decide, as bodies of `POST /api/v1/tasks/{task_id}/decision`.
 
+use crate::hotline;
 use contracts::{ReliefDecline, SubsidyRejection};
-use domain::ApplicationId;
-use party::{http::Decision, vault::Vault};
+use party::{
+    http::{Decision, application_id},
+    vault::Vault,
+};
 use serde::Deserialize;
-use union_core::{Command, Union, command::EligibilityVerdict, subsidy::CheckVerdict, vocabulary::IntakeRejection};
+use union_core::{
+    Command, Union, command::EligibilityVerdict, subsidy::CheckVerdict, ticket::TicketId, vocabulary::IntakeRejection,
+};
 use utoipa::ToSchema;
 use web::{
     Problem,
@@ -84,6 +89,7 @@ pub fn schema() -> Described {
     one_of(
         "Decision",
         [
+            described::<hotline::Act>(),
             described::<EligibilityDecision>(),
             described::<TriageDecision>(),
             described::<SubsidyCheckDecision>(),
@@ -96,7 +102,12 @@ pub fn schema() -> Described {
 ///
 /// # Errors
 /// 404: the union has no such task. 400 or 422: the body is none of its decisions.
-pub fn decide(_: &Vault, task: &str, application_id: ApplicationId, body: &[u8]) -> Result<Decision<Union>, Problem> {
+pub fn decide(_: &Vault, task: &str, id: &str, body: &[u8]) -> Result<Decision<Union>, Problem> {
+    if let Ok(ticket_id) = TicketId::parse(id) {
+        let act = hotline::act(task, body)?;
+        return Ok(Decision { command: Command::ActOnTicket { ticket_id, act }, sealed: None });
+    }
+    let application_id = application_id(id)?;
     match task {
         "check-eligibility" => {
             let verdict = match web::from_slice(body)? {

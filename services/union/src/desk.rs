@@ -5,6 +5,7 @@ use desk::{
     form::{Action, Application, BECAUSE, CaseAction, Choice, Field, Kind, METHODS, TaskForm},
 };
 use serde_json::Value;
+use union_core::hotline::tasks;
 
 const REJECTIONS: &[(&str, &str)] = &[
     ("MEMBERSHIP", "会员身份未通过核验"),
@@ -223,9 +224,133 @@ pub const APPLICATION: Application = Application {
     withdrawals: &[("OTHER_FUNDS", "已有其他资金来源"), ("NO_NEED", "不再需要资金"), ("TERMS", "不接受贷款条件")],
 };
 
+const LINK: Choice = Choice {
+    code: "link",
+    label: "关联申请",
+    fields: &[text("about_application", "申请编号", "例如 NCD-2018-0052。")],
+};
+
+const START_RELIEF: Choice = Choice {
+    code: "start_relief",
+    label: "代来电人申请纾困（一企一策）",
+    fields: &[text("about_application", "申请编号", "已放款且未结清的贷款。"), text("reason", "理由", "请勿填写个人信息。")],
+};
+
+const REPLY: Field = text("reply", "答复", "请勿填写个人信息。");
+
+const fn on_ticket(choices: &'static [Choice]) -> TaskForm {
+    TaskForm { inside: "", tag: "act", choices }
+}
+
+const DISPATCH_TICKET: TaskForm = on_ticket(&[
+    Choice { code: "dispatch", label: "派单", fields: &[text("unit", "承办单位", "自派单起计算答复期限。")] },
+    Choice { code: "answer_at_once", label: "当场答复，办结", fields: &[REPLY] },
+    LINK,
+    START_RELIEF,
+]);
+
+const SIGN_FOR_TICKET: TaskForm = on_ticket(&[
+    Choice { code: "sign_for", label: "签收", fields: &[] },
+    Choice { code: "return", label: "退单：非本单位职责", fields: &[BECAUSE] },
+]);
+
+const BEGIN_TICKET: TaskForm =
+    on_ticket(&[Choice { code: "begin", label: "着手办理", fields: &[] }, LINK, START_RELIEF]);
+
+const REPLY_TO_TICKET: TaskForm = on_ticket(&[
+    Choice { code: "reply", label: "答复", fields: &[REPLY] },
+    Choice { code: "ask_extension", label: "申请延期", fields: &[BECAUSE] },
+    LINK,
+    START_RELIEF,
+]);
+
+const EXTEND_TICKET: TaskForm = on_ticket(&[
+    Choice { code: "grant", label: "同意延期", fields: &[BECAUSE] },
+    Choice { code: "refuse", label: "不同意延期", fields: &[BECAUSE] },
+]);
+
+const VISIT_CALLER: TaskForm = on_ticket(&[Choice {
+    code: "visit",
+    label: "回访",
+    fields: &[
+        Field {
+            name: "satisfaction",
+            label: "满意度",
+            kind: Kind::One(&[
+                ("SATISFIED", "满意"),
+                ("FAIRLY_SATISFIED", "基本满意"),
+                ("DISSATISFIED", "不满意，重新办理"),
+            ]),
+            hint: "",
+        },
+        Field { name: "because", label: "来电人的意见", kind: Kind::TextOrNothing, hint: "没有则留空。" },
+    ],
+}]);
+
+const CLOSE_TICKET: TaskForm = on_ticket(&[Choice { code: "close", label: "办结", fields: &[] }, START_RELIEF]);
+
+const SUPERVISE_TICKET: TaskForm = on_ticket(&[Choice { code: "reply", label: "督办答复", fields: &[REPLY] }]);
+
 const CONTROLLERS: &[&str] = union_core::rights::CONTROL;
 
+const TOPICS: &[(&str, &str)] = &[
+    ("ELIGIBILITY", "申请条件"),
+    ("DOCUMENTS", "申请材料"),
+    ("GUARANTEE_REVIEW", "担保审核进度"),
+    ("RENEWAL", "续贷"),
+    ("DEFERRAL", "延期还款"),
+    ("SUBSIDY_PROGRESS", "贴息进度"),
+];
+
 const ACTIONS: &[Action] = &[
+    Action {
+        title: "受理来电",
+        path: "tickets",
+        roles: union_core::rights::HOTLINE,
+        hint: "登记 12351 工单；请勿填写来电人的个人信息。登记后在待办中派单，或当场答复。",
+        fields: &[
+            Field {
+                name: "category",
+                label: "类别",
+                kind: Kind::One(&[
+                    ("CONSULT", "咨询"),
+                    ("HELP", "求助"),
+                    ("COMPLAINT", "投诉"),
+                    ("SUGGESTION", "建议"),
+                ]),
+                hint: "自派单起的答复期限：咨询 24 小时，求助、投诉 7 日，建议 15 日。",
+            },
+            text("matter", "来电事项", ""),
+            Field {
+                name: "about_application",
+                label: "所涉申请的编号",
+                kind: Kind::TextOrNothing,
+                hint: "不涉及某项申请则留空。",
+            },
+        ],
+    },
+    Action {
+        title: "登记咨询",
+        path: "consultations",
+        roles: union_core::rights::HOTLINE,
+        hint: "只计次数，不记何人；今日或之前 31 日之内的咨询。",
+        fields: &[
+            Field { name: "on", label: "日期", kind: Kind::Day, hint: "" },
+            Field {
+                name: "from",
+                label: "咨询人",
+                kind: Kind::One(&[("ENTERPRISE", "企业"), ("PRIMARY_UNION", "基层工会")]),
+                hint: "",
+            },
+            Field {
+                name: "channel",
+                label: "方式",
+                kind: Kind::One(&[("PHONE", "电话"), ("WECHAT", "微信")]),
+                hint: "",
+            },
+            Field { name: "topic", label: "事项", kind: Kind::One(TOPICS), hint: "" },
+        ],
+    },
     Action {
         title: "追加担保金",
         path: "programme/top-ups",
@@ -350,6 +475,14 @@ pub const DESK: Desk = Desk {
         ("triage-relief", TRIAGE_RELIEF),
         ("check-subsidy", CHECK_SUBSIDY),
         ("approve-subsidy", APPROVE_SUBSIDY),
+        (tasks::DISPATCH, DISPATCH_TICKET),
+        (tasks::SIGN_FOR, SIGN_FOR_TICKET),
+        (tasks::BEGIN, BEGIN_TICKET),
+        (tasks::REPLY, REPLY_TO_TICKET),
+        (tasks::EXTENSION, EXTEND_TICKET),
+        (tasks::VISIT, VISIT_CALLER),
+        (tasks::CLOSE, CLOSE_TICKET),
+        (tasks::SUPERVISE, SUPERVISE_TICKET),
     ],
     books: &[
         ("担保金", "fund"),
@@ -359,6 +492,8 @@ pub const DESK: Desk = Desk {
         ("统计", "statistics"),
     ],
     keeps_loans: false,
+    keeps_tickets: true,
+    clerks: &["hotline_agent"],
     unmasked: &["intake_officer"],
     reads_papers: &["intake_officer"],
     actions: ACTIONS,

@@ -6,6 +6,7 @@
 pub mod decisions;
 pub mod desk;
 pub mod identifiers;
+pub mod hotline;
 mod loans;
 pub mod members;
 mod relief;
@@ -27,7 +28,10 @@ use party::{
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio_util::sync::CancellationToken;
-use union_core::{Command, Role, Row, Union};
+use union_core::{
+    Command, Role, Row, Union, rows,
+    ticket::{self, TicketId},
+};
 
 /// Runs the union's service until `shutdown`.
 ///
@@ -69,6 +73,7 @@ pub fn router(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
         vault,
         edge(),
         routes::router()
+            .merge(hotline::router())
             .merge(loans::router())
             .merge(relief::router())
             .merge(subsidies::router())
@@ -79,13 +84,18 @@ pub fn router(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
 /// Who sees personal data whole, with a reason.
 const UNMASKED: &[&str] = &[Role::IntakeOfficer.code()];
 
+/// Who looks at no application: the operator, and the agents of the hotline, who see what state it is in and no more.
+const NO_OFFICERS: &[Role] = &[Role::Operator, Role::HotlineAgent];
+
 /// How the union looks from outside.
 pub fn edge() -> Edge<Union> {
     Edge {
         title: "暖·创贷 工会",
-        officers: Role::ALL.iter().filter(|role| **role != Role::Operator).map(|role| role.code()).collect(),
+        officers: Role::ALL.iter().filter(|role| !NO_OFFICERS.contains(role)).map(|role| role.code()).collect(),
+        clerks: vec![Role::HotlineAgent.code()],
         applicants: true,
         summary,
+        matter: |number| TicketId::parse(number).ok().map(|id| rows::ticket(&id)),
         decide: decisions::decide,
         hand: Command::HandTask,
         decisions: decisions::schema(),
@@ -101,14 +111,15 @@ pub fn edge() -> Edge<Union> {
             is_retained: |row| matches!(row, Row::Application(application) if application.receipt.is_some()),
         }),
         charters: Some(Command::Charter),
-        routes: [routes::table(), loans::table(), relief::table(), subsidies::table(), statistics::table()].concat(),
+        routes: [routes::table(), hotline::table(), loans::table(), relief::table(), subsidies::table(), statistics::table()].concat(),
     }
 }
 
-/// An application as people see it: no personal data, no pseudonym, no token of the vault.
+/// An application or a ticket as people see it: no personal data, no pseudonym, no token of the vault.
 fn summary(row: &Row) -> Value {
     match row {
         Row::Application(application) => union_core::summary(application),
+        Row::Ticket(ticket) => ticket::shown(ticket),
         _ => Value::Null,
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn router() -> Router<Arc<App<Union>>> {
 
 pub(crate) fn table() -> Vec<Route> {
     const READERS: Who = Who::Roles(&[OFFICER, AUDITOR]);
-    let summary = "项目统计：合计与分组；可得可公布的版本（隐去少于 3 户企业的数字）与 CSV";
+    let summary = "项目统计：合计与分组；可得可公布的版本（隐去少于 3 户企业或 3 次来电的数字）与 CSV";
     vec![Route::get(PATH, READERS, summary, Some(described::<Statistics>())).with([
         Parameter::query("by", Kind::Text, "分组：year（默认）、quarter、district、industry、channel"),
         Parameter::query("published", Kind::Boolean, "true：少于 3 户企业的数字为 null"),
@@ -72,7 +72,7 @@ struct Statistics {
 struct Group {
     /// 合计为 total；其余为年、季、区、行业门类或渠道
     group: String,
-    /// 申请、放款、还款、贴息、纾困等项；名称以 _fen 结尾的为金额，分
+    /// 申请、放款、还款、贴息、纾困、热线等项；名称以 _fen 结尾的为金额，分
     #[serde(flatten)]
     #[schema(value_type = BTreeMap<String, Option<i64>>)]
     figures: BTreeMap<&'static str, Option<i64>>,
@@ -82,8 +82,16 @@ struct Group {
     reasons: BTreeMap<String, Option<i64>>,
     /// 纾困方案的措施
     relief_measures: BTreeMap<String, Option<i64>>,
+    /// 12351 工单的类别
+    ticket_categories: BTreeMap<String, Option<i64>>,
+    /// 咨询的事项
+    consultation_topics: BTreeMap<String, Option<i64>>,
     /// 各步骤及提交至放款用时的中位数（偶数个时取较小者），工作日
     median_working_days: BTreeMap<String, u32>,
+}
+
+fn cells(cells: &BTreeMap<&'static str, statistics::Cell>, published: bool) -> BTreeMap<String, Option<i64>> {
+    cells.iter().map(|(kind, cell)| ((*kind).to_owned(), cell.shown(published))).collect()
 }
 
 impl Group {
@@ -93,11 +101,9 @@ impl Group {
             figures: Figure::ALL.map(|figure| (figure.name(), group.figure(figure, published))).into(),
             overdue_ppm: group.overdue_ppm(published),
             reasons: group.reasons.iter().map(|(code, cell)| (code.clone(), cell.shown(published))).collect(),
-            relief_measures: group
-                .measures
-                .iter()
-                .map(|(kind, cell)| ((*kind).to_owned(), cell.shown(published)))
-                .collect(),
+            relief_measures: cells(&group.measures, published),
+            ticket_categories: cells(&group.categories, published),
+            consultation_topics: cells(&group.topics, published),
             median_working_days: group
                 .medians(published)
                 .into_iter()
@@ -113,7 +119,14 @@ impl Group {
             self.figures.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect();
         line.insert("overdue_ppm".into(), text(&self.overdue_ppm));
         line.extend(self.reasons.iter().map(|(code, value)| (format!("reason {code}"), text(value))));
-        line.extend(self.relief_measures.iter().map(|(kind, value)| (format!("relief {kind}"), text(value))));
+        let named = [
+            ("relief", &self.relief_measures),
+            ("ticket", &self.ticket_categories),
+            ("consultation", &self.consultation_topics),
+        ];
+        for (what, cells) in named {
+            line.extend(cells.iter().map(|(kind, value)| (format!("{what} {kind}"), text(value))));
+        }
         let days = self.median_working_days.iter();
         line.extend(days.map(|(step, days)| (format!("median working days: {step}"), days.to_string())));
         line
@@ -149,6 +162,19 @@ async fn counted(app: &App<Union>, by: By) -> Result<statistics::Statistics, Pro
     each_row(app, "application/", |row| {
         if let Row::Application(application) = row {
             statistics.count(&application, &charter.calendar);
+        }
+    })
+    .await?;
+    let now = app.handle.clock.now();
+    each_row(app, "ticket/", |row| {
+        if let Row::Ticket(ticket) = row {
+            statistics.count_ticket(&ticket, now);
+        }
+    })
+    .await?;
+    each_row(app, "consultations/", |row| {
+        if let Row::Consultations(month) = row {
+            statistics.count_consultations(&month);
         }
     })
     .await?;

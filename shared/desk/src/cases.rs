@@ -8,7 +8,7 @@ use crate::{
     page::{FILES, Frame, Html, Trouble, html},
     papers,
     session::Session,
-    tasks,
+    tasks, tickets,
     words::{self, Fact},
 };
 use askama::Template;
@@ -87,7 +87,7 @@ pub(crate) fn rows(body: &Value) -> Vec<Row> {
 }
 
 /// Who acts next, at which step and until when.
-fn waiting(case: &Value) -> Vec<String> {
+pub(crate) fn waiting(case: &Value) -> Vec<String> {
     let line = |waiting: &Value| {
         let text = |name: &str| waiting[name].as_str().unwrap_or_default();
         let until =
@@ -134,6 +134,10 @@ struct CasePage {
     key: String,
     version: String,
     papers: papers::Section,
+    /// The hotline's tickets that are about it.
+    tickets: Vec<tickets::Row>,
+    /// Whether who reads may open them.
+    linked: bool,
     /// Whether there is a repayment schedule to show.
     has_schedule: bool,
     /// Whether there is a loan's account to show.
@@ -168,9 +172,13 @@ pub(crate) async fn one(
         }
     }
     let papers = papers::Section::of(&state, &session, &id, case["ended"] == true).await?;
+    let mut tickets = Vec::new();
+    if case["tickets"].as_array().is_some_and(|tickets| !tickets.is_empty()) {
+        tickets = tickets::rows(&state.api.get(&session.access, &format!("applications/{id}/tickets")).await?.body);
+    }
     let may_withdraw = case["ended"] == false && session.has_any(FILES);
     let mut facts = words::facts(&case);
-    facts.retain(|fact| fact.name != words::word("notice"));
+    facts.retain(|fact| ![words::word("notice"), words::word("tickets")].contains(&fact.name.as_str()));
     html(&CasePage {
         frame: Frame::new(&state, &session),
         state: words::word(case["state"].as_str().unwrap_or_default()).to_owned(),
@@ -188,6 +196,8 @@ pub(crate) async fn one(
         key: crate::session::random(),
         version,
         papers,
+        tickets,
+        linked: !session.is_applicant(),
         has_account: state.desk.keeps_loans && !case["paid_out"].is_null(),
         has_schedule: state.desk.application.is_some() && case["receipt"].is_object() && case["reversed_on"].is_null(),
         done: match done.as_str() {

@@ -13,6 +13,7 @@ use crate::{
     page::{Frame, Html, Trouble, again, html},
     papers,
     session::{Session, random},
+    tickets,
     words::{self, Fact},
 };
 use askama::Template;
@@ -24,9 +25,11 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-/// A task of an application.
+/// A task of an application, or of a ticket.
 struct Task {
     id: String,
+    /// Where its page is, and its answer below `/api/v1/`.
+    place: &'static str,
     name: String,
     title: String,
     due: String,
@@ -36,6 +39,11 @@ struct Task {
 impl Task {
     fn path(&self) -> String {
         format!("{}/{}", self.id, self.name)
+    }
+
+    /// Whether it is an application's.
+    fn is_of_application(&self) -> bool {
+        self.place == "applications"
     }
 }
 
@@ -51,6 +59,8 @@ struct ShownChoice {
 struct DecisionPage {
     frame: Frame,
     id: String,
+    place: &'static str,
+    is_of_application: bool,
     path: String,
     title: String,
     due: String,
@@ -118,7 +128,7 @@ pub(crate) async fn decide(
     // Whether the task is still open is the interface's to say: what is sent twice is answered as the first time.
     let order = Order { key: of("key"), version: Some(of("version")), body: &body };
     match state.api.post(&session.access, &format!("tasks/{id}/{name}/decision"), &order).await {
-        Ok(_) => Ok(Redirect::to(&format!("/applications/{id}?done={name}")).into_response()),
+        Ok(_) => Ok(Redirect::to(&format!("/{}/{id}?done={name}", tickets::place(&state, &id))).into_response()),
         Err(refusal) => {
             let task = find(&state, &session, id, name).await;
             refused(&state, &session, task?, &sent, refusal).await
@@ -176,7 +186,7 @@ fn task_form(state: &State, name: &str) -> Result<TaskForm, Trouble> {
 /// The task, if it is open and one of this person's.
 async fn find(state: &State, session: &Session, id: String, name: String) -> Result<Task, Trouble> {
     let form = task_form(state, &name)?;
-    let tasks = state.api.get(&session.access, &format!("tasks?application_id={id}&limit=200")).await?.body;
+    let tasks = state.api.get(&session.access, &format!("tasks?matter={id}&limit=200")).await?.body;
     let wanted = json!(format!("{id}/{name}"));
     let found = tasks["items"].as_array().into_iter().flatten().find(|task| task["task_id"] == wanted);
     let task = found.ok_or_else(|| {
@@ -184,7 +194,8 @@ async fn find(state: &State, session: &Session, id: String, name: String) -> Res
         Refusal::new(StatusCode::NOT_FOUND, "没有这项待办", detail)
     })?;
     let text = |name: &str| task[name].as_str().unwrap_or_default().to_owned();
-    Ok(Task { id, name, title: text("title"), due: words::minute(&text("due_at")), form })
+    let place = tickets::place(state, &id);
+    Ok(Task { id, place, name, title: text("title"), due: words::minute(&text("due_at")), form })
 }
 
 /// The decision as the interface takes it.
@@ -207,8 +218,15 @@ async fn page(
     wrong: &Wrong,
     trouble: &str,
 ) -> Result<Html, Trouble> {
-    let case = state.api.get(&session.access, &format!("applications/{}", task.id)).await?;
-    let papers = papers::Section::of(state, session, &task.id, case.body["ended"] == true).await?;
+    let case = state.api.get(&session.access, &format!("{}/{}", task.place, task.id)).await?;
+    let papers = match task.is_of_application() {
+        true => papers::Section::of(state, session, &task.id, case.body["ended"] == true).await?,
+        false => papers::Section::default(),
+    };
+    let standing = match task.is_of_application() {
+        true => words::word(case.body["state"].as_str().unwrap_or_default()),
+        false => tickets::state_zh(case.body["ticket_state"].as_str().unwrap_or_default()),
+    };
     let chosen = sent.get("choice").map_or("", String::as_str);
     let none = Wrong::new();
     // No decision is for more than was applied for.
@@ -230,13 +248,15 @@ async fn page(
     html(&DecisionPage {
         frame: Frame::new(state, session),
         id: task.id.clone(),
+        place: task.place,
+        is_of_application: task.is_of_application(),
         path: task.path(),
         title: task.title.clone(),
         due: task.due.clone(),
         facts: words::facts(&case.body),
-        missing: papers.missing(state),
+        missing: if task.is_of_application() { papers.missing(state) } else { String::new() },
         papers: papers.rows,
-        state: words::word(case.body["state"].as_str().unwrap_or_default()).to_owned(),
+        state: standing.to_owned(),
         version: case.version,
         // A new key: what was refused was no decision, and what comes now is another request.
         key: random(),
@@ -255,7 +275,7 @@ async fn confirm(
     sent: &Sent,
     body: &Value,
 ) -> Result<Html, Trouble> {
-    let case = state.api.get(&session.access, &format!("applications/{}", task.id)).await?.body;
+    let case = state.api.get(&session.access, &format!("{}/{}", task.place, task.id)).await?.body;
     let months = &case["wish"]["term_months"];
     let prefix = format!("{}.", choice.code);
     let none = Wrong::new();

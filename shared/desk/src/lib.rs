@@ -24,6 +24,7 @@ mod papers;
 mod password;
 mod session;
 mod tasks;
+mod tickets;
 mod words;
 
 use api::Api;
@@ -54,6 +55,10 @@ pub struct Desk {
     pub books: &'static [(&'static str, &'static str)],
     /// Whether it keeps the accounts of loans.
     pub keeps_loans: bool,
+    /// Whether it keeps the hotline's work orders.
+    pub keeps_tickets: bool,
+    /// Roles that have tasks and look at no application.
+    pub clerks: &'static [&'static str],
     /// Who may see personal data unmasked, one of these roles.
     pub unmasked: &'static [&'static str],
     /// Who opens papers, asks for them and erases what is kept of persons, one of these roles.
@@ -95,7 +100,7 @@ pub fn with_pages(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
 /// The pages of an organisation. `interface` is its HTTP interface; `secret` seals the cookies, and has to be the same in
 /// all replicas of a service.
 fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
-    let has_applicants = desk.application.is_some();
+    let (has_applicants, keeps_tickets) = (desk.application.is_some(), desk.keeps_tickets);
     let state = Arc::new(State {
         desk,
         api: Api::new(interface),
@@ -135,6 +140,9 @@ fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/sse.js", get(live::sse))
         .route("/live.js", get(live::own))
         .route("/desk.css", get(page::style));
+    if keeps_tickets {
+        pages = pages.route("/tickets", get(tickets::list)).route("/tickets/{id}", get(tickets::one));
+    }
     if has_applicants {
         pages = pages
             .route("/apply/{step}", get(applicant::step).post(applicant::keep))

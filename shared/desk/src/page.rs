@@ -100,10 +100,14 @@ pub(crate) struct Frame {
 impl Frame {
     pub fn new(state: &State, session: &Session) -> Self {
         let mut links = vec![("/", if session.is_applicant() { "我的申请" } else { "工作台" })];
-        if !session.is_applicant() {
+        if session.is_clerk(state) {
+            links.extend([("/tasks", "待办"), ("/tickets", "工单")]);
+        } else if !session.is_applicant() {
+            links.extend([("/tasks", "待办"), ("/applications", "申请")]);
+            if state.desk.keeps_tickets {
+                links.push(("/tickets", "工单"));
+            }
             links.extend([
-                ("/tasks", "待办"),
-                ("/applications", "申请"),
                 ("/books", "账簿"),
                 ("/incidents", "异常"),
                 ("/charters", "章程"),

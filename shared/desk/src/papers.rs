@@ -42,6 +42,7 @@ impl Row {
 }
 
 /// What of papers a page shows, and what this person may do about them.
+#[derive(Default)]
 pub(crate) struct Section {
     pub rows: Vec<Row>,
     pub kinds: &'static [(&'static str, &'static str)],

@@ -60,6 +60,12 @@ impl Session {
         self.roles.iter().all(|role| role == "applicant")
     }
 
+    /// Whether nobody but one who has tasks and looks at no application.
+    pub fn is_clerk(&self, state: &State) -> bool {
+        let clerks = state.desk.clerks;
+        self.has_any(clerks) && self.roles.iter().all(|role| clerks.contains(&role.as_str()) || role == "applicant")
+    }
+
     /// Whether that is this person, or whom this person acts for, or who acts for this person.
     pub fn is_also(&self, person: &str) -> bool {
         saga::Person::new(self.person.as_str()).is_also(&saga::Person::new(person))

@@ -7,7 +7,8 @@ use crate::{
     live,
     page::{Frame, Html, Trouble, html},
     session::Session,
-    words,
+    tickets,
+    words::{self, Fact},
 };
 use askama::Template;
 use axum::extract::{Query, State as Extract};
@@ -19,7 +20,10 @@ use serde_json::Value;
 const NEARLY_MS: i64 = 24 * 3_600_000;
 
 pub(crate) struct Row {
+    /// Number of the application, or of the ticket.
     pub id: String,
+    /// Where its page is: `applications` or `tickets`.
+    pub place: &'static str,
     pub path: String,
     pub title: String,
     pub role: String,
@@ -41,6 +45,12 @@ struct Workbench {
     uscc: String,
     found: Vec<crate::cases::Row>,
     trouble: String,
+    /// Whether who reads looks at no application, and asks how far one is.
+    is_clerk: bool,
+    application_id: String,
+    /// How far it is.
+    progress: Vec<Fact>,
+    waiting: Vec<String>,
     mine: usize,
     nearly: usize,
     overdue: usize,
@@ -75,6 +85,10 @@ pub(crate) async fn workbench(
         uscc: filter.uscc.trim().to_owned(),
         found: Vec::new(),
         trouble: String::new(),
+        is_clerk: session.is_clerk(&state),
+        application_id: filter.application_id.trim().to_owned(),
+        progress: Vec::new(),
+        waiting: Vec::new(),
         mine: 0,
         nearly: 0,
         overdue: 0,
@@ -102,9 +116,31 @@ pub(crate) async fn workbench(
     page.nearly = tasks.iter().filter(|task| task.urgency == "nearly").count();
     page.overdue = tasks.iter().filter(|task| task.urgency == "overdue").count();
     page.tasks = tasks.into_iter().take(20).collect();
+    if page.is_clerk {
+        ask_progress(&state, &session, &mut page).await?;
+        return html(&page);
+    }
     let incidents = state.api.get(&session.access, "incidents?limit=200").await?.body;
     page.incidents = incidents["items"].as_array().map_or(0, Vec::len);
     html(&page)
+}
+
+/// How far an application is, for whoever looks at none.
+async fn ask_progress(state: &State, session: &Session, page: &mut Workbench) -> Result<(), Trouble> {
+    if page.application_id.is_empty() {
+        return Ok(());
+    }
+    match state.api.get(&session.access, &format!("applications/{}/status", encoded(&page.application_id))).await {
+        Ok(found) => {
+            page.waiting = crate::cases::waiting(&found.body);
+            let state = words::word(found.body["state"].as_str().unwrap_or_default()).to_owned();
+            page.progress = vec![Fact { depth: 0, name: words::word("state").to_owned(), value: state }];
+            page.progress.extend(words::facts(&found.body));
+        }
+        Err(refusal) if refusal.status == axum::http::StatusCode::NOT_FOUND => page.trouble = refusal.line(),
+        Err(refusal) => return Err(refusal.into()),
+    }
+    Ok(())
 }
 
 #[derive(Template)]
@@ -151,11 +187,11 @@ pub(crate) struct Open {
 /// Reads a page of open tasks.
 pub(crate) async fn open(state: &State, session: &Session, now: Moment, path: &str) -> Result<Open, Trouble> {
     let body = state.api.get(&session.access, path).await?.body;
-    let rows = body["items"].as_array().into_iter().flatten().map(|task| row(task, now, session));
+    let rows = body["items"].as_array().into_iter().flatten().map(|task| row(state, task, now, session));
     Ok(Open { tasks: rows.collect(), next: body["next_cursor"].as_str().map(encoded), seen: live::digest(&body) })
 }
 
-fn row(task: &Value, now: Moment, session: &Session) -> Row {
+fn row(state: &State, task: &Value, now: Moment, session: &Session) -> Row {
     let text = |name: &str| task[name].as_str().unwrap_or_default().to_owned();
     let (due, claimed_by) = (text("due_at"), text("claimed_by"));
     let left = Moment::parse(&due).map_or(i64::MAX, |due| due.millis().saturating_sub(now.millis()));
@@ -166,9 +202,12 @@ fn row(task: &Value, now: Moment, session: &Session) -> Row {
     } else {
         ("", "")
     };
+    let path = text("task_id");
+    let id = path.split_once('/').map_or(path.as_str(), |(id, _)| id).to_owned();
     Row {
-        id: text("application_id"),
-        path: text("task_id"),
+        place: tickets::place(state, &id),
+        id,
+        path,
         title: text("title"),
         role: words::word(&text("role")).to_owned(),
         opened: words::minute(&text("opened_at")),

@@ -7,6 +7,7 @@
 mod accepted;
 mod changes;
 mod hash;
+mod hotline;
 mod programme;
 mod rate;
 mod relief;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use accepted::Charters;
 pub use changes::CharterChange;
 pub use hash::{CharterHash, CharterHashError};
+pub use hotline::HotlineRules;
 pub use rate::{LprRow, RateRules};
 pub use relief::{DeferralWindow, ReliefPolicy, ReliefRules};
 pub use validate::{CharterError, CharterFlaw};
@@ -77,6 +79,9 @@ pub struct Charter {
     /// The terms of a request for relief. Absent from a text: those of the programme, which it is named by the same hash with.
     #[serde(default, skip_serializing_if = "ReliefRules::are_the_programmes")]
     pub relief: ReliefRules,
+    /// How soon the hotline answers. Absent from a text: as the programme does.
+    #[serde(default, skip_serializing_if = "HotlineRules::are_the_programmes")]
+    pub hotline: HotlineRules,
 
     /// S1-1: a draft that was not submitted expires.
     pub draft_expiry: Term,

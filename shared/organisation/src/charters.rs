@@ -563,7 +563,7 @@ pub fn shown(hash: &CharterHash, version: &Version) -> Value {
 
 fn respond<O: KeepsCharters>(desk: &mut Desk<O>, hash: &CharterHash, did: Did) -> Result<(), Stop> {
     let body = version(desk, hash)?.map(|version| shown(hash, version)).unwrap_or_default();
-    desk.answer(Answer { application_id: None, did, body });
+    desk.answer(Answer { shows: None, did, body });
     Ok(())
 }
 

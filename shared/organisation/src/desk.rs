@@ -64,10 +64,10 @@ pub enum PortAction {
 }
 
 /// What a command is answered with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The application that it created or changed; none: what the command is about has no number.
-    pub application_id: Option<ApplicationId>,
+    /// The row that it shows and that the command created or changed, so that its version can be told; none: it shows no row.
+    pub shows: Option<Key>,
     /// What it did.
     pub did: Did,
     /// The state after the decision, of the application or of what else the command is about.

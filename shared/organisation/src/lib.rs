@@ -101,8 +101,9 @@ pub struct Index {
 pub struct OpenTask {
     /// Unique within the organisation, e.g. `NCD-2018-0052/approve-credit/2`.
     pub task_id: String,
-    /// The application it belongs to.
-    pub application_id: ApplicationId,
+    /// The application it belongs to; none: it belongs to another matter, which its id begins with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application_id: Option<ApplicationId>,
     /// Role that decides, e.g. `credit_officer`.
     pub role: String,
     /// What to decide, in the step's words.
@@ -121,9 +122,19 @@ pub struct OpenTask {
 impl OpenTask {
     /// An application's open task, as the shell lists it; `name` names it within the application.
     pub fn of<Role: Copy + Display>(id: &ApplicationId, name: &str, title: &str, task: &saga::Task<Role>) -> Self {
+        OpenTask { application_id: Some(id.clone()), ..Self::of_matter(id, name, title, task) }
+    }
+
+    /// The same of a matter that is no application, by its number, e.g. a work order.
+    pub fn of_matter<Role: Copy + Display>(
+        number: &impl Display,
+        name: &str,
+        title: &str,
+        task: &saga::Task<Role>,
+    ) -> Self {
         OpenTask {
-            task_id: task_id(id, name),
-            application_id: id.clone(),
+            task_id: task_id(number, name),
+            application_id: None,
             role: task.role().to_string(),
             title: title.to_owned(),
             opened_at: task.deadline.opened_at,
@@ -132,11 +143,17 @@ impl OpenTask {
             claimed_by: task.claimed_by.clone(),
         }
     }
+
+    /// Number of the matter that it belongs to: the application's, mostly.
+    pub fn matter(&self) -> &str {
+        self.task_id.split_once('/').map_or(&self.task_id, |(matter, _)| matter)
+    }
 }
 
-/// The id of a task: the application and the task's name within it, e.g. `NCD-2018-0052/decide-credit`.
-pub fn task_id(id: &ApplicationId, name: &str) -> String {
-    format!("{id}/{name}")
+/// The id of a task: the number of the application, or of what else it belongs to, and the task's name within it, e.g.
+/// `NCD-2018-0052/decide-credit`.
+pub fn task_id(number: &impl Display, name: &str) -> String {
+    format!("{number}/{name}")
 }
 
 /// Something that went wrong and has an owner.

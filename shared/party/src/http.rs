@@ -27,7 +27,7 @@ pub use applications::Nothing;
 pub use holders::Caller;
 pub use papers::{Gives, PaperDesk};
 pub use personal::Personal;
-pub use policy::{APPLICANT, AUDITOR, OFFICER, OPERATOR, Route, Who};
+pub use policy::{APPLICANT, AUDITOR, CLERK, OFFICER, OPERATOR, Route, Who};
 pub(crate) use requests::trace_of;
 pub use technical::{Because, because};
 pub use writing::Writing;
@@ -66,14 +66,18 @@ const MAX_WAITING: usize = 4096;
 pub struct Edge<O: Organisation> {
     /// Title of the document.
     pub title: &'static str,
-    /// Every role of its own officers; the operator's is not among them.
+    /// Every role of its own officers; the operator's is not among them, nor those of its clerks.
     pub officers: Vec<&'static str>,
+    /// Roles that have tasks and look at no application.
+    pub clerks: Vec<&'static str>,
     /// Whether applicants have accounts here.
     pub applicants: bool,
     /// An application as people see it, without personal data: the core's own view, so that it reads the same wherever it is
     /// shown, be it looked up, listed or the answer to a command.
     pub summary: fn(&O::Row) -> Value,
-    /// The command that a decision on a task is: the task's name within its application, and the body. Personal data in
+    /// The row of another matter than an application that has tasks, by its number.
+    pub matter: fn(&str) -> Option<Key>,
+    /// The command that a decision on a task is: the task's name within its matter, and the body. Personal data in
     /// the body are sealed into the vault and go beside the command.
     pub decide: Decide<O>,
     /// The command by which a task changes hands.
@@ -90,8 +94,8 @@ pub struct Edge<O: Organisation> {
     pub routes: Vec<Route>,
 }
 
-/// Reads a decision: the vault, the task's name, the application, the body.
-pub type Decide<O> = fn(&Vault, &str, ApplicationId, &[u8]) -> Result<Decision<O>, Problem>;
+/// Reads a decision: the vault, the task's name, the number of the application or of what else it belongs to, the body.
+pub type Decide<O> = fn(&Vault, &str, &str, &[u8]) -> Result<Decision<O>, Problem>;
 
 /// A person's decision on a task.
 pub struct Decision<O: Organisation> {
@@ -128,7 +132,7 @@ pub fn router<O: Organisation>(
     let app = Arc::new(App {
         handle,
         vault,
-        policy: Policy::new(&routes, &edge.officers),
+        policy: Policy::new(&routes, &edge.officers, &edge.clerks),
         document: document(&edge),
         edge,
         holders: Holders::default(),
@@ -228,9 +232,12 @@ impl<O: Organisation> App<O> {
         Err(Problem::not_found(format!("没有编号为 {id} 的申请。")))
     }
 
-    fn is_applicant_only(&self, caller: &Caller) -> bool {
+    /// Whether the caller is an applicant and nothing else, so that only its own applications are its business.
+    pub fn is_applicant_only(&self, caller: &Caller) -> bool {
         let is_staff = |role: &String| {
-            [AUDITOR, SUPERVISOR, SIGNATORY].contains(&role.as_str()) || self.edge.officers.contains(&role.as_str())
+            [AUDITOR, SUPERVISOR, SIGNATORY].contains(&role.as_str())
+                || self.edge.officers.contains(&role.as_str())
+                || self.edge.clerks.contains(&role.as_str())
         };
         !caller.roles.iter().any(is_staff)
     }
@@ -249,8 +256,11 @@ impl<O: Organisation> App<O> {
         Ok(owner)
     }
 
-    /// An application as people see it, with its version.
-    fn view(&self, row: &StateRow) -> Result<Value, Problem> {
+    /// An application, or another matter, as people see it, with its version.
+    ///
+    /// # Errors
+    /// 500: the row is not as this build writes it.
+    pub fn view(&self, row: &StateRow) -> Result<Value, Problem> {
         let own: O::Row = serde_json::from_str(&row.body).map_err(|error| Problem::internal(&error))?;
         let mut view = (self.edge.summary)(&own);
         show_version(&mut view, row.version);

@@ -1,10 +1,13 @@
 //! An application as the union keeps it: what was filed, what the partners answered, and the saga's run.
 
-use crate::{Reason, Role, relief::Relief, renewal::Renewal, subsidy::Claim, vocabulary::GreenReason};
+use crate::{
+    Reason, Role, relief::Relief, renewal::Renewal, subsidy::Claim, ticket::TicketId, vocabulary::GreenReason,
+};
 use contracts::{DisbursementReceipt, DisbursementReport, Firm, Letter, LoanLife, Wish};
 use domain::{Amount, ApplicationId, CharterHash, Date, Fen, Moment, Ppm, schedule::Method};
 use saga::{IllegalTransition, Person, Phase, Run, State};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// One application (DOMAIN.md section 4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +98,9 @@ pub struct Application {
     /// What partners signed in answer to the other steps and does not fit what they were asked; it counts for nothing either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputed_answers: Vec<DisputedAnswer>,
+    /// Tickets of the hotline that are about it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tickets: BTreeSet<TicketId>,
 }
 
 /// A pay-out waits for the loan that it renews.

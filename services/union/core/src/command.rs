@@ -1,9 +1,11 @@
 //! What people may tell the union to do. No personal data: the edge keeps that in the vault and hands over tokens.
 
 use crate::{
+    consultation::Consultation,
     programme::Control,
     renewal::Renewal,
     subsidy::CheckVerdict,
+    ticket::{Act, Call, TicketId},
     vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
 use contracts::{Firm, Paper, ReliefDecline, SubsidyRejection, Wish};
@@ -106,6 +108,17 @@ pub enum Command {
         /// Token of the account in the vault.
         account: String,
     },
+    /// An agent of the hotline takes a call.
+    TakeCall(Call),
+    /// Something is done with a ticket.
+    ActOnTicket {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// What.
+        act: Act,
+    },
+    /// A consultation is recorded.
+    RecordConsultation(Consultation),
     /// Something about a charter of the programme; by two signatories.
     Charter(Motion),
     /// A task changes hands.
@@ -148,8 +161,11 @@ impl Command {
             | Command::Charter(_)
             | Command::LoadMembers { .. }
             | Command::Submit(_)
+            | Command::RecordConsultation(_)
             | Command::Control { .. }
             | Command::DropProposal { .. } => None,
+            Command::TakeCall(call) => call.application_id.as_ref(),
+            Command::ActOnTicket { act, .. } => act.application_id(),
             Command::DecideEligibility { application_id, .. }
             | Command::Withdraw { application_id, .. }
             | Command::RequestRelief { application_id, .. }

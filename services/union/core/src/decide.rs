@@ -4,13 +4,15 @@ use crate::{
     Fact, Reason, Role, Row, Union, answers,
     application::{Application, ApplicationState, Green, Occasion, WaitsForOld},
     command::{Command, EligibilityVerdict, Form, MemberEntry, Repair},
-    filing, fund, living,
+    consultation, filing, fund, hotline, living,
     origination::{self, Origination},
     papers,
     process::{self, Process},
     programme, relief, rights,
     rows::{self, FirmRow, NumbersRow},
-    subsidy, view,
+    subsidy,
+    ticket::TicketId,
+    view,
     vocabulary::{FilingRefusal, GreenReason, IntakeRejection},
 };
 use contracts::{LoanLife, Message};
@@ -58,14 +60,27 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
             wanted.extend(fund::keys());
             None
         }
+        Input::Command { command: Command::TakeCall(call), .. } => {
+            wanted.extend([rows::ticket_numbers(), charters::book_key()]);
+            call.application_id.clone()
+        }
+        Input::Command { command: Command::ActOnTicket { ticket_id, act }, .. } => {
+            let about = need_ticket(founding, rows, &rows::ticket(ticket_id), wanted);
+            wanted.extend(about.as_ref().map(rows::application));
+            act.application_id().cloned().or(about)
+        }
+        Input::Command { command: Command::RecordConsultation(one), .. } => {
+            wanted.insert(rows::consultations(one.on));
+            None
+        }
         Input::Command { command, .. } => command.application_id().cloned(),
         Input::Due(key) | Input::Follow(key) => {
-            wanted.insert(key.clone());
+            need_ticket(founding, rows, key, wanted);
             application_of(key)
         }
         Input::Port { application_id, .. } => Some(application_id.clone()),
         Input::SetBack => {
-            wanted.insert(rows::numbers());
+            wanted.extend([rows::numbers(), rows::ticket_numbers()]);
             None
         }
     };
@@ -96,6 +111,19 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
     }
     wanted.insert(key);
     wanted.extend(fund::keys());
+}
+
+/// Deciding on a ticket reads its row and its charter, and the application that it is about.
+fn need_ticket(
+    founding: &Charters,
+    rows: &Rows<Row>,
+    key: &Key,
+    wanted: &mut BTreeSet<Key>,
+) -> Option<ApplicationId> {
+    wanted.insert(key.clone());
+    let Ok(Some(Row::Ticket(ticket))) = rows.own(key) else { return None };
+    wanted.extend(charters::pinned(founding, &ticket.charter));
+    ticket.call.application_id.clone()
 }
 
 /// Decides one input.
@@ -149,7 +177,10 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
                 relief::tick(w)?;
                 subsidy::tick(w)
             }),
-            None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
+            None => match ticket_of(key) {
+                Some(id) => hotline::tick(desk, &id),
+                None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
+            },
         },
         Input::Follow(key) => match application_of(key) {
             Some(id) => on_application(union, desk, &id, |w| {
@@ -169,8 +200,10 @@ pub(crate) fn decide(union: &Union, input: &Input<Command>, desk: &mut Desk<Unio
         }
         Input::SetBack => {
             let today = desk.at().date();
-            let last = last_number(desk, today)?.saturating_add(SKIPPED);
-            Ok(desk.record(Fact::NumbersSkipped { year: year(today)?, last })?)
+            let last = last_number(desk, &rows::numbers(), today)?.saturating_add(SKIPPED);
+            desk.record(Fact::NumbersSkipped { year: year(today)?, last })?;
+            let last = last_number(desk, &rows::ticket_numbers(), today)?.saturating_add(SKIPPED);
+            Ok(desk.record(Fact::TicketNumbersSkipped { year: year(today)?, last })?)
         }
     }
 }
@@ -200,6 +233,13 @@ fn waiting_step(w: &Origination) -> Result<Option<&'static str>, Stop> {
 fn application_of(key: &Key) -> Option<ApplicationId> {
     match key {
         Key::Row(key) => key.strip_prefix("application/").and_then(|id| ApplicationId::parse(id).ok()),
+        _ => None,
+    }
+}
+
+fn ticket_of(key: &Key) -> Option<TicketId> {
+    match key {
+        Key::Row(key) => key.strip_prefix("ticket/").and_then(|id| TicketId::parse(id).ok()),
         _ => None,
     }
 }
@@ -262,7 +302,7 @@ fn start(union: &Union, w: &mut Origination) -> Result<(), Stop> {
 }
 
 /// Moves the decision into the world of one application, and back, whatever comes of it.
-fn on_application<T>(
+pub(crate) fn on_application<T>(
     union: &Union,
     desk: &mut Desk<Union>,
     id: &ApplicationId,
@@ -373,6 +413,9 @@ fn on_command(union: &Union, actor: &Actor, command: &Command, desk: &mut Desk<U
             on_application(union, desk, application_id, |w| subsidy::pay_again(w, account))?;
             answer(desk, application_id, Did::Changed)
         }
+        Command::TakeCall(call) => hotline::receive(union, actor, call, desk),
+        Command::ActOnTicket { ticket_id, act } => hotline::act(union, desk, actor, ticket_id, act),
+        Command::RecordConsultation(one) => consultation::record(desk, one),
         Command::Charter(motion) => charters::moved(union, desk, actor, motion),
         Command::HandTask(handover) => {
             on_application(union, desk, &handover.application_id, |w| hand_task(union, w, actor, handover))?;
@@ -437,7 +480,7 @@ fn submit(union: &Union, actor: &Actor, form: &Form, desk: &mut Desk<Union>) -> 
     if let Some(first) = broken.into_iter().chain(identifier).min() {
         return Err(Refusal::from(first).into());
     }
-    let next = last_number(desk, today)?.saturating_add(1);
+    let next = last_number(desk, &rows::numbers(), today)?.saturating_add(1);
     let id = ApplicationId::new(today.year(), next).map_err(|error| Stop::Illegal(error.to_string()))?;
     let mut application = new_application(id.clone(), form, hash, desk);
     let flagged_by = Some(actor.person.clone()).filter(|_| form.green == Some(GreenReason::OfficerFlag));
@@ -461,15 +504,15 @@ fn tried_before(desk: &Desk<Union>, form: &Form, earlier: &ApplicationId) -> Res
     })
 }
 
-/// The last number that was given in the year of this day.
-fn last_number(desk: &Desk<Union>, today: Date) -> Result<u32, Stop> {
-    Ok(match desk.own(&rows::numbers())? {
+/// The last number of this row that was given in the year of this day.
+pub(crate) fn last_number(desk: &Desk<Union>, numbers: &Key, today: Date) -> Result<u32, Stop> {
+    Ok(match desk.own(numbers)? {
         Some(Row::Numbers(NumbersRow { year, last })) if i32::from(*year) == i32::from(today.year()) => *last,
         _ => 0,
     })
 }
 
-fn year(today: Date) -> Result<u16, Stop> {
+pub(crate) fn year(today: Date) -> Result<u16, Stop> {
     u16::try_from(today.year()).map_err(|error| Stop::Illegal(error.to_string()))
 }
 
@@ -507,6 +550,7 @@ fn new_application(id: ApplicationId, form: &Form, charter: CharterHash, desk: &
         archived: None,
         disputed: Vec::new(),
         disputed_answers: Vec::new(),
+        tickets: BTreeSet::new(),
     }
 }
 
@@ -565,7 +609,7 @@ fn answer(desk: &mut Desk<Union>, id: &ApplicationId, did: Did) -> Result<(), St
         Some(Row::Application(application)) => view::summary(application),
         _ => return Err(Refusal::not_found(id).into()),
     };
-    desk.answer(Answer { application_id: Some(id.clone()), did, body });
+    desk.answer(Answer { shows: Some(rows::application(id)), did, body });
     Ok(())
 }
 

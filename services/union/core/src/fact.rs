@@ -6,16 +6,18 @@ use crate::{
         Application, ApplicationState, Approval, Archived, Disputed, DisputedAnswer, Evidence, Green, Opinion,
         Recommendation, Reservation, ReservationInput, WaitsForOld,
     },
+    consultation::{Consultation, ConsultationsRow},
     decide::state,
     programme::{Decided, ProgrammeRow, Proposal},
     relief::{How, Over, Relief},
     rows::{self, Drawn, FirmRow, FundRow, MemberRow, NumbersRow, UnitRow},
     subsidy::{Claim, Payment, Returned},
+    ticket::{Change, Ticket, TicketId},
 };
 use contracts::{DisbursementReceipt, Letter, LoanReport, ReliefPlan, SubsidyRow};
 use domain::{Amount, ApplicationId, Date, Fen, Moment, subsidy::Period};
 use organisation::{Key, NotLoaded, Person, Row as AnyRow, Rows, charters, papers};
-use saga::{Ending, Phase};
+use saga::{Ending, Notice, Phase};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -456,6 +458,33 @@ pub enum Fact {
         /// What it said.
         evidence: Evidence,
     },
+    /// A call of the hotline was taken under the next number of its year.
+    TicketReceived(Box<Ticket>),
+    /// Something was done with a ticket.
+    TicketChanged {
+        /// The ticket.
+        id: TicketId,
+        /// What.
+        change: Box<Change>,
+    },
+    /// Whoever has it was reminded.
+    TicketReminded {
+        /// The ticket.
+        id: TicketId,
+        /// The task.
+        task: String,
+        /// How much of its time has gone.
+        notice: Notice,
+    },
+    /// As [`Fact::NumbersSkipped`], of tickets.
+    TicketNumbersSkipped {
+        /// The year.
+        year: u16,
+        /// The last number skipped.
+        last: u32,
+    },
+    /// A consultation was recorded.
+    Consulted(Consultation),
     /// Papers were handed in, asked for or sent.
     Papers(papers::Fact),
     /// A charter was brought forward or answered.
@@ -498,6 +527,38 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         }),
         Fact::NumbersSkipped { year, last } => {
             put(rows, rows::numbers(), Row::Numbers(NumbersRow { year: *year, last: *last }))
+        }
+        Fact::TicketReceived(ticket) => {
+            let (year, last) = (ticket.id.year(), ticket.id.number());
+            put(rows, rows::ticket_numbers(), Row::Numbers(NumbersRow { year, last }))?;
+            rows.create(rows::ticket(&ticket.id), AnyRow::Own(Row::Ticket(ticket.clone())));
+            about(rows, &ticket.id, None, ticket.call.application_id.as_ref())
+        }
+        Fact::TicketChanged { id, change } => {
+            let mut before = None;
+            if let Some(Row::Ticket(ticket)) = rows.own_mut(&rows::ticket(id))? {
+                before.clone_from(&ticket.call.application_id);
+                ticket.apply(change);
+            }
+            about(rows, id, before.as_ref(), change.done.act.application_id())
+        }
+        Fact::TicketReminded { id, task, notice } => {
+            if let Some(Row::Ticket(ticket)) = rows.own_mut(&rows::ticket(id))? {
+                ticket.remind(task, *notice);
+            }
+            Ok(())
+        }
+        Fact::TicketNumbersSkipped { year, last } => {
+            put(rows, rows::ticket_numbers(), Row::Numbers(NumbersRow { year: *year, last: *last }))
+        }
+        Fact::Consulted(one) => {
+            let key = rows::consultations(one.on);
+            let mut row = match rows.own(&key)? {
+                Some(Row::Consultations(row)) => row.clone(),
+                _ => ConsultationsRow::of(one.on),
+            };
+            row.count(one);
+            put(rows, key, Row::Consultations(row))
         }
         Fact::MemberLoaded { member, spans } => {
             put(rows, rows::member(member), Row::Member(MemberRow { spans: spans.clone() }))
@@ -710,6 +771,24 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
             })
         }
     }
+}
+
+/// A ticket is about another application from now on, or about one at last; without one it stays as it is.
+fn about(
+    rows: &mut Rows<Row>,
+    ticket: &TicketId,
+    before: Option<&ApplicationId>,
+    now: Option<&ApplicationId>,
+) -> Result<(), NotLoaded> {
+    let Some(now) = now else { return Ok(()) };
+    if let Some(before) = before {
+        with(rows, before, |application| {
+            application.tickets.remove(ticket);
+        })?;
+    }
+    with(rows, now, |application| {
+        application.tickets.insert(*ticket);
+    })
 }
 
 fn put(rows: &mut Rows<Row>, key: Key, row: Row) -> Result<(), NotLoaded> {

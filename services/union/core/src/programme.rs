@@ -191,7 +191,7 @@ pub(crate) fn drop_proposal(actor: &Actor, because: &str, desk: &mut Desk<Union>
 
 fn answer(desk: &mut Desk<Union>, did: Did) -> Result<(), Stop> {
     let body = shown(&row(desk)?);
-    desk.answer(Answer { application_id: None, did, body });
+    desk.answer(Answer { shows: None, did, body });
     Ok(())
 }
 

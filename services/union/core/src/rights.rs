@@ -2,7 +2,7 @@
 //! eyes say comes after; that an applicant acts on an application of its own is the edge's to see. A command without a line does not
 //! compile.
 
-use crate::{Command, Role, command::Form, vocabulary::GreenReason};
+use crate::{Command, Role, command::Form, ticket::Act, vocabulary::GreenReason};
 use organisation::{charters::SIGNATORY, people::SUPERVISOR};
 
 /// Opening the books and writing the register.
@@ -12,6 +12,16 @@ pub const BOOKS: &[&str] = &[Role::Operator.code()];
 pub const FILING: &[&str] = &["applicant", Role::IntakeOfficer.code()];
 /// The check of eligibility, and what only an officer may say of an application that is filed.
 pub const INTAKE: &[&str] = &[Role::IntakeOfficer.code()];
+/// Taking calls, dispatching them, asking how the reply was found; recording consultations.
+pub const HOTLINE: &[&str] = &[Role::HotlineAgent.code()];
+/// Dealing with what was dispatched.
+pub const TICKETS: &[&str] = &[Role::IntakeOfficer.code()];
+/// Replying to a ticket: the unit, or who supervises it.
+pub const REPLIES: &[&str] = &[Role::IntakeOfficer.code(), Role::Approver.code()];
+/// Granting a ticket more time.
+pub const EXTENSIONS: &[&str] = &[Role::Approver.code()];
+/// Saying which application a ticket is about; asking for relief for whoever calls.
+pub const LINKS: &[&str] = &[Role::IntakeOfficer.code(), Role::HotlineAgent.code()];
 /// A task's change of hands; which of them, its role and [`organisation::people::handed`] say.
 pub const IN_HAND: &[&str] =
     &[Role::IntakeOfficer.code(), Role::SubsidyChecker.code(), Role::Approver.code(), SUPERVISOR];
@@ -43,10 +53,23 @@ pub fn of(command: &Command) -> &'static [&'static str] {
         Command::CheckSubsidy { .. } => SUBSIDY_CHECK,
         Command::ApproveSubsidy { .. } => SUBSIDY_APPROVAL,
         Command::DecideEligibility { .. } | Command::TriageRelief { .. } => INTAKE,
+        Command::TakeCall(_) | Command::RecordConsultation(_) => HOTLINE,
+        Command::ActOnTicket { act, .. } => of_act(act),
         Command::HandTask(_) => IN_HAND,
         Command::Charter(_) => CHARTERS,
         Command::Control { .. } | Command::DropProposal { .. } => CONTROL,
         Command::Repair { .. } => REPAIR,
+    }
+}
+
+/// The roles of which an account needs one to do this with a ticket. Which of them it waits for, its task says.
+pub const fn of_act(act: &Act) -> &'static [&'static str] {
+    match act {
+        Act::AnswerAtOnce { .. } | Act::Dispatch { .. } | Act::Visit { .. } | Act::Close => HOTLINE,
+        Act::SignFor | Act::Return { .. } | Act::Begin | Act::AskExtension { .. } => TICKETS,
+        Act::Reply { .. } => REPLIES,
+        Act::DecideExtension { .. } => EXTENSIONS,
+        Act::Link { .. } | Act::StartRelief { .. } => LINKS,
     }
 }
 

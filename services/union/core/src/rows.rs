@@ -1,7 +1,12 @@
 //! The rows of the union's state and their keys.
 
 pub use crate::programme::ProgrammeRow;
-use crate::{Union, application::Application};
+use crate::{
+    Union,
+    application::Application,
+    consultation::ConsultationsRow,
+    ticket::{Ticket, TicketId},
+};
 use domain::{ApplicationId, Date, Fen};
 use organisation::{Key, Organisation, charters::Kept, papers::Papers};
 use serde::{Deserialize, Serialize};
@@ -29,6 +34,10 @@ pub enum Row {
     Papers(Box<Papers>),
     /// Charters that came after those of the beginning.
     Charters(Kept),
+    /// A work order of the hotline.
+    Ticket(Box<Ticket>),
+    /// The consultations of a month.
+    Consultations(ConsultationsRow),
 }
 
 /// What the programme knows of a firm: at most one open application, at most one live loan.
@@ -147,6 +156,21 @@ pub fn programme() -> Key {
 /// Key of the last number given.
 pub fn numbers() -> Key {
     Key::Row("numbers".into())
+}
+
+/// Key of the last number given to a ticket.
+pub fn ticket_numbers() -> Key {
+    Key::Row("ticket_numbers".into())
+}
+
+/// Key of a ticket.
+pub fn ticket(id: &TicketId) -> Key {
+    Key::row("ticket", id)
+}
+
+/// Key of the consultations of the month of this day.
+pub fn consultations(on: Date) -> Key {
+    Key::row("consultations", format!("{:04}-{:02}", on.year(), on.month()))
 }
 
 /// Key of a primary union.

@@ -2,12 +2,16 @@
 //!
 //! A figure counts on the day of what it counts: applications when they are filed, pay-outs on their value date, receipts on theirs,
 //! subsidies on the day on which they are credited, endings when they end. What is still owed counts with the pay-out that it comes from.
+//! The hotline's figures have a time and neither district, industry nor channel: tickets count when they are received, consultations in
+//! their month.
 
 use crate::{
     application::Application,
+    consultation::ConsultationsRow,
     subsidy::{Claim, ClaimState},
+    ticket::Ticket,
 };
-use domain::{Calendar, Date, Fen, loan::Measure};
+use domain::{Calendar, Date, Fen, Moment, loan::Measure};
 use saga::Ending;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,10 +34,18 @@ pub enum By {
 }
 
 impl By {
+    /// The group of a day; none where figures are not told apart by time.
+    fn time(self, on: Date) -> Option<String> {
+        match self {
+            By::Year => Some(on.year().to_string()),
+            By::Quarter => Some(format!("{}Q{}", on.year(), (on.month() + 2) / 3)),
+            By::District | By::Industry | By::Channel => None,
+        }
+    }
+
     fn group(self, application: &Application, on: Date) -> String {
         match self {
-            By::Year => on.year().to_string(),
-            By::Quarter => format!("{}Q{}", on.year(), (on.month() + 2) / 3),
+            By::Year | By::Quarter => self.time(on).unwrap_or_default(),
             By::District => application.firm.district.clone(),
             By::Industry => application.firm.industry_code.chars().take(1).collect(),
             By::Channel => if application.is_green() { "GREEN" } else { "STANDARD" }.into(),
@@ -91,11 +103,21 @@ pub enum Figure {
     Subsidised,
     /// Relief plans that came into force.
     ReliefPlans,
+    /// Tickets of the hotline.
+    Tickets,
+    /// Of them those that are done with.
+    TicketsClosed,
+    /// Tickets of which a reply came after its time, or has not come in it.
+    TicketsLate,
+    /// Tickets that were reopened.
+    TicketsReopened,
+    /// Consultations.
+    Consultations,
 }
 
 impl Figure {
     /// Every figure, in the order of the columns.
-    pub const ALL: [Figure; 22] = [
+    pub const ALL: [Figure; 27] = [
         Figure::Applications,
         Figure::Renewals,
         Figure::Reapplications,
@@ -118,6 +140,11 @@ impl Figure {
         Figure::EnterprisesSubsidised,
         Figure::Subsidised,
         Figure::ReliefPlans,
+        Figure::Tickets,
+        Figure::TicketsClosed,
+        Figure::TicketsLate,
+        Figure::TicketsReopened,
+        Figure::Consultations,
     ];
 
     /// Its name over HTTP; money ends in `_fen`.
@@ -145,6 +172,11 @@ impl Figure {
             Figure::EnterprisesSubsidised => "enterprises_subsidised",
             Figure::Subsidised => "subsidy_fen",
             Figure::ReliefPlans => "relief_plans",
+            Figure::Tickets => "tickets",
+            Figure::TicketsClosed => "tickets_closed",
+            Figure::TicketsLate => "tickets_late",
+            Figure::TicketsReopened => "tickets_reopened",
+            Figure::Consultations => "consultations",
         }
     }
 
@@ -159,14 +191,15 @@ impl Figure {
     }
 }
 
-/// A sum, and whose it is.
+/// A sum, and whose it is: firms, or calls of which nobody keeps who called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
     sum: i64,
     firms: BTreeSet<String>,
+    calls: usize,
 }
 
-/// Fewer firms than this can be recognised in a published figure.
+/// Fewer firms, or calls, than this can be recognised in a published figure.
 pub const FEWEST_FIRMS: usize = 3;
 
 impl Cell {
@@ -175,9 +208,14 @@ impl Cell {
         self.firms.insert(firm.to_owned());
     }
 
-    /// The sum; none if it is `published` and about one or two firms.
+    fn add_calls(&mut self, calls: u32) {
+        self.sum = self.sum.saturating_add(calls.into());
+        self.calls = self.calls.saturating_add(usize::try_from(calls).unwrap_or(usize::MAX));
+    }
+
+    /// The sum; none if it is `published` and about one or two firms, or calls.
     pub fn shown(&self, published: bool) -> Option<i64> {
-        let hidden = published && !self.firms.is_empty() && self.firms.len() < FEWEST_FIRMS;
+        let hidden = published && (1..FEWEST_FIRMS).contains(&self.firms.len().saturating_add(self.calls));
         (!hidden).then_some(self.sum)
     }
 }
@@ -190,6 +228,10 @@ pub struct Group {
     pub reasons: BTreeMap<String, Cell>,
     /// What relief plans consist of, by kind of measure.
     pub measures: BTreeMap<&'static str, Cell>,
+    /// What calls of the hotline are of, by category.
+    pub categories: BTreeMap<&'static str, Cell>,
+    /// What consultations are about, by topic.
+    pub topics: BTreeMap<&'static str, Cell>,
     /// How long each step took that was done, in working days, and whose it was.
     steps: BTreeMap<String, (Vec<u32>, BTreeSet<String>)>,
 }
@@ -263,6 +305,39 @@ impl Statistics {
                 };
                 self.each(application, on, |group, firm| group.measures.entry(kind).or_default().add(firm, 1));
             }
+        }
+    }
+
+    /// One ticket of the hotline more.
+    pub fn count_ticket(&mut self, ticket: &Ticket, now: Moment) {
+        let figures = [
+            (Figure::Tickets, true),
+            (Figure::TicketsClosed, ticket.state.is_final()),
+            (Figure::TicketsLate, ticket.was_late(now)),
+            (Figure::TicketsReopened, ticket.reopenings() > 0),
+        ];
+        self.each_of_time(ticket.received_at.date(), |group| {
+            for (figure, _) in figures.iter().filter(|(_, holds)| *holds) {
+                group.figures.entry(*figure).or_default().add_calls(1);
+            }
+            group.categories.entry(ticket.call.category.code()).or_default().add_calls(1);
+        });
+    }
+
+    /// The consultations of one month more.
+    pub fn count_consultations(&mut self, month: &ConsultationsRow) {
+        self.each_of_time(month.month, |group| {
+            group.figures.entry(Figure::Consultations).or_default().add_calls(month.sum());
+            for (topic, count) in month.by_topic() {
+                group.topics.entry(topic).or_default().add_calls(count);
+            }
+        });
+    }
+
+    fn each_of_time(&mut self, on: Date, change: impl Fn(&mut Group)) {
+        change(&mut self.total);
+        if let Some(name) = self.by.time(on) {
+            change(self.groups.entry(name).or_default());
         }
     }
 

@@ -4,18 +4,24 @@ use crate::{
     Fact, Reason, Role, Row,
     application::{Application, Disputed, DisputedAnswer, Occasion, Said, WaitsForOld},
     decide::state,
+    hotline,
     process::Process,
     relief::{self, Relief},
     subsidy::{self, Claim},
+    ticket::{self, Ticket},
 };
 use contracts::DisbursementReport;
 use organisation::{Incident, Index, Line, OpenTask};
-use saga::{Ending, IncidentKind, Who};
+use saga::{Ending, IncidentKind, Task, Who};
 use serde_json::{Value, json};
 
 /// What the shell keeps beside a row.
 pub(crate) fn index(row: &Row) -> Index {
-    let Row::Application(application) = row else { return Index::default() };
+    let application = match row {
+        Row::Application(application) => application,
+        Row::Ticket(ticket) => return index_of_ticket(ticket),
+        _ => return Index::default(),
+    };
     Index {
         status: state(application).code(),
         uscc: application.firm.uscc.to_string(),
@@ -46,6 +52,19 @@ pub(crate) fn index(row: &Row) -> Index {
                 what: incident_zh(&incident.kind),
             })
             .collect(),
+    }
+}
+
+fn index_of_ticket(ticket: &Ticket) -> Index {
+    let number = ticket.id.to_string();
+    let tasks = ticket.tasks.iter();
+    Index {
+        status: ticket.state.code(),
+        uscc: String::new(),
+        ended: ticket.state.is_final(),
+        wake_at: ticket.tasks.iter().filter_map(Task::next_wake).min(),
+        tasks: tasks.map(|task| OpenTask::of_matter(&number, &task.id, hotline::task_zh(&task.id), task)).collect(),
+        incidents: Vec::new(),
     }
 }
 
@@ -130,6 +149,7 @@ pub fn summary(application: &Application) -> Value {
         "archived": application.archived,
         "notice": notice(application),
         "disputed": application.disputed,
+        "tickets": application.tickets,
         "waiting_for": waiting,
     })
 }
@@ -272,6 +292,8 @@ pub(crate) fn line(fact: &Fact) -> Option<Line> {
         Fact::Papers(fact) => fact.line(),
         // Of no application.
         Fact::Charters(_) => None,
+        Fact::TicketReceived(ticket) => plain("", "noted", format!("12351 工单 {}：受理", ticket.id)),
+        Fact::TicketChanged { id, change } => plain("", "noted", ticket::zh(*id, &change.done.act)),
         Fact::MembershipLookedUp { evidence, .. } => {
             let occasion = match evidence.occasion {
                 Occasion::Filing => "提交时",

@@ -17,6 +17,8 @@ pub enum Role {
     SubsidyChecker,
     /// The second pair of eyes on what concerns the programme as a whole, and on subsidies (复核岗).
     Approver,
+    /// Takes the calls of the hotline, dispatches them, and asks how the reply was found (热线坐席).
+    HotlineAgent,
     /// Repairs what is stuck, decides nothing of business (运维).
     Operator,
     /// Who signs a relief plan: the borrower, no officer of the union (申请人).
@@ -25,8 +27,14 @@ pub enum Role {
 
 impl Role {
     /// Every role of the union's own people.
-    pub const ALL: &'static [Role] =
-        &[Role::IntakeOfficer, Role::FundManager, Role::SubsidyChecker, Role::Approver, Role::Operator];
+    pub const ALL: &'static [Role] = &[
+        Role::IntakeOfficer,
+        Role::FundManager,
+        Role::SubsidyChecker,
+        Role::Approver,
+        Role::HotlineAgent,
+        Role::Operator,
+    ];
 
     /// The code under which accounts hold it.
     pub const fn code(self) -> &'static str {
@@ -35,6 +43,7 @@ impl Role {
             Role::FundManager => "fund_manager",
             Role::SubsidyChecker => "subsidy_checker",
             Role::Approver => "approver",
+            Role::HotlineAgent => "hotline_agent",
             Role::Operator => "operator",
             Role::Applicant => "applicant",
         }
@@ -47,6 +56,7 @@ impl Role {
             Role::FundManager => "担保金管理岗",
             Role::SubsidyChecker => "贴息核验岗",
             Role::Approver => "复核岗",
+            Role::HotlineAgent => "热线坐席",
             Role::Operator => "运维",
             Role::Applicant => "申请人",
         }

@@ -1,7 +1,7 @@
 //! The charter of the programme as it began: every default of DOMAIN section 1 in one place.
 
 use super::{
-    AutomaticLimits, Charter, DeferralWindow, LossWaterfall, LprRow, RateRules, ReliefPolicy, ReliefRules, StopLending,
+    AutomaticLimits, Charter, DeferralWindow, HotlineRules, LossWaterfall, LprRow, RateRules, ReliefPolicy, ReliefRules, StopLending,
     SubsidyRules, SubsidySource, SubsidyTerms, SubsidyTrigger,
 };
 use crate::calendar::Calendar;
@@ -33,6 +33,7 @@ impl Charter {
             penalty_percent: 150,
             relief_policies: vec![epidemic()],
             relief: ReliefRules::PROGRAMME,
+            hotline: HotlineRules::PROGRAMME,
             draft_expiry: Term::Days(30),
             intake_deadline: Term::WorkingDays(3),
             need_docs_expiry: Term::WorkingDays(10),

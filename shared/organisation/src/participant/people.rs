@@ -110,7 +110,7 @@ pub fn on_case<P: Participant>(
     act(&mut w)?;
     automatically(&mut w)?;
     let body = w.case()?.map(P::summary).unwrap_or_default();
-    desk.answer(Answer { application_id: Some(id.clone()), did: Did::Changed, body });
+    desk.answer(Answer { shows: Some(Key::row(P::KIND, id)), did: Did::Changed, body });
     Ok(())
 }
 

@@ -26,6 +26,8 @@ pub const AUDITOR: &str = "auditor";
 pub const OPERATOR: &str = "operator";
 /// Stands in the table for every role of the organisation's own officers.
 pub const OFFICER: &str = "officer";
+/// Stands in the table for every role of the organisation's own people who have tasks and look at no application.
+pub const CLERK: &str = "clerk";
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,9 +157,11 @@ impl Route {
 }
 
 const BUSINESS: Who = Who::Roles(&[OFFICER, AUDITOR, APPLICANT, SUPERVISOR]);
+const WITH_TASKS: Who = Who::Roles(&[OFFICER, CLERK, AUDITOR, OPERATOR, SUPERVISOR]);
 const STAFF: Who = Who::Roles(&[OFFICER, AUDITOR, OPERATOR, SUPERVISOR]);
 const OFFICERS: Who = Who::Roles(&[OFFICER]);
-const AT_TASKS: Who = Who::Roles(&[OFFICER, SUPERVISOR]);
+const DECIDERS: Who = Who::Roles(&[OFFICER, CLERK]);
+const AT_TASKS: Who = Who::Roles(&[OFFICER, CLERK, SUPERVISOR]);
 const BOOKS: Who = Who::Roles(&[OFFICER, AUDITOR]);
 const TECHNICAL: Who = Who::Roles(&[OPERATOR, AUDITOR]);
 const REPAIR: Who = Who::Roles(&[OPERATOR]);
@@ -192,13 +196,14 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
         ),
         Route::get(
             "/api/v1/tasks",
-            STAFF,
+            WITH_TASKS,
             "待办任务，默认为本人各角色的",
             list_of("Tasks", &named("Task", ObjectBuilder::new())),
         )
         .with([
             Parameter::query("role", Kind::Text, "只列此角色的"),
             Parameter::query("application_id", Kind::Text, "只列此申请的"),
+            Parameter::query("matter", Kind::Text, "只列此事项的：申请或工单的编号"),
         ])
         .paged(),
         decision(edge),
@@ -336,17 +341,20 @@ pub(super) fn routes<O: Organisation>(edge: &Edge<O>) -> Vec<Route> {
         route.operation.description = match route.who {
             Who::Public => "无需访问令牌。".to_owned(),
             Who::Account => "任何账户。".to_owned(),
-            Who::Roles(roles) => format!("角色：{}。", names(roles, &edge.officers)),
+            Who::Roles(roles) => format!("角色：{}。", names(roles, &edge.officers, &edge.clerks)),
         };
     }
     routes
 }
 
 /// The roles of a line, written out.
-fn names(roles: &[&'static str], officers: &[&'static str]) -> String {
-    let names: Vec<&str> =
-        roles.iter().flat_map(|role| if *role == OFFICER { officers.to_vec() } else { vec![*role] }).collect();
-    names.join("、")
+fn names(roles: &[&'static str], officers: &[&'static str], clerks: &[&'static str]) -> String {
+    let of = |role: &&'static str| match *role {
+        OFFICER => officers.to_vec(),
+        CLERK => clerks.to_vec(),
+        role => vec![role],
+    };
+    roles.iter().flat_map(of).collect::<Vec<_>>().join("、")
 }
 
 /// Signing in is under no key: whoever does it twice has two sessions.
@@ -391,7 +399,7 @@ fn task(verb: &'static str, who: Who, summary: &'static str, body: Described) ->
 }
 
 fn decision<O: Organisation>(edge: &Edge<O>) -> Route {
-    let mut route = Route::post("/api/v1/tasks/{task_id}/decision", OFFICERS, "对任务作出决定", edge.decisions.clone())
+    let mut route = Route::post("/api/v1/tasks/{task_id}/decision", DECIDERS, "对任务作出决定", edge.decisions.clone())
         .with([Parameter::path("task_id", "任务编号，例如 NCD-2018-0052/check-eligibility（其中的斜线照写）")])
         .on_version()
         .shows_application(200, "决定后的申请");
@@ -446,15 +454,16 @@ pub fn list_of(name: &str, item: &Described) -> Option<Described> {
 pub(super) struct Policy {
     routes: BTreeMap<(&'static str, &'static str), Who>,
     officers: Vec<&'static str>,
+    clerks: Vec<&'static str>,
 }
 
 impl Policy {
-    pub fn new(routes: &[Route], officers: &[&'static str]) -> Self {
+    pub fn new(routes: &[Route], officers: &[&'static str], clerks: &[&'static str]) -> Self {
         let mut routes: BTreeMap<_, _> =
             routes.iter().map(|route| ((route.operation.method, route.path), route.who)).collect();
         // One route takes all that is done with tasks, and holds it against its own line once it knows what that is.
         routes.insert(("post", "/api/v1/tasks/{*task}"), AT_TASKS);
-        Policy { routes, officers: officers.to_vec() }
+        Policy { routes, officers: officers.to_vec(), clerks: clerks.to_vec() }
     }
 
     /// Who may call this; a route that is not in the table is closed.
@@ -469,6 +478,7 @@ impl Policy {
             Who::Roles(roles) => {
                 let holds = |role: &&str| match *role {
                     OFFICER => self.officers.iter().any(|officer| caller.has(officer)),
+                    CLERK => self.clerks.iter().any(|clerk| caller.has(clerk)),
                     role => caller.has(role),
                 };
                 roles.iter().any(holds)
@@ -490,7 +500,7 @@ impl Policy {
 
     fn refusal(&self, who: Who) -> Problem {
         let Who::Roles(roles) = who else { return Problem::forbidden("此操作不对外开放。") };
-        Problem::forbidden(format!("此操作需要以下角色之一：{}。", names(roles, &self.officers)))
+        Problem::forbidden(format!("此操作需要以下角色之一：{}。", names(roles, &self.officers, &self.clerks)))
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
 };
 use domain::{ApplicationId, Moment};
 use organisation::{
-    Organisation, Person,
+    Key, Organisation, Person,
     people::{Handover, SUPERVISOR, To},
 };
 use serde::Deserialize;
@@ -24,6 +24,7 @@ use web::{IfMatch, Problem, Query, utoipa};
 pub(super) struct TasksQuery {
     role: Option<String>,
     application_id: Option<String>,
+    matter: Option<String>,
     cursor: Option<String>,
     limit: Option<u32>,
 }
@@ -37,13 +38,14 @@ pub(super) async fn list<O: Organisation>(
 ) -> Result<Response, Problem> {
     let limit = page_limit(query.limit)?;
     let application = query.application_id.as_deref().map(application_id).transpose()?.map(|id| id.to_string());
+    let matter = application.or(query.matter);
     let after = query.cursor.as_deref().map(place).transpose()?.unwrap_or((i64::MIN, String::new()));
     let mut found = Vec::new();
     for role in roles(&caller, query.role)? {
         let tasks = app
             .handle
             .readers
-            .tasks(role.as_deref(), application.as_deref(), (after.0, &after.1), limit + 1)
+            .tasks(role.as_deref(), matter.as_deref(), (after.0, &after.1), limit + 1)
             .await
             .map_err(|error| unreadable(&error))?;
         for task in tasks {
@@ -120,22 +122,30 @@ pub(super) async fn decide<O: Organisation>(
     let unknown = || Problem::not_found("没有此任务，任务编号见 GET /api/v1/tasks。");
     let (task_id, verb) = path.rsplit_once('/').ok_or_else(unknown)?;
     let (id, task) = task_id.split_once('/').ok_or_else(unknown)?;
-    let id = application_id(id)?;
     app.policy.at_task(verb, &caller)?;
+    let matter = (app.edge.matter)(id);
     if verb != "decision" {
-        return hand(&app, id, task, verb, writing?).await;
+        if matter.is_some() {
+            return Err(Problem::not_found("此任务不认领也不改派：该岗位的任何人都可以办理。"));
+        }
+        return hand(&app, application_id(id)?, task, verb, writing?).await;
     }
+    let key = match matter {
+        Some(key) => key,
+        None => app.key(&application_id(id)?),
+    };
     let IfMatch(version) = seen?;
     let writing = writing?;
-    let decision = (app.edge.decide)(&app.vault, task, id.clone(), writing.json_bytes()?)?;
-    let expected = Some(Seen { key: app.key(&id), version, shown: shown(&app, &id, version).await? });
+    let decision = (app.edge.decide)(&app.vault, task, id, writing.json_bytes()?)?;
+    let shown = shown(&app, &key, version).await?;
+    let expected = Some(Seen { key, version, shown });
     app.command(writing, decision.command, expected, decision.sealed).await
 }
 
-/// The hash of what `GET /api/v1/applications/{id}` answers for this version, if that is still the version: whoever decides on it
-/// was shown exactly these bytes.
-async fn shown<O: Organisation>(app: &App<O>, id: &ApplicationId, version: u64) -> Result<Option<String>, Problem> {
-    let row = app.handle.readers.state(&app.key(id).to_string()).await.map_err(|error| unreadable(&error))?;
+/// The hash of what reading the application, or what else it is, is answered with for this version, if that is still the version:
+/// whoever decides on it was shown exactly these bytes.
+async fn shown<O: Organisation>(app: &App<O>, key: &Key, version: u64) -> Result<Option<String>, Problem> {
+    let row = app.handle.readers.state(&key.to_string()).await.map_err(|error| unreadable(&error))?;
     let Some(row) = row.filter(|row| row.version == version) else { return Ok(None) };
     let view = serde_json::to_vec(&app.view(&row)?).map_err(|error| Problem::internal(&error))?;
     Ok(Some(hex::encode(Sha256::digest(&view))))

@@ -323,6 +323,7 @@ pub(super) async fn new_token<O: Organisation>(
     writing: Writing,
 ) -> Result<Response, Problem> {
     let mut known = app.edge.officers.clone();
+    known.extend(app.edge.clerks.iter().copied());
     known.extend([OPERATOR, AUDITOR, SUPERVISOR, SIGNATORY]);
     known.extend(app.edge.applicants.then_some(APPLICANT));
     let mut fields = Fields::parse(writing.json_bytes()?)?;

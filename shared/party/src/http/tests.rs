@@ -94,7 +94,7 @@ impl Organisation for Toy {
 fn task(id: &ApplicationId, name: &str, role: &str, due_at: i64) -> OpenTask {
     OpenTask {
         task_id: format!("{id}/{name}"),
-        application_id: id.clone(),
+        application_id: Some(id.clone()),
         role: role.to_owned(),
         title: "看一看".into(),
         opened_at: Moment::from_millis(0),
@@ -114,17 +114,20 @@ fn edge() -> Edge<Toy> {
     Edge {
         title: "玩具",
         officers: vec!["looker", "other"],
+        clerks: vec![],
         applicants: true,
         summary: |row| {
             let Row::Case { id, note, .. } = row;
             json!({ "application_id": id, "note": note })
         },
-        decide: |_, task, application_id, body| {
+        matter: |_| None,
+        decide: |_, task, id, body| {
             if task == "unknown" {
                 return Err(Problem::not_found("没有此任务。"));
             }
             assert_ne!(task, "defective");
             let Yes { yes } = web::from_slice(body)?;
+            let application_id = super::application_id(id)?;
             Ok(Decision { command: Command::Decide { application_id, task: task.to_owned(), yes }, sealed: None })
         },
         hand: |handover| Command::Decide {

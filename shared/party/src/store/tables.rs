@@ -217,7 +217,7 @@ const TRANSFER_TABLE: Table = Table {
     checks: &["debit <> credit"],
 };
 
-/// What waits for a person.
+/// What waits for a person. `application_id` is the number of what a task belongs to: an application's, mostly.
 pub static TASK: Table = Table {
     name: "task",
     columns: &[text("task_id"), text("application_id"), text("role"), int("due_at"), text("body")],

@@ -481,8 +481,8 @@ impl<O: Organisation> Deciding<'_, '_, O> {
             },
         };
         let shown = answer.as_ref().ok().and_then(Option::as_ref);
-        let application = shown.and_then(|answer| answer.application_id.as_ref());
-        let version = application.map(|id| self.working.rows.version(&Key::row(O::KIND, id)));
+        let row = shown.and_then(|answer| answer.shows.as_ref());
+        let version = row.map(|key| self.working.rows.version(key));
         let answer = answer.map(|answer| answer.map_or(Value::Null, |answer| answer.body));
         if let Some(idempotency) = &work.idempotency {
             self.keep_answer(idempotency, status, answer.clone(), version);

@@ -252,7 +252,7 @@ fn place(key: &Key) -> (From, String) {
 fn task_row(task: &OpenTask) -> Result<[Value; 5], serde_json::Error> {
     Ok([
         task.task_id.clone().into(),
-        task.application_id.to_string().into(),
+        task.matter().to_owned().into(),
         task.role.clone().into(),
         task.due_at.millis().into(),
         serde_json::to_string(task)?.into(),
