@@ -205,12 +205,7 @@ pub fn schema() -> Described {
 ///
 /// # Errors
 /// 404: the bank has no such task. 400 or 422: the body is none of its decisions.
-pub fn decide(
-    vault: &Vault,
-    task: &str,
-    id: &str,
-    body: &[u8],
-) -> Result<Decision<Bank>, Problem> {
+pub fn decide(vault: &Vault, task: &str, id: &str, body: &[u8]) -> Result<Decision<Bank>, Problem> {
     let application_id = application_id(id)?;
     let command = match task {
         "investigate" => {

@@ -124,12 +124,7 @@ pub fn schema() -> Described {
 ///
 /// # Errors
 /// 404: the guarantor has no such task. 400 or 422: the body is none of its decisions.
-pub fn decide(
-    vault: &Vault,
-    task: &str,
-    id: &str,
-    body: &[u8],
-) -> Result<Decision<Guarantor>, Problem> {
+pub fn decide(vault: &Vault, task: &str, id: &str, body: &[u8]) -> Result<Decision<Guarantor>, Problem> {
     let application_id = application_id(id)?;
     let mut sealed = None;
     let command = match task {

@@ -233,7 +233,10 @@ const LINK: Choice = Choice {
 const START_RELIEF: Choice = Choice {
     code: "start_relief",
     label: "代来电人申请纾困（一企一策）",
-    fields: &[text("about_application", "申请编号", "已放款且未结清的贷款。"), text("reason", "理由", "请勿填写个人信息。")],
+    fields: &[
+        text("about_application", "申请编号", "已放款且未结清的贷款。"),
+        text("reason", "理由", "请勿填写个人信息。"),
+    ],
 };
 
 const REPLY: Field = text("reply", "答复", "请勿填写个人信息。");
@@ -243,7 +246,9 @@ const fn on_ticket(choices: &'static [Choice]) -> TaskForm {
 }
 
 const DISPATCH_TICKET: TaskForm = on_ticket(&[
-    Choice { code: "dispatch", label: "派单", fields: &[text("unit", "承办单位", "自派单起计算答复期限。")] },
+    Choice {
+        code: "dispatch", label: "派单", fields: &[text("unit", "承办单位", "自派单起计算答复期限。")]
+    },
     Choice { code: "answer_at_once", label: "当场答复，办结", fields: &[REPLY] },
     LINK,
     START_RELIEF,

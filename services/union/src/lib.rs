@@ -5,8 +5,8 @@
 
 pub mod decisions;
 pub mod desk;
-pub mod identifiers;
 pub mod hotline;
+pub mod identifiers;
 mod loans;
 pub mod members;
 mod relief;
@@ -111,7 +111,15 @@ pub fn edge() -> Edge<Union> {
             is_retained: |row| matches!(row, Row::Application(application) if application.receipt.is_some()),
         }),
         charters: Some(Command::Charter),
-        routes: [routes::table(), hotline::table(), loans::table(), relief::table(), subsidies::table(), statistics::table()].concat(),
+        routes: [
+            routes::table(),
+            hotline::table(),
+            loans::table(),
+            relief::table(),
+            subsidies::table(),
+            statistics::table(),
+        ]
+        .concat(),
     }
 }
 

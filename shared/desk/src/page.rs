@@ -107,12 +107,7 @@ impl Frame {
             if state.desk.keeps_tickets {
                 links.push(("/tickets", "工单"));
             }
-            links.extend([
-                ("/books", "账簿"),
-                ("/incidents", "异常"),
-                ("/charters", "章程"),
-                ("/absences", "代理"),
-            ]);
+            links.extend([("/books", "账簿"), ("/incidents", "异常"), ("/charters", "章程"), ("/absences", "代理")]);
         }
         if state.desk.actions.iter().any(|action| session.has_any(action.roles)) {
             links.push(("/actions", "业务操作"));

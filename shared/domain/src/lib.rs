@@ -19,7 +19,7 @@ pub mod subsidy;
 pub mod time;
 
 pub use calendar::{Calendar, CalendarError, CalendarWarning};
-pub use charter::{HotlineRules, AutomaticLimits, Charter, CharterError, CharterFlaw, CharterHash, Charters};
+pub use charter::{AutomaticLimits, Charter, CharterError, CharterFlaw, CharterHash, Charters, HotlineRules};
 pub use identifiers::{
     ApplicationId, CardNumber, IdentifierError, Mobile, OrganisationCode, ResidentId, Uscc, mask_member_no, mask_name,
 };

@@ -114,12 +114,7 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
 }
 
 /// Deciding on a ticket reads its row and its charter, and the application that it is about.
-fn need_ticket(
-    founding: &Charters,
-    rows: &Rows<Row>,
-    key: &Key,
-    wanted: &mut BTreeSet<Key>,
-) -> Option<ApplicationId> {
+fn need_ticket(founding: &Charters, rows: &Rows<Row>, key: &Key, wanted: &mut BTreeSet<Key>) -> Option<ApplicationId> {
     wanted.insert(key.clone());
     let Ok(Some(Row::Ticket(ticket))) = rows.own(key) else { return None };
     wanted.extend(charters::pinned(founding, &ticket.charter));

@@ -11,9 +11,7 @@ use crate::{
     ticket::{self, Act, Call, Change, Done, Satisfaction, Ticket, TicketId, TicketState},
 };
 use domain::{Calendar, CalendarError, HotlineRules, Moment, Term};
-use organisation::{
-    Actor, Answer, Desk, Did, Person, Refusal, RefusalKind, Stop, charters, people::task_refused,
-};
+use organisation::{Actor, Answer, Desk, Did, Person, Refusal, RefusalKind, Stop, charters, people::task_refused};
 use saga::{Deadline, Task};
 use std::collections::BTreeSet;
 
@@ -116,13 +114,7 @@ pub(crate) fn receive(union: &Union, actor: &Actor, call: &Call, desk: &mut Desk
 ///
 /// # Errors
 /// In this order: no such ticket; it does not wait for this, or not for this person; what the act itself needs.
-pub(crate) fn act(
-    union: &Union,
-    desk: &mut Desk<Union>,
-    actor: &Actor,
-    id: &TicketId,
-    act: &Act,
-) -> Result<(), Stop> {
+pub(crate) fn act(union: &Union, desk: &mut Desk<Union>, actor: &Actor, id: &TicketId, act: &Act) -> Result<(), Stop> {
     let ticket = find(desk, id)?.clone();
     let now = desk.at();
     let charter = charters::accepted(union, desk, &ticket.charter)?
@@ -144,7 +136,8 @@ pub(crate) fn act(
             relief = application.reliefs.last().map(|relief| relief.no);
         }
     }
-    let change = Next { rules: &charter.hotline, calendar: &charter.calendar, now }.change(&ticket, actor, act, state)?;
+    let change =
+        Next { rules: &charter.hotline, calendar: &charter.calendar, now }.change(&ticket, actor, act, state)?;
     if let Some(about) = act.application_id().or(ticket.call.application_id.as_ref()) {
         desk.concerns(about);
     }
@@ -214,7 +207,8 @@ struct Next<'a> {
 impl Next<'_> {
     fn dispatch(&self) -> Result<Task<Role>, Stop> {
         let (role, term) = (Role::HotlineAgent, self.rules.dispatch);
-        Task::open(tasks::DISPATCH, role, term, self.now, self.calendar, BTreeSet::new()).map_err(|error| beyond(&error))
+        Task::open(tasks::DISPATCH, role, term, self.now, self.calendar, BTreeSet::new())
+            .map_err(|error| beyond(&error))
     }
 
     fn change(&self, ticket: &Ticket, actor: &Actor, act: &Act, state: TicketState) -> Result<Change, Stop> {
@@ -268,13 +262,7 @@ impl Next<'_> {
         Ok(Change { done, tasks, due_at, relief: None })
     }
 
-    fn open(
-        &self,
-        name: &str,
-        role: Role,
-        term: Term,
-        excluded: BTreeSet<Person>,
-    ) -> Result<Task<Role>, Stop> {
+    fn open(&self, name: &str, role: Role, term: Term, excluded: BTreeSet<Person>) -> Result<Task<Role>, Stop> {
         Task::open(name, role, term, self.now, self.calendar, excluded).map_err(|error| beyond(&error))
     }
 

@@ -18,6 +18,7 @@ mod all {
     mod golden;
     mod green;
     mod hands;
+    mod hotline;
     mod living;
     mod not_posted;
     mod office;

@@ -1,8 +1,8 @@
 //! The charter of the programme as it began: every default of DOMAIN section 1 in one place.
 
 use super::{
-    AutomaticLimits, Charter, DeferralWindow, HotlineRules, LossWaterfall, LprRow, RateRules, ReliefPolicy, ReliefRules, StopLending,
-    SubsidyRules, SubsidySource, SubsidyTerms, SubsidyTrigger,
+    AutomaticLimits, Charter, DeferralWindow, HotlineRules, LossWaterfall, LprRow, RateRules, ReliefPolicy,
+    ReliefRules, StopLending, SubsidyRules, SubsidySource, SubsidyTerms, SubsidyTrigger,
 };
 use crate::calendar::Calendar;
 use crate::money::{Fen, Ppm};

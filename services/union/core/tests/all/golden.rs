@@ -1,10 +1,10 @@
 //! What is written today is read for ever: the JSON of facts and rows, pinned; and facts alone lead to the rows.
 
-use super::{office::*, papers, relief, renewal, subsidy};
+use super::{hotline, office::*, papers, relief, renewal, subsidy};
 use contracts::{CharterAnswer, CharterAnswered, PaperKind};
 use domain::{Charter, Date, Party};
 use organisation::{
-    Organisation, Recorded, Row as AnyRow, Rows,
+    Input, Organisation, Recorded, Row as AnyRow, Rows,
     charters::{Motion, SIGNATORY},
 };
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ use union_core::{
     command::{EligibilityVerdict, Form},
     programme::Control,
     renewal::{Renewal, RenewalMode},
+    rows,
+    ticket::{Act, Category, Satisfaction},
 };
 
 /// One application paid out after a cut (and then said to be paid out again, for more), one that waited, was reserved and
@@ -89,6 +91,22 @@ fn a_life_with_a_subsidy() -> Office {
     office
 }
 
+/// A ticket is reopened after somebody was reminded, and starts relief; a consultation; and an older copy.
+fn a_ticket() -> Office {
+    let mut office = relief::lent();
+    office.act("agent", hotline::AGENT, hotline::call(Category::Help));
+    office.act("agent", hotline::AGENT, hotline::on_ticket(hotline::dispatch()));
+    office.at = office.at.plus_hours(1);
+    office.decide(&Input::Due(rows::ticket(&hotline::ticket_id(1)))).unwrap();
+    for act in [Act::SignFor, Act::Begin, hotline::start_relief(), hotline::reply()] {
+        office.act("officer", INTAKE, hotline::on_ticket(act));
+    }
+    office.act("agent", hotline::AGENT, hotline::on_ticket(hotline::visit(Satisfaction::Dissatisfied)));
+    office.act("agent", hotline::AGENT, hotline::consult());
+    office.decide(&Input::SetBack).unwrap();
+    office
+}
+
 /// A borrower asks for relief and keeps its plan.
 fn a_life_with_relief() -> Office {
     let mut relieved = relief::lent();
@@ -151,7 +169,7 @@ fn facts(office: &Office) -> Vec<&Fact> {
 
 #[test]
 fn each_kind_of_fact_is_written_as_pinned() {
-    let offices = [lives(), a_life_with_relief(), a_life_with_a_subsidy(), renewal::rolled()];
+    let offices = [lives(), a_life_with_relief(), a_life_with_a_subsidy(), renewal::rolled(), a_ticket()];
     let mut first = BTreeMap::new();
     for fact in offices.iter().flat_map(facts) {
         let mut json = serde_json::to_value(fact).unwrap();
@@ -168,7 +186,7 @@ fn each_kind_of_fact_is_written_as_pinned() {
         first.entry(kind).or_insert(json);
     }
     // A new kind of fact belongs into one of them and here.
-    assert_eq!(first.len(), 61, "{:#?}", first.keys());
+    assert_eq!(first.len(), 67, "{:#?}", first.keys());
     insta::assert_snapshot!("facts", pinned(&first.into_values().collect::<Vec<_>>()));
 }
 
@@ -176,6 +194,11 @@ fn each_kind_of_fact_is_written_as_pinned() {
 fn each_kind_of_row_is_written_as_pinned() {
     let mut office = lives();
     office.eligible(8, AMOUNT);
+    let hotline = a_ticket();
+    let of_hotline =
+        |key: &&organisation::Key| ["ticket/", "consultations/"].iter().any(|kind| key.to_string().starts_with(kind));
+    let more: Vec<_> = hotline.store.keys().filter(of_hotline).cloned().collect();
+    office.store.extend(more.into_iter().map(|key| (key.clone(), hotline.store[&key].clone())));
     let mut rows = BTreeMap::new();
     for (key, (row, _)) in &office.store {
         let AnyRow::Own(own) = row else { continue };
@@ -188,7 +211,7 @@ fn each_kind_of_row_is_written_as_pinned() {
     }
     let kinds: std::collections::BTreeSet<_> =
         rows.values().filter_map(|row| row.as_object()?.keys().next().cloned()).collect();
-    assert_eq!(kinds.len(), 9, "{kinds:?}");
+    assert_eq!(kinds.len(), 11, "{kinds:?}");
     insta::assert_snapshot!("rows", pinned(&rows));
 }
 

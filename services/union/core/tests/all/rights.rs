@@ -1,6 +1,6 @@
 //! Who may do what in which state: every cell of the union's table, asked of its core.
 
-use super::{not_posted::refuse, office::*, papers::supply, relief, subsidy};
+use super::{hotline, not_posted::refuse, office::*, papers::supply, relief, subsidy};
 use crate::tables::table;
 use contracts::{CharterAnswer, NotPosted, PaperKind};
 use domain::{Charter, Date, Fen};
@@ -15,6 +15,7 @@ use union_core::{
     command::{EligibilityVerdict, MemberEntry},
     programme::Control,
     subsidy::CheckVerdict,
+    ticket::{Act, Category, Satisfaction},
     vocabulary::{IntakeRejection, Withdrawal},
 };
 
@@ -24,7 +25,7 @@ const APPROVER: &str = "approver";
 type Way = fn(&mut Office);
 
 /// Every state in which the union's people differ, a way that leads there, and who went its last step.
-const STATES: [(&str, Way, &str); 17] = [
+const STATES: [(&str, Way, &str); 24] = [
     ("nothing filed", |_| (), "a"),
     ("under check", filed, "a"),
     ("under check, claimed", claimed, "i"),
@@ -122,7 +123,27 @@ const STATES: [(&str, Way, &str); 17] = [
         },
         "h",
     ),
+    ("ticket received", |office| *office = hotline::called(Category::Help), "agent"),
+    ("ticket dispatched", |office| *office = ticket(1), "agent"),
+    ("ticket signed for", |office| *office = ticket(2), "officer"),
+    ("ticket being handled", |office| *office = ticket(3), "officer"),
+    ("more time asked for", |office| *office = ticket(4), "officer"),
+    ("ticket replied to", |office| *office = ticket(5), "officer"),
+    ("caller visited", |office| *office = ticket(6), "agent"),
 ];
+
+/// A ticket with so many of its acts done.
+fn ticket(acts: usize) -> Office {
+    let all = [
+        hotline::dispatch(),
+        Act::SignFor,
+        Act::Begin,
+        hotline::ask_extension(),
+        hotline::reply(),
+        hotline::visit(Satisfaction::Satisfied),
+    ];
+    hotline::after(Category::Help, all.into_iter().take(acts))
+}
 
 const REJECT: EligibilityVerdict = EligibilityVerdict::Reject { reason: IntakeRejection::NotOperating };
 
@@ -149,7 +170,7 @@ fn suspend() -> Command {
     Command::Control { control: Control::Suspend, because: "工会决定".into() }
 }
 
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 45] = [
     "open-books",
     "load-members",
     "submit",
@@ -182,6 +203,19 @@ const COMMANDS: [&str; 32] = [
     "drop-proposal",
     "repair-opinion",
     "repair-pay-out",
+    "take-call",
+    "answer-at-once",
+    "dispatch",
+    "return",
+    "sign-for",
+    "begin",
+    "reply",
+    "ask-extension",
+    "grant-extension",
+    "visit",
+    "close",
+    "start-relief",
+    "consult",
 ];
 
 fn to_do(what: &str) -> Command {
@@ -228,6 +262,19 @@ fn to_do(what: &str) -> Command {
         "drop-proposal" => Command::DropProposal { because: "工会决定".into() },
         "repair-opinion" => repair("assess guarantee"),
         "repair-pay-out" => repair("disburse"),
+        "take-call" => hotline::call(Category::Help),
+        "answer-at-once" => hotline::on_ticket(Act::AnswerAtOnce { reply: "可以".into() }),
+        "dispatch" => hotline::on_ticket(hotline::dispatch()),
+        "return" => hotline::on_ticket(Act::Return { because: "属银行事项".into() }),
+        "sign-for" => hotline::on_ticket(Act::SignFor),
+        "begin" => hotline::on_ticket(Act::Begin),
+        "reply" => hotline::on_ticket(hotline::reply()),
+        "ask-extension" => hotline::on_ticket(hotline::ask_extension()),
+        "grant-extension" => hotline::on_ticket(hotline::decide_extension(true)),
+        "visit" => hotline::on_ticket(hotline::visit(Satisfaction::Satisfied)),
+        "close" => hotline::on_ticket(Act::Close),
+        "start-relief" => hotline::on_ticket(hotline::start_relief()),
+        "consult" => hotline::consult(),
         other => panic!("what is `{other}`?"),
     }
 }
