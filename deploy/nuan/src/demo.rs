@@ -60,7 +60,7 @@ async fn demo(
             eprintln!("{line}");
         }
     };
-    let files = Files { applications: APPLICATIONS, repayments: REPAYMENTS };
+    let files = Files { applications: APPLICATIONS, repayments: REPAYMENTS, service: "" };
     let script = script::read(&files, None)?;
     let first_day = script.first_day().context("there is no application")?;
     let stage = arguments.place.start(first_day, databases, say)?;

@@ -39,6 +39,9 @@ pub struct Arguments {
     /// Receipts, a JSON object a line
     #[arg(long, value_name = "FILE")]
     repayments: Option<PathBuf>,
+    /// Tickets and consultations of the hotline, a JSON object a line
+    #[arg(long, value_name = "FILE")]
+    service: Option<PathBuf>,
     /// The totals that are expected, JSON
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
@@ -54,6 +57,7 @@ pub(crate) struct Inputs {
     applications: String,
     members: String,
     repayments: String,
+    service: String,
     expect: Option<Value>,
 }
 
@@ -69,6 +73,7 @@ impl Inputs {
             applications: include_str!("../data/history_applications.jsonl").into(),
             members: include_str!("../data/history_members.csv").into(),
             repayments: include_str!("../data/history_repayments.jsonl").into(),
+            service: include_str!("../data/history_service.jsonl").into(),
             expect: serde_json::from_str(include_str!("../data/history_summary.json")).ok(),
         }
     }
@@ -86,6 +91,7 @@ impl Inputs {
             applications: read(&arguments.applications)?,
             members: or_empty(&arguments.members)?,
             repayments: or_empty(&arguments.repayments)?,
+            service: or_empty(&arguments.service)?,
             expect,
         })
     }
@@ -131,7 +137,7 @@ async fn go(
             eprintln!("{line}");
         }
     };
-    let files = Files { applications: &inputs.applications, repayments: &inputs.repayments };
+    let files = Files { applications: &inputs.applications, repayments: &inputs.repayments, service: &inputs.service };
     let until = match &inputs.expect {
         Some(expect) => expect["as_of"].as_str().map(str::parse::<Date>).transpose().context("as_of is no date")?,
         None => None,

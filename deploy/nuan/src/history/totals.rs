@@ -115,6 +115,8 @@ fn totals_of_all(group: &Value, totals: &mut Value) {
         "principal_collected_fen",
         "interest_collected_fen",
         "relief_measures",
+        "tickets",
+        "consultations",
     ];
     for (name, value) in pick(group, &same) {
         totals[name] = value;

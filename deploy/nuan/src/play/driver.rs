@@ -166,22 +166,17 @@ impl Driver {
         let mut left = BTreeSet::new();
         let mut rest = events;
         while let Some(first) = rest.first() {
-            let same = |event: &Event| event.on == first.on && event.step == first.step;
+            let same = |event: &Event| event.moment() == first.moment() && event.step == first.step;
             let (group, after) = rest.split_at(rest.iter().take_while(|event| same(event)).count());
             rest = after;
-            self.reach(match first.step {
-                // A deadline ends an application on exactly its last day, at the day's end.
-                Step::Expire => Moment::end_of(first.on),
-                _ => Moment::start_of(first.on).plus_hours(9),
-            })
-            .await?;
+            self.reach(first.moment()).await?;
             let asked = Instant::now();
             let group = group.iter().filter(|event| event.line.is_none_or(|line| !left.contains(&line)));
-            let done: Vec<(&Event, anyhow::Result<String>)> = if first.step == Step::File {
+            let done: Vec<(&Event, anyhow::Result<String>)> = if [Step::File, Step::TakeCall].contains(&first.step) {
                 let mut done = Vec::new();
                 // One after the other: the union numbers them as they come.
                 for event in group {
-                    done.push((event, self.file(event, &mut played.numbers).await));
+                    done.push((event, self.begin(event, &mut played.numbers).await));
                 }
                 done
             } else {
@@ -204,8 +199,27 @@ impl Driver {
         Ok(played)
     }
 
-    async fn file(&self, event: &Event, numbers: &mut BTreeMap<String, String>) -> anyhow::Result<String> {
-        let Act::File(form) = &event.act else { return self.act(event, &Played::default()).await };
+    /// What the union gives a number to.
+    async fn begin(&self, event: &Event, numbers: &mut BTreeMap<String, String>) -> anyhow::Result<String> {
+        match &event.act {
+            Act::File(form) => self.file(event, form, numbers).await,
+            Act::TakeCall(call) => {
+                let agent = self.with_role(Party::Union, "hotline_agent")?;
+                let taken = agent.api.post("tickets", call).await?;
+                let number = taken["ticket_id"].as_str().context("no number")?.to_owned();
+                numbers.insert(event.case.clone(), number);
+                Ok(format!("受理来电（历史编号 {}）", event.case))
+            }
+            _ => self.act(event, &Played::default()).await,
+        }
+    }
+
+    async fn file(
+        &self,
+        event: &Event,
+        form: &Value,
+        numbers: &mut BTreeMap<String, String>,
+    ) -> anyhow::Result<String> {
         let mut form = form.clone();
         for key in ["renewal_of", "reapplication_of"] {
             if let Some(named) = form[key].as_str() {
@@ -222,31 +236,35 @@ impl Driver {
     }
 
     async fn act(&self, event: &Event, played: &Played) -> anyhow::Result<String> {
-        if let Act::List { period, checks } = &event.act {
-            return self.list(&period.to_string(), *checks).await;
+        match &event.act {
+            Act::List { period, checks } => return self.list(&period.to_string(), *checks).await,
+            Act::Consult(body) => {
+                self.with_role(Party::Union, "hotline_agent")?.api.post("consultations", body).await?;
+                return Ok("登记咨询".into());
+            }
+            _ => {}
         }
-        let missing = || not_done(format!("there is no application {}", event.case));
+        let missing = || not_done(format!("there is no {}", event.case));
         let id = played.numbers.get(&event.case).with_context(missing)?;
         match &event.act {
-            Act::File(_) | Act::List { .. } => Ok(String::new()),
+            Act::File(_) | Act::TakeCall(_) | Act::List { .. } | Act::Consult(_) => Ok(String::new()),
             Act::Ask { path, body } => {
                 let applicant = self.with_role(Party::Union, "applicant")?;
                 applicant.api.post(&format!("applications/{id}/{path}"), body).await?;
                 Ok(format!("申请人 {path} {}", summary(body)))
             }
             Act::Decide { party, task, body } => {
-                let task_id = format!("{id}/{task}");
-                let open = self.operator(*party).get(&format!("tasks?application_id={id}")).await?;
-                let tasks = open["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let found = tasks.iter().find(|open| open["task_id"] == json!(task_id));
-                let role = found
-                    .and_then(|task| task["role"].as_str())
-                    .with_context(|| not_done(format!("{party}: no task {task} is open")))?;
-                let account = self.with_role(*party, role)?;
-                let (_, tag) = account.api.get_tagged(&format!("applications/{id}")).await?;
-                let path = format!("tasks/{task_id}/decision");
-                account.api.decide(&path, body, &tag.context("no ETag")?).await?;
-                Ok(format!("{party} {} 办理 {task} {}", account.person, summary(body)))
+                let (person, _) = self.decide(*party, &format!("applications/{id}"), task, body).await?;
+                Ok(format!("{party} {person} 办理 {task} {}", summary(body)))
+            }
+            Act::OnTicket { task, body, due_at } => {
+                let (person, ticket) = self.decide(Party::Union, &format!("tickets/{id}"), task, body).await?;
+                let said = ticket["due_at"].as_str().and_then(|due_at| Moment::parse(due_at).ok());
+                if let Some(due_at) = due_at.filter(|due_at| Some(*due_at) != said) {
+                    let rule = said.map(|said| said.to_string()).unwrap_or_default();
+                    return Err(not_done(format!("due_at is {due_at}, by the rules {rule}")).into());
+                }
+                Ok(format!("{person} 办理 {task}"))
             }
             Act::Repay { reference, value_date, amount_fen, kind } => {
                 let body = json!({
@@ -262,6 +280,29 @@ impl Driver {
             }
             Act::Expire => Ok("期限届满，系统自动终止".into()),
         }
+    }
+
+    /// Has whoever holds the task's role decide it, on what `place` shows: `applications/NCD-2018-0001`. The person, and the answer.
+    async fn decide(
+        &self,
+        party: Party,
+        place: &str,
+        task: &str,
+        body: &Value,
+    ) -> anyhow::Result<(&'static str, Value)> {
+        let (_, id) = place.split_once('/').context("no place")?;
+        let task_id = format!("{id}/{task}");
+        let open = self.operator(party).get(&format!("tasks?matter={id}")).await?;
+        let tasks = open["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let found = tasks.iter().find(|open| open["task_id"] == json!(task_id));
+        let role = found
+            .and_then(|task| task["role"].as_str())
+            .with_context(|| not_done(format!("{party}: no task {task} is open")))?;
+        let account = self.with_role(party, role)?;
+        let (_, tag) = account.api.get_tagged(place).await?;
+        let path = format!("tasks/{task_id}/decision");
+        let answer = account.api.decide(&path, body, &tag.context("no ETag")?).await?;
+        Ok((account.person, answer))
     }
 
     async fn list(&self, period: &str, checks: bool) -> anyhow::Result<String> {

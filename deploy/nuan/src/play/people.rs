@@ -10,6 +10,7 @@ pub(super) const PEOPLE: &[(Party, &str, &[&str])] = &[
     (Party::Union, "wang", &["fund_manager", "auditor", "charter_signatory"]),
     (Party::Union, "he", &["subsidy_checker"]),
     (Party::Union, "ma", &["approver"]),
+    (Party::Union, "guo", &["hotline_agent"]),
     (Party::Guarantor, "zhao", &["risk_manager", "charter_signatory"]),
     (Party::Guarantor, "qian", &["contract_officer", "charter_signatory"]),
     (Party::Guarantor, "sun", &["letter_maker"]),

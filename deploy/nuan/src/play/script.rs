@@ -3,8 +3,10 @@
 //! A line that cannot have happened as it stands (no JSON, no date, a date before its predecessor) is refused here; what the
 //! programme's rules say of a line is for the services to say.
 
+mod service;
+
 use anyhow::{Context, ensure};
-use domain::{Charter, Date, Party, subsidy::Period};
+use domain::{Charter, Date, Moment, Party, subsidy::Period};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{
@@ -22,6 +24,8 @@ pub enum Source {
     Members,
     /// A receipt a line.
     Repayments,
+    /// A ticket of the hotline, or a consultation, a line.
+    Service,
 }
 
 /// A line of a file, from 1.
@@ -39,6 +43,7 @@ impl fmt::Display for Line {
             Source::Applications => "申请",
             Source::Members => "会员",
             Source::Repayments => "收款",
+            Source::Service => "热线",
         };
         write!(f, "{source}第 {} 行", self.number)
     }
@@ -50,7 +55,7 @@ pub struct RefusedLine {
     /// Which.
     #[serde(flatten)]
     pub line: Line,
-    /// The line's own number of the application, if it has one.
+    /// The line's own number of the application, ticket or consultation, if it has one.
     pub case: String,
     /// Why.
     pub because: String,
@@ -61,14 +66,26 @@ pub struct RefusedLine {
 pub struct Event {
     /// The day.
     pub on: Date,
-    /// When within the day.
+    /// When exactly, where the line says so.
+    pub at: Option<Moment>,
+    /// When within the day, or the moment.
     pub step: Step,
-    /// The line's own number of the application; the union gives another. Empty: it is about no single one.
+    /// The line's own number of the application or ticket; the union gives another. Empty: it is about no single one.
     pub case: String,
     /// Where it is from; none: from the charter's calendar.
     pub line: Option<Line>,
     /// What is done.
     pub act: Act,
+}
+
+impl Event {
+    /// When it is done: offices open at nine, and a deadline ends an application on exactly its last day, at the day's end.
+    pub fn moment(&self) -> Moment {
+        self.at.unwrap_or_else(|| match self.step {
+            Step::Expire => Moment::end_of(self.on),
+            _ => Moment::start_of(self.on).plus_hours(9),
+        })
+    }
 }
 
 /// The order of what is done on one day: what comes from customers first, then what officers decide of it, in the order of a saga's steps.
@@ -100,6 +117,14 @@ pub enum Step {
     PreparePayment,
     CheckPayment,
     Withdraw,
+    Consult,
+    TakeCall,
+    Dispatch,
+    SignFor,
+    Begin,
+    Reply,
+    Visit,
+    Close,
     Expire,
 }
 
@@ -142,6 +167,19 @@ pub enum Act {
         /// By the checker.
         checks: bool,
     },
+    /// Somebody asks the hotline something.
+    Consult(Value),
+    /// Somebody calls, and a ticket is made of it.
+    TakeCall(Value),
+    /// Somebody does this with a ticket.
+    OnTicket {
+        /// Name of the task.
+        task: &'static str,
+        /// What is done.
+        body: Value,
+        /// Until when the line says that there has to be a reply; none: it says nothing now.
+        due_at: Option<Moment>,
+    },
     /// Nobody does anything: a deadline ends it, on this day.
     Expire,
 }
@@ -153,6 +191,8 @@ pub struct Files<'f> {
     pub applications: &'f str,
     /// Receipts, JSON Lines.
     pub repayments: &'f str,
+    /// Tickets and consultations of the hotline, JSON Lines.
+    pub service: &'f str,
 }
 
 /// Everything that people did, and the lines that cannot have happened.
@@ -190,11 +230,15 @@ pub fn read(files: &Files, until: Option<Date>) -> anyhow::Result<Script> {
         let line = Line { source: Source::Repayments, number: index + 1 };
         reader.take(line, text, Reader::repayment);
     }
+    for (index, text) in files.service.lines().enumerate() {
+        let line = Line { source: Source::Service, number: index + 1 };
+        reader.take(line, text, service::line);
+    }
     let mut script = reader.script;
     if let (Some(first), Some(until)) = (script.events.iter().map(|event| event.on).min(), until) {
         script.events.extend(lists(first, until)?);
     }
-    script.events.sort_by_key(|event| (event.on, event.step));
+    script.events.sort_by_key(|event| (event.moment(), event.step));
     Ok(script)
 }
 
@@ -209,7 +253,8 @@ fn lists(first: Date, until: Date) -> anyhow::Result<Vec<Event>> {
             return Ok(events);
         }
         for (step, checks) in [(Step::PrepareList, false), (Step::CheckList, true)] {
-            events.push(Event { on, step, case: String::new(), line: None, act: Act::List { period, checks } });
+            let act = Act::List { period, checks };
+            events.push(Event { on, at: None, step, case: String::new(), line: None, act });
         }
         period = Period::of(charter.subsidy.trigger, period.last_day().tomorrow()?);
     }
@@ -224,6 +269,8 @@ struct Reader {
     last_filing: Option<Date>,
     /// Of each loan the last receipt's number, its day, and how many it is of that day.
     receipts: BTreeMap<String, (u64, Date, u8)>,
+    /// Tickets and consultations that were read.
+    calls: BTreeSet<String>,
 }
 
 impl Reader {
@@ -234,7 +281,11 @@ impl Reader {
         read: impl FnOnce(&mut Reader, Line, &Value) -> anyhow::Result<Vec<Event>>,
     ) {
         let row = serde_json::from_str::<Value>(text).context("no JSON");
-        let case = row.as_ref().ok().and_then(|row| row["application_id"].as_str()).unwrap_or_default().to_owned();
+        let number = |row: &Value| {
+            let names = ["application_id", "ticket_id", "consultation_id"];
+            names.iter().find_map(|name| row[name].as_str()).map(str::to_owned)
+        };
+        let case = row.as_ref().ok().and_then(number).unwrap_or_default();
         match row.and_then(|row| read(self, line, &row)) {
             Ok(events) => self.script.events.extend(events),
             Err(error) => self.script.refused.push(RefusedLine { line, case, because: format!("{error:#}") }),
@@ -266,7 +317,7 @@ impl Reader {
         let kind = if row["kind"] == "PREPAY" { "EARLY" } else { "SCHEDULED" };
         let reference = format!("HK-{case}-{number}");
         let act = Act::Repay { reference, value_date, amount_fen, kind };
-        Ok(vec![Event { on: value_date, step: Step::Receive(same_day), case, line: Some(line), act }])
+        Ok(vec![Event { on: value_date, at: None, step: Step::Receive(same_day), case, line: Some(line), act }])
     }
 
     fn application(&mut self, line: Line, row: &Value) -> anyhow::Result<Vec<Event>> {
@@ -279,7 +330,7 @@ impl Reader {
         let mut events = Vec::new();
         let mut add = |on: Option<Date>, step: Step, act: Act| {
             if let Some(on) = on {
-                events.push(Event { on, step, case: case.clone(), line: Some(line), act });
+                events.push(Event { on, at: None, step, case: case.clone(), line: Some(line), act });
             }
         };
         add(Some(filed_on), Step::File, Act::File(Box::new(form(row))));

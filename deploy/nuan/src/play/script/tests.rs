@@ -12,13 +12,13 @@ fn row(text: &str, at: usize) -> Value {
 }
 
 fn refused(applications: &str, repayments: &str) -> Vec<String> {
-    let script = read(&Files { applications, repayments }, None).unwrap();
+    let script = read(&Files { applications, repayments, service: "" }, None).unwrap();
     script.refused.iter().map(|line| format!("{}: {}", line.line, line.because)).collect()
 }
 
 #[test]
 fn what_the_demo_plays_has_no_broken_line_and_stands_in_the_order_of_days_and_steps() {
-    let files = Files { applications: APPLICATIONS, repayments: REPAYMENTS };
+    let files = Files { applications: APPLICATIONS, repayments: REPAYMENTS, service: "" };
     let script = read(&files, None).unwrap();
     assert_eq!(script.refused, []);
     assert!(script.events.is_sorted_by_key(|event| (event.on, event.step)));
@@ -70,7 +70,7 @@ fn lines_follow_one_another_and_the_rest_goes_on() {
         format!("申请第 3 行: there is an application {id} before it"),
     ];
     assert_eq!(refused(&lines, ""), expected);
-    let script = read(&Files { applications: &lines, repayments: "" }, None).unwrap();
+    let script = read(&Files { applications: &lines, repayments: "", service: "" }, None).unwrap();
     assert_eq!(script.events.iter().filter(|event| event.step == Step::File).count(), 2);
 }
 
@@ -109,7 +109,7 @@ fn a_receipt_for_no_loan_or_out_of_order_is_refused() {
 fn a_receipt_that_a_roll_posted_is_not_posted_again() {
     let mut receipt = row(REPAYMENTS, 0);
     receipt["rolled_by"] = json!("NCD-2020-0001");
-    let files = Files { applications: APPLICATIONS, repayments: &receipt.to_string() };
+    let files = Files { applications: APPLICATIONS, repayments: &receipt.to_string(), service: "" };
     let script = read(&files, None).unwrap();
     assert_eq!(script.refused, []);
     assert!(!script.events.iter().any(|event| matches!(event.act, Act::Repay { .. })));
@@ -117,7 +117,7 @@ fn a_receipt_that_a_roll_posted_is_not_posted_again() {
 
 #[test]
 fn a_list_of_subsidies_is_made_and_released_on_the_last_day_for_claims_of_each_quarter() {
-    let files = Files { applications: APPLICATIONS, repayments: "" };
+    let files = Files { applications: APPLICATIONS, repayments: "", service: "" };
     let first = read(&files, None).unwrap().first_day().unwrap();
     assert!(first < Date::constant(2018, 7, 1));
     let script = read(&files, Some(Date::constant(2018, 10, 18))).unwrap();
