@@ -3,6 +3,8 @@
 
 #[path = "all/filing.rs"]
 mod filing;
+#[path = "all/hotline.rs"]
+mod hotline;
 #[path = "all/interface.rs"]
 mod interface;
 #[path = "all/register.rs"]

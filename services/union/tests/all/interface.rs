@@ -14,7 +14,7 @@ pub async fn start(automatic: &[Role]) -> Service<Union> {
     charters.accept(Charter::programme_2017()).unwrap();
     let automatic: BTreeSet<Role> = automatic.iter().copied().collect();
     let union = Union { charters: Arc::new(charters), automatic };
-    let roles = ["applicant", "intake_officer", "fund_manager", "approver", "operator", "auditor"];
+    let roles = ["applicant", "intake_officer", "fund_manager", "approver", "operator", "auditor", "hotline_agent"];
     Service::start(union, AT, &roles, union_service::router).await
 }
 
@@ -37,8 +37,10 @@ async fn own_routes_let_in_exactly_their_roles() {
         ("/api/v1/programme/suspension", &["fund_manager", "approver"]),
         ("/api/v1/programme/resumption", &["fund_manager", "approver"]),
         ("/api/v1/programme/proposal/withdrawal", &["fund_manager", "approver"]),
+        ("/api/v1/tickets", &["hotline_agent"]),
+        ("/api/v1/consultations", &["hotline_agent"]),
     ];
-    let roles = ["applicant", "intake_officer", "fund_manager", "approver", "operator", "auditor"];
+    let roles = ["applicant", "intake_officer", "fund_manager", "approver", "operator", "auditor", "hotline_agent"];
     for (path, allowed) in rows {
         for role in roles {
             let answer = service.post(role, path, &serde_json::json!({})).await;
@@ -50,6 +52,12 @@ async fn own_routes_let_in_exactly_their_roles() {
             let answer = service.get(role, path).await;
             let may = ["intake_officer", "fund_manager", "approver", "auditor"].contains(&role);
             assert_eq!(answer.status != 403, may, "{role} {path}");
+        }
+        let path = "/api/v1/applications/NCD-2018-0001/status";
+        assert_eq!(service.get(role, path).await.status != 403, !["applicant", "operator"].contains(&role), "{role}");
+        for path in ["/api/v1/applications", "/api/v1/applications/NCD-2018-0001", "/api/v1/applications/x/timeline"] {
+            let answer = service.get(role, path).await;
+            assert!(role != "hotline_agent" || answer.status == 403, "the hotline looks at no application: {path}");
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use contracts::{Message, wire::Received};
 use domain::Moment;
-use organisation::{Did, Input, Key, Organisation, Outcome, Refusal, Row, Rows, Stop};
+use organisation::{Did, Input, Organisation, Outcome, Refusal, Row, Rows, Stop};
 use party::{
     clock::BusinessClock,
     handle::{CommandWork, Handle, Reply},
@@ -186,7 +186,7 @@ impl<O: Organisation> Service<O> {
                     Did::Proposed => 202,
                     Did::Changed => 200,
                 },
-                version: answer.application_id.map(|id| self.rows.version(&Key::row(O::KIND, id))),
+                version: answer.shows.map(|key| self.rows.version(&key)),
                 body: Ok(answer.body),
                 replayed: false,
             },
