@@ -26,8 +26,10 @@ use std::{
 use union_core::{
     Union,
     command::{EligibilityVerdict, Form, MemberEntry},
+    hotline::tasks,
     renewal::{Renewal, RenewalMode},
     subsidy::CheckVerdict,
+    ticket::{self, Call, Category, Satisfaction, TicketId},
     vocabulary::{GreenReason, IntakeRejection, Withdrawal},
 };
 
@@ -354,6 +356,7 @@ pub fn step_of(task: &OpenTask) -> &'static str {
         "sign-plan" => "sign plan",
         "check-subsidy" => "check subsidy",
         "approve-subsidy" => "approve subsidy",
+        _ if task.application_id.is_none() => "",
         other => panic!("what is `{other}`?"),
     }
 }
@@ -378,8 +381,44 @@ pub fn kindly(world: &World, left_alone: impl Fn(&OpenTask) -> bool) -> Option<A
     Some(decide(world, party, task, &task.role, Mood::Kind))
 }
 
+/// The application that a task belongs to.
+fn about(task: &OpenTask) -> ApplicationId {
+    task.application_id.clone().unwrap_or_else(|| panic!("{} is of no application", task.task_id))
+}
+
+/// What is done with a ticket, on its way to its end.
+fn with_ticket(task: &OpenTask, ticket_id: TicketId, mood: Mood) -> union_core::Command {
+    let because = "情况属实".to_owned();
+    let act = match (duty(task), mood) {
+        (tasks::DISPATCH, Mood::Sparing) => ticket::Act::AnswerAtOnce { reply: "可以".into() },
+        (tasks::DISPATCH, _) => ticket::Act::Dispatch { unit: "代办处".into() },
+        (tasks::SIGN_FOR, _) => ticket::Act::SignFor,
+        (tasks::BEGIN, _) => ticket::Act::Begin,
+        (tasks::REPLY | tasks::SUPERVISE, _) => ticket::Act::Reply { reply: "已核实".into() },
+        (tasks::EXTENSION, mood) => ticket::Act::DecideExtension { granted: mood == Mood::Kind, because },
+        (tasks::VISIT, Mood::Unkind) => visit(Satisfaction::Dissatisfied),
+        (tasks::VISIT, _) => visit(Satisfaction::Satisfied),
+        (tasks::CLOSE, _) => ticket::Act::Close,
+        (other, _) => panic!("what is `{other}`?"),
+    };
+    union_core::Command::ActOnTicket { ticket_id, act }
+}
+
+fn visit(satisfaction: Satisfaction) -> ticket::Act {
+    ticket::Act::Visit { satisfaction, because: None }
+}
+
+/// Somebody calls the hotline.
+pub fn call(category: Category, about: Option<ApplicationId>) -> Act {
+    let call = Call { category, matter: "询问进度".into(), application_id: about };
+    Act::command(Party::Union, actor("hotline_agent", "hotline_agent"), &union_core::Command::TakeCall(call))
+}
+
 fn in_the_union(world: &World, task: &OpenTask, mood: Mood) -> union_core::Command {
-    let application_id = task.application_id.clone();
+    if let Ok(ticket) = TicketId::parse(task.matter()) {
+        return with_ticket(task, ticket, mood);
+    }
+    let application_id = about(task);
     match duty(task) {
         "triage-relief" => {
             let declined = (mood == Mood::Unkind).then_some(ReliefDecline::NotAffected);
@@ -456,7 +495,7 @@ pub fn list(period: &str, checks: bool) -> Act {
 
 fn at_the_guarantor(world: &World, task: &OpenTask, mood: Mood) -> guarantor_core::Command {
     use guarantor_core::Command as C;
-    let application_id = task.application_id.clone();
+    let application_id = about(task);
     let because = "填写有误".to_owned();
     match (duty(task), mood) {
         ("due-diligence", Mood::Unkind) => {
@@ -489,7 +528,7 @@ fn at_the_guarantor(world: &World, task: &OpenTask, mood: Mood) -> guarantor_cor
 
 fn in_the_bank(world: &World, task: &OpenTask, mood: Mood) -> bank_core::Command {
     use bank_core::Command as C;
-    let application_id = task.application_id.clone();
+    let application_id = about(task);
     let case = credit(world, &application_id).unwrap();
     let file = case.file.as_ref().unwrap();
     let rate_ppm = cap(world, file.wish.term_months);

@@ -23,6 +23,7 @@ use union_core::{
     renewal::RenewalMode,
     rows::{Drawn, FirmRow, FundRow, ProgrammeRow},
     statistics::{By, Figure, Statistics},
+    ticket::{Ticket, TicketState},
 };
 
 /// Leverage, largest loan and number of loans of the charter of 2017.
@@ -80,6 +81,7 @@ pub fn hold(world: &World) -> Result<(), String> {
     limits_are_what_the_cases_say(world)?;
     subsidies_are_what_the_claims_say(world)?;
     firms_are_what_their_applications_say(world)?;
+    tickets_are_what_applications_say(world)?;
     for application in applications(world) {
         one_application(world, application).map_err(|why| format!("{}: {why}", application.id))?;
     }
@@ -116,6 +118,27 @@ pub fn applications(world: &World) -> impl Iterator<Item = &Application> {
         union_core::Row::Application(application) => Some(&**application),
         _ => None,
     })
+}
+
+/// The hotline's tickets.
+pub fn tickets(world: &World) -> impl Iterator<Item = &Ticket> {
+    world.shell::<Union>().unwrap().owns().filter_map(|(_, row)| match row {
+        union_core::Row::Ticket(ticket) => Some(&**ticket),
+        _ => None,
+    })
+}
+
+/// An application names the tickets that are about it, and no other; a reply alone has closed none.
+fn tickets_are_what_applications_say(world: &World) -> Result<(), String> {
+    for ticket in tickets(world) {
+        let about = applications(world).filter(|one| one.tickets.contains(&ticket.id)).map(|one| &one.id);
+        let about: Vec<_> = about.collect();
+        ensure!(about == Vec::from_iter(&ticket.call.application_id), "{}: about {about:?}", ticket.id);
+        let was_visited = ticket.satisfaction().is_some();
+        ensure!(ticket.state != TicketState::Closed || was_visited, "{} closed unvisited", ticket.id);
+        ensure!(ticket.tasks.is_empty() == ticket.state.is_final(), "{}: {:?}", ticket.id, ticket.tasks);
+    }
+    Ok(())
 }
 
 /// The balance of all accounts of a party under this code, fen.
@@ -309,8 +332,11 @@ fn firms_are_what_their_applications_say(world: &World) -> Result<(), String> {
                 ensure!(*stored == firm, "{key} is {stored:?}, by its applications {firm:?}");
             }
             union_core::Row::Numbers(numbers) => {
-                let this_year = applications(world).filter(|one| one.id.year() == numbers.year);
-                ensure!(this_year.count() == numbers.last as usize, "I12: not as many as numbered");
+                let applications = applications(world).filter(|one| one.id.year() == numbers.year).count();
+                let tickets = tickets(world).filter(|one| one.id.year() == numbers.year).count();
+                let is_tickets = *key == union_core::rows::ticket_numbers();
+                let this_year = if is_tickets { tickets } else { applications };
+                ensure!(this_year == numbers.last as usize, "I12: not as many as numbered");
             }
             _ => {}
         }
@@ -400,7 +426,7 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
         let of_a_loan = ["/check-reversal", "-relief", "/sign-plan", "-subsidy"];
         of_a_loan.iter().any(|name| task.task_id.ends_with(name))
     };
-    let at_work = world.tasks().find(|(_, task)| task.application_id == *id && !reverses(task));
+    let at_work = world.tasks().find(|(_, task)| task.application_id.as_ref() == Some(id) && !reverses(task));
     ensure!(run.ending().is_none() || at_work.is_none(), "ended, and somebody is at {at_work:?}");
     let queued = fund(world).queue.contains(id);
     ensure!(queued == matches!(run.state("reserve fund"), Some(State::Waiting)), "in the queue: {queued}");

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use saga::State;
 use simulation::{Act, Crash, Order, Reply, World};
 use std::collections::BTreeMap;
-use union_core::{command::RepairAction, programme::Control, renewal::RenewalMode};
+use union_core::{command::RepairAction, programme::Control, renewal::RenewalMode, ticket::Category};
 
 /// What is done next. Numbers choose among what is there.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,8 @@ enum Op {
     Reverse(usize),
     /// A borrower pays: what is owed, a part of it, or the whole loan early.
     Repay(usize, Pays),
+    /// Somebody calls the hotline, about one of the applications or about none.
+    Call { category: usize, about: usize },
     /// Everybody does what is asked for a week, but pay.
     Work,
     /// A firm asks for another loan after that one.
@@ -101,6 +103,7 @@ fn op() -> impl Strategy<Value = Op> {
         20 => (1..8_u8).prop_map(Op::Turns),
         40 => (0..20_usize, mood, any::<bool>()).prop_map(|(task, mood, by)| Op::Decide { task, mood, by }),
         2 => (0..8_usize).prop_map(Op::Withdraw),
+        2 => (0..4_usize, 0..16_usize).prop_map(|(category, about)| Op::Call { category, about }),
         8 => (0..8_usize).prop_map(Op::Reverse),
         1 => (0..8_usize).prop_map(Op::AskAgain),
         4 => (0..20_usize).prop_map(Op::Copy),
@@ -236,6 +239,10 @@ impl Play {
                     }
                 };
                 self.act(act)
+            }
+            Op::Call { category, about } => {
+                let about = (about < 8).then(|| self.nth(about)).flatten();
+                self.act(cast::call(Category::ALL[category], about))
             }
             Op::Work => self.work(self.world.now().plus_hours(7 * 24), false),
             Op::Renew(n, mode) => self.renew(n, mode),
@@ -523,6 +530,7 @@ fn random_programmes_come_to_every_end() {
     let mut loans: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut reversed, mut unpaid, mut renewed, mut rolled) = (0, 0, 0, 0);
     let (mut reliefs, mut claims): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
+    let mut tickets: BTreeMap<&str, usize> = BTreeMap::new();
     for _ in 0..60 {
         let programme = programme().new_tree(&mut runner).unwrap().current();
         let world = live(&programme).unwrap_or_else(|why| panic!("{why}\n{programme:#?}"));
@@ -543,6 +551,9 @@ fn random_programmes_come_to_every_end() {
         for claim in applications(&world).flat_map(|one| &one.claims) {
             *claims.entry(claim.state().code()).or_default() += 1;
         }
+        for ticket in invariants::tickets(&world) {
+            *tickets.entry(ticket.state.code()).or_default() += 1;
+        }
         reversed += applications(&world).filter(|one| one.reversed_on.is_some()).count();
         for (end, times) in endings(&world) {
             *ends.entry(end).or_default() += times;
@@ -550,6 +561,8 @@ fn random_programmes_come_to_every_end() {
     }
     let often = |end: &str, times| ends.get(end).is_some_and(|found| *found >= times);
     assert!(often("completed", 20) && often("refused", 5) && often("withdrawn", 5) && often("expired", 2), "{ends:?}");
+    assert!(tickets.keys().all(|state| ["CLOSED", "ANSWERED_AT_ONCE"].contains(state)), "{tickets:?}");
+    assert!(tickets["CLOSED"] >= 10 && tickets.len() == 2, "{tickets:?}");
     assert!(reversed >= 3, "{reversed} pay-outs were reversed, {loans:?}, {unpaid}");
     assert!(loans["SETTLED"] >= 10 && loans["PREPAID"] >= 3, "{loans:?}");
     assert!(renewed >= 1, "no renewal was paid out");

@@ -85,7 +85,7 @@ impl<const UNION: bool> Toy<UNION> {
             Command::Say(key) => {
                 Self::note(desk, format!("say {key}"))?;
                 desk.say(message::<UNION>(key));
-                desk.answer(Answer { application_id: Some(id()), did: Did::Changed, body: key.as_str().into() });
+                desk.answer(Answer { shows: Some(log()), did: Did::Changed, body: key.as_str().into() });
             }
             Command::Lie => desk.say(if UNION { message::<false>("lie") } else { message::<true>("lie") }),
             Command::WakeAt(at) => desk.record(Fact::Wakes(Some(*at)))?,

@@ -127,7 +127,7 @@ fn an_incident_is_resolved_once_and_with_a_reason() {
 fn a_command_is_answered_with_what_it_led_to() {
     let mut house = manual().after(&["credit 1"]);
     let answer = house.run("ann: recommend").unwrap().answer.unwrap();
-    assert_eq!((answer.application_id, answer.did), (Some(id()), organisation::Did::Changed));
+    assert_eq!((answer.shows, answer.did), (Some(organisation::Key::row("case", id())), organisation::Did::Changed));
     assert_eq!(answer.body["state"], "CREDIT_REVIEW");
     assert_eq!(answer.body["waiting_for"][0]["who"], "credit_approver");
     assert_eq!(answer.body["tasks"][0]["task_id"], "NCD-2018-0052/decide-credit");

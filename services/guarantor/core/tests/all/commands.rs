@@ -7,7 +7,7 @@ use guarantor_core::{
     case::{CounterGuarantee, Demand},
     command::{Assessment, LetterCheck},
 };
-use organisation::RefusalKind;
+use organisation::{Key, RefusalKind};
 
 /// A command with its role and the stage at which it is owed.
 fn owed() -> Vec<(&'static str, Command, Stage)> {
@@ -48,7 +48,7 @@ fn a_decision_is_the_roles_and_only_where_it_is_owed() {
             if stage == owed_at {
                 let outcome = office.command("x", role, command.clone()).unwrap();
                 let answer = outcome.answer.expect("a command is answered");
-                assert_eq!(answer.application_id, Some(id(1)));
+                assert_eq!(answer.shows, Some(Key::row("case", id(1))));
                 assert_eq!(answer.did, organisation::Did::Changed);
                 assert_eq!(answer.body["state"], office.status(), "{context}");
                 let refusal = office.refused("x", role, command.clone());
