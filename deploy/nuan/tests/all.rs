@@ -17,6 +17,8 @@ mod deputies;
 mod desk;
 #[path = "all/history.rs"]
 mod history;
+#[path = "all/hotline.rs"]
+mod hotline;
 #[path = "all/loans.rs"]
 mod loans;
 #[path = "all/papers.rs"]

@@ -309,6 +309,41 @@ const TOPICS: &[(&str, &str)] = &[
 
 const ACTIONS: &[Action] = &[
     Action {
+        title: "追加担保金",
+        path: "programme/top-ups",
+        roles: CONTROLLERS,
+        hint: "一人提议，另一人以相同金额再次提交即为确认。",
+        fields: &[yuan("amount_fen", "追加金额（元）"), BECAUSE],
+    },
+    Action {
+        title: "拨付贴息资金",
+        path: "programme/appropriations",
+        roles: CONTROLLERS,
+        hint: "一人提议，另一人以相同金额再次提交即为确认。等待资金的贴息随即继续。",
+        fields: &[yuan("amount_fen", "拨付金额（元）"), BECAUSE],
+    },
+    Action {
+        title: "暂停新增",
+        path: "programme/suspension",
+        roles: CONTROLLERS,
+        hint: "一人提议，另一人再次提交即为确认。暂停后不再预留担保金，也不再通知银行放款；在办的申请等待，期限照计。",
+        fields: &[BECAUSE],
+    },
+    Action {
+        title: "恢复办理",
+        path: "programme/resumption",
+        roles: CONTROLLERS,
+        hint: "一人提议，另一人再次提交即为确认。等待的申请按先后继续。",
+        fields: &[BECAUSE],
+    },
+    Action {
+        title: "撤回提议",
+        path: "programme/proposal/withdrawal",
+        roles: CONTROLLERS,
+        hint: "待确认的提议作废。",
+        fields: &[BECAUSE],
+    },
+    Action {
         title: "受理来电",
         path: "tickets",
         roles: union_core::rights::HOTLINE,
@@ -355,41 +390,6 @@ const ACTIONS: &[Action] = &[
             },
             Field { name: "topic", label: "事项", kind: Kind::One(TOPICS), hint: "" },
         ],
-    },
-    Action {
-        title: "追加担保金",
-        path: "programme/top-ups",
-        roles: CONTROLLERS,
-        hint: "一人提议，另一人以相同金额再次提交即为确认。",
-        fields: &[yuan("amount_fen", "追加金额（元）"), BECAUSE],
-    },
-    Action {
-        title: "拨付贴息资金",
-        path: "programme/appropriations",
-        roles: CONTROLLERS,
-        hint: "一人提议，另一人以相同金额再次提交即为确认。等待资金的贴息随即继续。",
-        fields: &[yuan("amount_fen", "拨付金额（元）"), BECAUSE],
-    },
-    Action {
-        title: "暂停新增",
-        path: "programme/suspension",
-        roles: CONTROLLERS,
-        hint: "一人提议，另一人再次提交即为确认。暂停后不再预留担保金，也不再通知银行放款；在办的申请等待，期限照计。",
-        fields: &[BECAUSE],
-    },
-    Action {
-        title: "恢复办理",
-        path: "programme/resumption",
-        roles: CONTROLLERS,
-        hint: "一人提议，另一人再次提交即为确认。等待的申请按先后继续。",
-        fields: &[BECAUSE],
-    },
-    Action {
-        title: "撤回提议",
-        path: "programme/proposal/withdrawal",
-        roles: CONTROLLERS,
-        hint: "待确认的提议作废。",
-        fields: &[BECAUSE],
     },
 ];
 

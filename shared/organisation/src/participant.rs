@@ -139,6 +139,13 @@ pub trait Participant: Cases {
     fn by_rule(w: &mut World<'_, Self>, duty: Self::Duty, by: &Person) -> Result<(), Stop>;
     /// Time has passed, and what it does to tasks is done.
     fn time_passed(w: &mut World<'_, Self>) -> Result<(), Stop>;
+    /// The time of a row has come that belongs to no application.
+    ///
+    /// # Errors
+    /// It keeps none that has a timer.
+    fn due(&self, _: &mut Desk<Self>, key: &Key) -> Result<(), Stop> {
+        Err(Stop::Illegal(format!("row `{key}` has no timer")))
+    }
     /// A port has answered.
     fn answered(_: &mut World<'_, Self>, answer: &PortAnswer) -> Result<(), Stop> {
         Err(Stop::Illegal(format!("the {} has no port that answers {answer:?}", Self::PARTY)))

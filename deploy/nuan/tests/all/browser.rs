@@ -581,6 +581,17 @@ async fn every_kind_of_page_is_accessible_and_fits_its_window() {
         desk.goto(&format!("{url}{page}")).await;
         desk.is_accessible(page).await;
     }
+    let token = house.token(Party::Union, "guo", &["hotline_agent"]).await;
+    let call = json!({ "category": "HELP", "matter": "询问进度", "about_application": id });
+    Api::new(url, &token).unwrap().post("tickets", &call).await.unwrap();
+    desk.sign_in(url, "guo", &token).await;
+    let status = format!("/?application_id={id}");
+    for page in ["/tickets", "/tickets/GD-2019-001", "/tasks/GD-2019-001/dispatch-ticket", &status] {
+        desk.goto(&format!("{url}{page}")).await;
+        desk.is_accessible(page).await;
+    }
+    phone.goto(&format!("{}/applications/{id}", union(&house))).await;
+    phone.is_accessible("an application with a ticket, on a phone").await;
 }
 
 /// `cargo test -p nuan --test all -- --ignored screenshots` writes the pictures of the README.

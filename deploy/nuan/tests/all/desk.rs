@@ -750,6 +750,7 @@ async fn whoever_asks_for_english_reads_it_on_every_page_and_stays_where_they_we
     for path in [
         "/",
         "/tasks",
+        "/tickets",
         "/incidents",
         "/password",
         &format!("{task}/hands"),

@@ -13,6 +13,7 @@
 //! | B6011 | income of interest, penalty and compound interest | credit |
 //! | B2011/*uscc* | the account of one borrower | credit |
 //! | B2241/*application* | money paid out that waits for another account of the borrower's | credit |
+//! | B2241/UM-*reference* | money that came and of which nobody knows for which loan | credit |
 //!
 //! Loans are booked one by one, because I5 and I6 hold loan by loan. Posted in a core-banking system of its own, a pay-out
 //! is booked here too, once that system has said so: these books follow it, by the same key.
@@ -234,16 +235,55 @@ pub(crate) fn accrue(w: &mut World<'_>, number: u32, interest: Fen) -> Result<()
 
 /// A repayment: the money comes in, Dr 1003 Cr 2011, and goes to the loan, Dr 2011 Cr 1301 or 1303, Cr 1132, Cr 6011.
 /// Of that, interest from off the balance is income now.
-pub(crate) fn repaid(w: &mut World<'_>, reference: &str, taken: &Taken) -> Result<(), Stop> {
+///
+/// Money that waited in suspense comes from there, Dr 2241: that it came was booked under its reference then.
+pub(crate) fn repaid(w: &mut World<'_>, reference: &str, taken: &Taken, from: From) -> Result<(), Stop> {
     let Split { principal_fen, interest_fen, penalty_fen } = taken.split;
     let id = repayment(reference);
     let all = Fen::sum([principal_fen, interest_fen, penalty_fen]).and_then(|all| Amount::new(all).ok());
     let borrower = credited(w, To::Borrower)?;
-    let comes_in = Transfer::posted(id.clone(), &CLEARING, &borrower, all.ok_or_else(too_much)?);
+    let all = all.ok_or_else(too_much)?;
+    let comes_in = match from {
+        From::Outside => Transfer::posted(id.clone(), &CLEARING, &borrower, all),
+        From::Suspense => Transfer::posted(format!("assigned:{reference}"), &in_suspense(reference)?, &borrower, all),
+    };
     w.desk.open_account(Account::new(CLEARING, Normal::Debit, Limit::None))?;
     let voucher = Voucher::new("repaid", &w.id).with(comes_in);
     let voucher = goes_to_the_loan(w, voucher, id.as_str(), taken)?;
     book(w.desk, voucher)
+}
+
+/// Where the money of a repayment comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// From outside.
+    Outside,
+    /// It had come before, and waited in suspense.
+    Suspense,
+}
+
+fn in_suspense(reference: &str) -> Result<AccountCode, Stop> {
+    SUSPENSE.sub(format!("{}{reference}", crate::unidentified::PREFIX)).map_err(malformed)
+}
+
+/// The account in which money of this reference waits.
+pub(crate) fn suspense_key(reference: &str) -> Option<Key> {
+    in_suspense(reference).ok().map(Key::Account)
+}
+
+/// Money came whose loan is not known: Dr 1003 Cr 2241, under the transfer of a repayment, so that a reference is used once.
+pub(crate) fn unidentified(desk: &mut Desk<Bank>, reference: &str, amount: Amount) -> Result<(), Stop> {
+    let suspense = in_suspense(reference)?;
+    desk.open_account(Account::new(CLEARING, Normal::Debit, Limit::None))?;
+    desk.open_account(Account::new(suspense.clone(), Normal::Credit, Limit::NotBelowZero))?;
+    let transfer = Transfer::posted(repayment(reference), &CLEARING, &suspense, amount);
+    book(desk, Voucher::new("unidentified", "programme").with(transfer))
+}
+
+/// It goes back: Dr 2241 Cr 1003.
+pub(crate) fn given_back(desk: &mut Desk<Bank>, reference: &str, amount: Amount) -> Result<(), Stop> {
+    let transfer = Transfer::posted(format!("given-back:{reference}"), &in_suspense(reference)?, &CLEARING, amount);
+    book(desk, Voucher::new("given_back", "programme").with(transfer))
 }
 
 /// From the borrower's account to the loan: its principal, overdue or not, its interest, on the balance or off it, and penalties.

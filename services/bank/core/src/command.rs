@@ -1,5 +1,6 @@
 //! What people may tell the bank to do: one command a decision. No personal data.
 
+use crate::unidentified::Purpose;
 use contracts::{CreditDecline, ReliefDecline};
 use domain::{Amount, ApplicationId, Date, Fen, Method, Ppm, loan::Measure, subsidy::Period};
 use organisation::{charters::Motion, people::Handover};
@@ -117,6 +118,31 @@ pub enum Command {
         /// What it is for.
         kind: RepaymentKind,
     },
+    /// Money has come of which nobody knows for which loan. By operations.
+    EnterUnidentified {
+        /// The bank's reference of it: once in all its books.
+        reference: String,
+        /// The day on which it came.
+        value_date: Date,
+        /// How much, fen.
+        amount_fen: Amount,
+        /// What is known of it.
+        note: String,
+    },
+    /// Says for which loan it is, or that it goes back. By operations.
+    IdentifyMoney {
+        /// Its reference.
+        reference: String,
+        /// What is to be done with it.
+        purpose: Purpose,
+    },
+    /// Releases that, or sends it back. By a payment checker who did not propose it.
+    CheckIdentification {
+        /// Its reference.
+        reference: String,
+        /// The decision.
+        verdict: IdentificationCheck,
+    },
     /// A receipt was wrong. By operations.
     ReverseRepayment {
         /// The application.
@@ -163,7 +189,11 @@ impl Command {
             | Command::ReceiveDeposit { .. }
             | Command::PrepareSubsidyList { .. }
             | Command::CheckSubsidyList { .. }
+            | Command::EnterUnidentified { .. }
+            | Command::CheckIdentification { .. }
+            | Command::IdentifyMoney { purpose: Purpose::GiveBack { .. }, .. }
             | Command::Charter(_) => None,
+            Command::IdentifyMoney { purpose: Purpose::Assign { application_id }, .. } => Some(application_id),
             Command::Investigate { application_id, .. }
             | Command::DecideCredit { application_id, .. }
             | Command::SignLoanContract { application_id }
@@ -202,6 +232,19 @@ pub enum ListCheck {
     /// The union gets it.
     Release,
     /// Back to the maker.
+    Return {
+        /// What is wrong with it.
+        because: String,
+    },
+}
+
+/// What the payment checker decides about money of which somebody says whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum IdentificationCheck {
+    /// It is booked so.
+    Release,
+    /// Back to who said so.
     Return {
         /// What is wrong with it.
         because: String,

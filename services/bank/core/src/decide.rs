@@ -9,10 +9,10 @@ use crate::{
     relief,
     repayment::{self, Money},
     requests::World,
-    reversal, rights, roll, rows, subsidy, suspense,
+    reversal, rights, roll, rows, subsidy, suspense, unidentified,
 };
 use contracts::Message;
-use domain::{Amount, Charters, Party};
+use domain::{Amount, ApplicationId, Charters, Date, Party};
 use organisation::{
     Actor, Desk, Input, Key, Person, PortAnswer, Refusal, Rows, Stop, charters, papers,
     participant::{self, Participant, must_say_why, on_case, on_task},
@@ -28,7 +28,8 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
     if let Some(hash) = about_charter {
         return wanted.extend(charters::keys(hash));
     }
-    let Some(id) = participant::application_of(input, Command::application_id) else {
+    let (about_money, assigned) = need_money(input, rows, wanted);
+    let Some(id) = participant::application_of(input, Command::application_id).or(assigned) else {
         match input {
             Input::Command { command: Command::ReceiveDeposit { reference, .. }, .. } => {
                 wanted.insert(Key::Transfer(books::receipt(reference)));
@@ -77,6 +78,7 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
             wanted.insert(Key::Transfer(books::repayment(reference)));
             wanted.extend(subsidy::keys_of(rows, *value_date));
         }
+        wanted.extend(about_money.into_iter().flat_map(|value_date| subsidy::keys_of(rows, value_date)));
     }
     if let Input::Message(received) = input
         && let Some(about) = received.message.about()
@@ -88,7 +90,16 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
             matches!(received.message, Message::UnionAsksLoanReports(_) | Message::GuarantorAsksLoanReports(_))
         }
         Input::Command { command, .. } => {
-            matches!(command, Command::ReceiveRepayment { .. } | Command::ReverseRepayment { .. })
+            let is_about = |command: &Command| {
+                matches!(
+                    command,
+                    Command::ReceiveRepayment { .. }
+                        | Command::ReverseRepayment { .. }
+                        | Command::IdentifyMoney { .. }
+                        | Command::CheckIdentification { .. }
+                )
+            };
+            is_about(command)
         }
         _ => false,
     };
@@ -112,6 +123,48 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
         wanted.insert(papers::key(&id));
     }
     wanted.insert(key);
+}
+
+/// What deciding on money whose loan is not known reads: its row and its place in suspense; once it is proposed for a loan, that
+/// loan's application, and the day on which it came.
+fn need_money(
+    input: &Input<Command>,
+    rows: &Rows<Row>,
+    wanted: &mut BTreeSet<Key>,
+) -> (Option<Date>, Option<ApplicationId>) {
+    let reference = match input {
+        Input::Command { command, .. } => match command {
+            Command::EnterUnidentified { reference, .. } => {
+                wanted.extend([charters::book_key(), Key::Transfer(books::repayment(reference))]);
+                reference
+            }
+            Command::IdentifyMoney { reference, .. } | Command::CheckIdentification { reference, .. } => reference,
+            _ => return (None, None),
+        },
+        Input::Due(key) => match unidentified_in(key) {
+            Some(reference) => reference,
+            None => return (None, None),
+        },
+        _ => return (None, None),
+    };
+    let key = rows::unidentified(reference);
+    wanted.extend(books::suspense_key(reference).into_iter().chain([Key::Account(books::CLEARING)]));
+    let money = match rows.own(&key) {
+        Ok(Some(Row::Unidentified(money))) => Some(money),
+        _ => None,
+    };
+    wanted.insert(key);
+    let is_release = matches!(input, Input::Command { command: Command::CheckIdentification { .. }, .. });
+    let money = money.filter(|_| is_release);
+    (money.map(|money| money.value_date), money.and_then(|money| money.assigned_to().cloned()))
+}
+
+/// The reference of money whose loan is not known, in the key of its row.
+fn unidentified_in(key: &Key) -> Option<&str> {
+    match key {
+        Key::Row(key) => key.strip_prefix("unidentified/"),
+        _ => None,
+    }
 }
 
 impl Participant for Bank {
@@ -219,6 +272,13 @@ impl Participant for Bank {
                     repayment::receive(w, by, &Money { reference, value_date, amount_fen, kind })
                 })
             }
+            Command::EnterUnidentified { reference, value_date, amount_fen, note } => {
+                unidentified::enter(self, desk, by, reference, *value_date, *amount_fen, note)
+            }
+            Command::IdentifyMoney { reference, purpose } => unidentified::identify(desk, actor, reference, purpose),
+            Command::CheckIdentification { reference, verdict } => {
+                unidentified::check(self, desk, actor, reference, verdict)
+            }
             Command::ReverseRepayment { application_id, receipt, because } => {
                 on_case(self, desk, application_id, |w| {
                     must_say_why(because)?;
@@ -273,6 +333,13 @@ impl Participant for Bank {
         roll::tick(w)?;
         repayment::tick(w)?;
         core_banking::tick(w)
+    }
+
+    fn due(&self, desk: &mut Desk<Self>, key: &Key) -> Result<(), Stop> {
+        match unidentified_in(key) {
+            Some(reference) => unidentified::tick(desk, reference),
+            None => Err(Stop::Illegal(format!("row `{key}` has no timer"))),
+        }
     }
 
     fn answered(w: &mut World<'_>, answer: &PortAnswer) -> Result<(), Stop> {

@@ -8,6 +8,7 @@ use crate::{
     },
     life::{self, with_loan},
     rows::{self, Loan, LoanInput, LoanState, PreparedList, SubsidyList},
+    unidentified::Change,
 };
 use contracts::{Letter, NotPosted, ReliefPlan};
 use domain::{ApplicationId, Date, Moment, subsidy::Period};
@@ -319,6 +320,8 @@ pub enum Fact {
     Papers(papers::Fact),
     /// A charter was brought forward or answered.
     Charters(charters::Fact),
+    /// Money whose loan was not known came, or something was done with it.
+    Money(Change),
     /// What is owed to the union, and by whom.
     #[serde(untagged)]
     Owed(Owed),
@@ -334,6 +337,16 @@ pub(crate) fn apply(rows: &mut Rows<Row>, fact: &Fact) -> Result<(), NotLoaded> 
         Fact::Loan(fact) => life::apply(rows, fact),
         Fact::Papers(fact) => papers::apply::<Bank>(rows, fact),
         Fact::Charters(fact) => charters::apply::<Bank>(rows, fact),
+        Fact::Money(Change::Entered(money)) => {
+            rows.create(rows::unidentified(&money.reference), AnyRow::Own(Row::Unidentified(money.clone())));
+            Ok(())
+        }
+        Fact::Money(change) => {
+            if let Some(Row::Unidentified(money)) = rows.own_mut(&change.key())? {
+                change.apply(money);
+            }
+            Ok(())
+        }
         Fact::TakenUp { id, file } => with(rows, id, |case| {
             case.file = Some((**file).clone());
             case.report = None;

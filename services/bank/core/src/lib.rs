@@ -4,7 +4,7 @@
 //! key and to its people is [`organisation::participant`]'s, in the words of [`requests`]. Start reading at [`decide`]; each
 //! step has a file of its own, in the order of DOMAIN.md section 2 (S1): [`credit`], [`letter`], [`contract`](mod@contract),
 //! [`payment`], and [`core_banking`] for what happens once the money is on its way; [`repayment`] is the loan's life (S5), [`relief`] what changes it (S7), and [`subsidy`] what its
-//! borrower gets back of the interest (S6). It refuses to lend on one person's word,
+//! borrower gets back of the interest (S6); [`unidentified`] is money of which nobody knows for which loan. It refuses to lend on one person's word,
 //! to pay out under a letter that the guarantor did not present itself, and to take anything but the core-banking system's
 //! word for what became of a payment.
 
@@ -30,6 +30,7 @@ mod roll;
 pub mod rows;
 mod subsidy;
 mod suspense;
+pub mod unidentified;
 mod view;
 pub mod vocabulary;
 

@@ -89,13 +89,23 @@ pub(crate) fn begin(w: &mut World<'_>) -> Result<(), Stop> {
     record(w, life::Fact::Begun { id, terms, penalty_rate })
 }
 
+/// Money that waited in suspense was for this loan.
+pub(crate) fn assign(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Result<(), Stop> {
+    receive_from(w, by, money, books::From::Suspense)
+}
+
 /// The bank has received money for the loan.
 pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Result<(), Stop> {
-    let Money { reference, value_date, amount_fen, kind } = *money;
-    let (today, mut after) = (w.desk.at().date(), must_live(w)?.loan.clone());
-    if books::is_booked(w.desk, &books::repayment(reference))? {
+    if books::is_booked(w.desk, &books::repayment(money.reference))? {
+        must_live(w)?;
         return Err(refused("REFERENCE_USED", "此凭证号已入账", "同一凭证号只入账一次，请核对凭证号。"));
     }
+    receive_from(w, by, money, books::From::Outside)
+}
+
+fn receive_from(w: &mut World<'_>, by: &Person, money: &Money<'_>, from: books::From) -> Result<(), Stop> {
+    let Money { reference, value_date, amount_fen, kind } = *money;
+    let (today, mut after) = (w.desk.at().date(), must_live(w)?.loan.clone());
     if value_date > today {
         return Err(invalid("VALUE_DATE", "起息日无效", format!("起息日 {value_date} 晚于今日 {today}。")));
     }
@@ -119,7 +129,7 @@ pub(crate) fn receive(w: &mut World<'_>, by: &Person, money: &Money<'_>) -> Resu
         }
     }
     let taken = take(w, after, value_date, amount_fen)?;
-    books::repaid(w, reference, &taken)?;
+    books::repaid(w, reference, &taken, from)?;
     enter(w, taken, reference, by)
 }
 

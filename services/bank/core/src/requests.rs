@@ -58,14 +58,14 @@ impl Cases for Bank {
     fn case(row: &Row) -> Option<&Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Loan(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_) => None,
+            Row::Loan(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_) | Row::Unidentified(_) => None,
         }
     }
 
     fn case_mut(row: &mut Row) -> Option<&mut Case> {
         match row {
             Row::Case(case) => Some(case),
-            Row::Loan(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_) => None,
+            Row::Loan(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_) | Row::Unidentified(_) => None,
         }
     }
 

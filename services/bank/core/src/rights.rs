@@ -58,7 +58,11 @@ pub const fn of(command: &Command) -> &'static [&'static str] {
         Command::PreparePayment { .. } | Command::PrepareCorrection { .. } => PREPARATION,
         Command::PrepareReversal { .. } => REVERSAL,
         Command::CheckPayment { .. } | Command::CheckCorrection { .. } | Command::CheckReversal { .. } => RELEASE,
-        Command::ReceiveRepayment { .. } | Command::ReverseRepayment { .. } => REPAYMENT,
+        Command::ReceiveRepayment { .. }
+        | Command::ReverseRepayment { .. }
+        | Command::EnterUnidentified { .. }
+        | Command::IdentifyMoney { .. } => REPAYMENT,
+        Command::CheckIdentification { .. } => RELEASE,
         Command::ProposeRelief { .. } => RELIEF,
         Command::PrepareSubsidyList { .. } => SUBSIDY_LIST,
         Command::CheckSubsidyList { .. } => SUBSIDY_CHECK,

@@ -3,6 +3,7 @@
 use crate::{
     case::{Case, Released},
     life::Life,
+    unidentified::Unidentified,
 };
 use contracts::DisbursementReceipt;
 use domain::{Amount, ApplicationId, Date, Fen, Method, Ppm, subsidy::Period};
@@ -25,6 +26,8 @@ pub enum Row {
     Papers(Box<Papers>),
     /// Charters that came after those of the beginning.
     Charters(Kept),
+    /// Money whose loan is not known.
+    Unidentified(Box<Unidentified>),
 }
 
 /// A loan, from its contract on: what collection will work with once the case has ended.
@@ -218,6 +221,11 @@ impl LoanState {
 /// Key of the cut-off list of a period.
 pub fn subsidy_list(period: Period) -> Key {
     Key::row("subsidy-list", period)
+}
+
+/// Key of money whose loan is not known.
+pub fn unidentified(reference: &str) -> Key {
+    Key::row("unidentified", reference)
 }
 
 /// Key of an application's loan.

@@ -1,18 +1,19 @@
 //! What readers see of the bank's rows and facts: index, summary, timeline. It decides nothing.
 
 use crate::{
-    Bank, Duty, Fact, Row,
+    Bank, Duty, Fact, Role, Row,
     case::{Case, DecisionOutcome, Said, SubsidyPaid},
     fact, life, roll,
     rows::{Loan, LoanState, SubsidyList},
+    unidentified::{self, Unidentified},
 };
 use contracts::{AskRefusal, DisbursementReport};
 use domain::{Fen, Moment};
 use organisation::{
-    Index, Line,
+    Index, Line, OpenTask,
     participant::{self, Duty as _, Step as _, Trouble as _},
 };
-use saga::{Notice, participant::Request};
+use saga::{Notice, Task, participant::Request};
 use serde_json::{Value, json};
 
 /// What the shell keeps beside a row.
@@ -21,7 +22,21 @@ pub(crate) fn index(row: &Row) -> Index {
         Row::Case(case) => index_of_case(case),
         Row::Loan(loan) => index_of_loan(loan),
         Row::SubsidyList(list) => Index { status: list_state(list), ..Index::default() },
+        Row::Unidentified(money) => index_of_money(money),
         Row::Papers(_) | Row::Charters(_) => Index::default(),
+    }
+}
+
+fn index_of_money(money: &Unidentified) -> Index {
+    let title =
+        |task: &Task<Role>| if task.id == unidentified::CHECK { "复核款项认领" } else { "认领不明款项" };
+    let task = money.task.as_ref().map(|task| OpenTask::of_matter(&money.number(), &task.id, title(task), task));
+    Index {
+        status: money.state(),
+        ended: money.released.is_some(),
+        wake_at: money.task.as_ref().and_then(Task::next_wake),
+        tasks: task.into_iter().collect(),
+        ..Index::default()
     }
 }
 
@@ -201,6 +216,8 @@ pub fn subsidy_list(list: &SubsidyList) -> Value {
 pub(crate) fn line(fact: &Fact) -> Option<Line> {
     use crate::Step as S;
     match fact {
+        // Of no application; the receipt that it becomes is.
+        Fact::Money(_) => None,
         Fact::Owed(owed) => line_of_owed(owed),
         Fact::Loan(fact) => line_of_loan(fact),
         Fact::Papers(fact) => fact.line(),

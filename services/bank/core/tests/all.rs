@@ -43,3 +43,5 @@ mod suspense;
 mod tables;
 #[path = "all/timers.rs"]
 mod timers;
+#[path = "all/unidentified.rs"]
+mod unidentified;

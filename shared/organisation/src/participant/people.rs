@@ -23,7 +23,10 @@ pub fn decide<P: Participant>(organisation: &P, input: &Input<P::Command>, desk:
             (None, None) => return Err(Stop::Illegal(format!("{} is about nothing", received.message.kind().name()))),
         },
         Input::Port { application_id, .. } => application_id.clone(),
-        Input::Due(key) => case_of(key).ok_or_else(|| Stop::Illegal(format!("row `{key}` has no timer")))?,
+        Input::Due(key) => match case_of(key) {
+            Some(id) => id,
+            None => return organisation.due(desk, key),
+        },
         Input::Follow(key) => return Err(Stop::Illegal(format!("row `{key}` follows nothing"))),
     };
     desk.concerns(&id);

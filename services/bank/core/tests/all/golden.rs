@@ -122,7 +122,19 @@ fn one_of_each() -> BTreeMap<String, Fact> {
     let mut subsidised = House::new(CoreBanking::Port, BTreeSet::new()).after(&listed);
     subsidised.command("root", bank_core::Command::OpenBooks { deposit_fen: domain::Fen::new(1) }).unwrap();
     let subsidised = subsidised.after(&["olga: appropriate 500000", "subsidise 1", "olga: take-subsidy-back 2018Q4"]);
-    let all: Vec<Fact> = lived.chain(under_relief().after(&relieved).facts).chain(subsidised.facts).collect();
+    let unidentified = manual().after(&[
+        "olga: unknown M1 2018-09-05 500",
+        "olga: give-money-back M1",
+        "cleo: return-money M1",
+        "olga: give-money-back M1",
+        "cleo: book M1",
+    ]);
+    let mut late = manual().after(&["olga: unknown M1 2018-09-05 500"]);
+    late.at = late.at.plus_hours(24 * 30);
+    late.take(&organisation::Input::Due(rows::unidentified("M1"))).unwrap();
+    let unidentified = unidentified.facts.into_iter().chain(late.facts);
+    let all: Vec<Fact> =
+        lived.chain(under_relief().after(&relieved).facts).chain(subsidised.facts).chain(unidentified).collect();
     {
         for fact in all {
             let json = serde_json::to_value(&fact).unwrap();
@@ -133,6 +145,9 @@ fn one_of_each() -> BTreeMap<String, Fact> {
             }
             if let Fact::Loan(_) = &fact {
                 kind = format!("loan: {}", json["loan"].as_object().unwrap().keys().next().unwrap());
+            }
+            if let Fact::Money(_) = &fact {
+                kind = format!("money: {}", json["money"].as_object().unwrap().keys().next().unwrap());
             }
             facts.entry(kind).or_insert(fact);
         }
@@ -152,12 +167,13 @@ fn without_hash(stored: &impl serde::Serialize) -> serde_json::Value {
 fn facts_are_stored_as_pinned() {
     let facts = one_of_each();
     let kinds: BTreeSet<&str> = facts.keys().filter_map(|kind| kind.split(':').next()).collect();
-    assert_eq!(kinds.len(), 47, "a fact of each kind is pinned: {kinds:?}");
+    assert_eq!(kinds.len(), 48, "a fact of each kind is pinned: {kinds:?}");
     assert_eq!(
         facts.keys().filter(|kind| kind.starts_with("loan: ")).count(),
         13,
         "and of each kind of the loan's life"
     );
+    assert_eq!(facts.keys().filter(|kind| kind.starts_with("money: ")).count(), 5);
     for fact in facts.values() {
         let text = serde_json::to_string(fact).unwrap();
         assert_eq!(&serde_json::from_str::<Fact>(&text).unwrap(), fact);
@@ -172,7 +188,9 @@ fn rows_are_stored_as_pinned() {
     let stored = |house: &House| -> Vec<Row> {
         [rows::case(&id()), rows::loan(&id())].iter().filter_map(|key| house.rows.own(key).unwrap().cloned()).collect()
     };
-    let all = [stored(&waiting), stored(&done)];
+    let unknown = manual().after(&["olga: unknown M1 2018-09-05 500", "olga: give-money-back M1"]);
+    let money = unknown.rows.own(&rows::unidentified("M1")).unwrap().cloned();
+    let all = [stored(&waiting), stored(&done), money.into_iter().collect()];
     for row in all.iter().flatten() {
         let text = serde_json::to_string(row).unwrap();
         assert_eq!(&serde_json::from_str::<Row>(&text).unwrap(), row);

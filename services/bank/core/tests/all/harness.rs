@@ -6,6 +6,8 @@
 //! `bob: approve`, `bob: decline`, `bob: return`, `olga: sign`, `max: prepare`, `cleo: release`, `cleo: return-payment`.
 //! Of a loan that is paid out: `day D` (the day begins, and what falls due until then has fallen due), `olga: pay REFERENCE D FEN`,
 //! `olga: prepay REFERENCE FEN`, `olga: prepay-part REFERENCE FEN PRINCIPAL`, `olga: unpay N` (the N-th receipt), `union-lacks N`, `guarantor-lacks N` (reports from N on).
+//! Of money whose loan is not known: `olga: unknown REFERENCE D FEN`, `olga: assign REFERENCE`, `olga: give-money-back REFERENCE`, `cleo: book
+//! REFERENCE`, `cleo: return-money REFERENCE`.
 //! Of relief: `relief N` (the union asks for a plan, of the N-th request), `withdraw-relief N`, `consent N` and `rescind N` (of the guarantor's),
 //! `switch N`, `query-switch N`, `close-switch N`, `ann: propose MEASURE…` (`extend=D`, `defer=D/D,D`, `rest=D/D`), `ann: no-relief`.
 //! Of subsidies: `max: list-subsidies PERIOD`, `cleo: release-subsidies PERIOD`, `cleo: return-subsidies PERIOD`, `subsidise N`, `query-subsidy N`,
@@ -15,10 +17,11 @@
 use bank_core::{
     Bank, Command, CoreBanking, Fact, Role, Row,
     command::{
-        CorrectionCheck, CreditVerdict, DepositPurpose, Finding, ListCheck, PaymentCheck, ReliefVerdict, RepaymentKind,
-        ReversalCheck,
+        CorrectionCheck, CreditVerdict, DepositPurpose, Finding, IdentificationCheck, ListCheck, PaymentCheck,
+        ReliefVerdict, RepaymentKind, ReversalCheck,
     },
     rows,
+    unidentified::Purpose,
 };
 use contracts::{
     About, ApproveCredit, AskNotDisbursed, CloseDisbursement, ConsentPresented, CreditDecision, CreditDecline,
@@ -317,6 +320,26 @@ impl House {
                 let (reference, value_date, amount_fen) = (reference.into(), self.at.date(), fen(sum));
                 let kind = RepaymentKind::Part { principal_fen: fen(part) };
                 Command::ReceiveRepayment { application_id, reference, value_date, amount_fen, kind }
+            }
+            ["unknown", reference, on, sum] => Command::EnterUnidentified {
+                reference: reference.into(),
+                value_date: day(on),
+                amount_fen: fen(sum),
+                note: "附言不清".into(),
+            },
+            ["assign", reference] => {
+                Command::IdentifyMoney { reference: reference.into(), purpose: Purpose::Assign { application_id } }
+            }
+            ["give-money-back", reference] => {
+                let purpose = Purpose::GiveBack { because: "付款人要求退回".into() };
+                Command::IdentifyMoney { reference: reference.into(), purpose }
+            }
+            ["book", reference] => {
+                Command::CheckIdentification { reference: reference.into(), verdict: IdentificationCheck::Release }
+            }
+            ["return-money", reference] => {
+                let verdict = IdentificationCheck::Return { because: "户名不符".into() };
+                Command::CheckIdentification { reference: reference.into(), verdict }
             }
             ["unpay", no] => {
                 let because = "记错账户".into();

@@ -4,7 +4,8 @@ use crate::harness::*;
 use crate::tables::table;
 use bank_core::{
     Command, Role,
-    command::{DepositPurpose, ListCheck, ReliefVerdict, RepaymentKind},
+    command::{DepositPurpose, IdentificationCheck, ListCheck, ReliefVerdict, RepaymentKind},
+    unidentified::Purpose,
 };
 use contracts::{CharterAnswer, ReliefDecline};
 use domain::{Charter, Date, Fen, loan::Measure, subsidy::Period};
@@ -15,7 +16,7 @@ use organisation::{
 };
 
 /// Every state in which somebody owes a decision, and its neighbours: a way that leads there, and who went its last step.
-const STATES: [(&str, &[&str], &str); 14] = [
+const STATES: [(&str, &[&str], &str); 16] = [
     ("nothing heard", &[], "ann"),
     ("under investigation", &["credit 1"], "ann"),
     ("under investigation again", &["credit 1", "ann: recommend", "bob: return"], "bob"),
@@ -47,7 +48,12 @@ const STATES: [(&str, &[&str], &str); 14] = [
     ("money in suspense", &IN_SUSPENSE, "cleo"),
     ("correction to be checked", &CORRECTED, "max"),
     ("relief to be proposed", &RELIEF, "cleo"),
+    ("money unidentified", &UNKNOWN, "olga"),
+    ("identification to be checked", &IDENTIFIED, "olga"),
 ];
+
+const UNKNOWN: [&str; 11] = with(PAID, "olga: unknown M1 2018-09-05 1");
+const IDENTIFIED: [&str; 12] = with(UNKNOWN, "olga: give-money-back M1");
 
 const PAID: [&str; 10] = with(RELEASED, "core posted 1");
 const IN_SUSPENSE: [&str; 10] = with(RELEASED, "core in-suspense 1");
@@ -66,7 +72,7 @@ const fn with<const N: usize, const M: usize>(way: [&'static str; N], step: &'st
     longer
 }
 
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 35] = [
     "open-books",
     "deposit",
     "recommend",
@@ -99,6 +105,9 @@ const COMMANDS: [&str; 32] = [
     "reassign-to-self",
     "ask-for-papers",
     "resolve-incident",
+    "enter-unidentified",
+    "identify-money",
+    "check-identification",
 ];
 
 /// The task that is open in a state; where there is none, one that might be.
@@ -139,6 +148,19 @@ fn to_do(state: &str, what: &str, person: &str) -> Command {
         "ask-for-papers" => Command::AskForPapers { application_id: id(), letterbox: "00".repeat(32) },
         "resolve-incident" => {
             Command::ResolveIncident { application_id: id(), number: 1, because: "与核心系统核对".into() }
+        }
+        "enter-unidentified" => Command::EnterUnidentified {
+            reference: "M2".into(),
+            value_date: morning().date(),
+            amount_fen: amount(1),
+            note: "附言不清".into(),
+        },
+        "identify-money" => {
+            let purpose = Purpose::GiveBack { because: "付款人要求退回".into() };
+            Command::IdentifyMoney { reference: "M1".into(), purpose }
+        }
+        "check-identification" => {
+            Command::CheckIdentification { reference: "M1".into(), verdict: IdentificationCheck::Release }
         }
         // Nothing is owed on the day of the pay-out, and nothing was received.
         "pay" => Command::ReceiveRepayment {
