@@ -1,5 +1,6 @@
 //! What the bank's officers decide, as bodies of `POST /api/v1/tasks/{task_id}/decision`.
 
+use crate::unidentified;
 use bank_core::{
     Bank, Command,
     command::{CorrectionCheck, CreditVerdict, Finding, PaymentCheck, ReliefVerdict, ReversalCheck},
@@ -197,6 +198,7 @@ pub fn schema() -> Described {
             described::<CorrectionDecision>(),
             described::<ReversalDecision>(),
             described::<ReliefDecision>(),
+            described::<unidentified::MoneyDecision>(),
         ],
     )
 }
@@ -206,6 +208,9 @@ pub fn schema() -> Described {
 /// # Errors
 /// 404: the bank has no such task. 400 or 422: the body is none of its decisions.
 pub fn decide(vault: &Vault, task: &str, id: &str, body: &[u8]) -> Result<Decision<Bank>, Problem> {
+    if unidentified::matter(id).is_some() {
+        return Ok(Decision { command: unidentified::decide(task, id, body)?, sealed: None });
+    }
     let application_id = application_id(id)?;
     let command = match task {
         "investigate" => {

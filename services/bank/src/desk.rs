@@ -1,7 +1,7 @@
 //! The bank's pages: which form each task has, and which books are shown.
 
 use desk::{
-    Desk,
+    Desk, Matter,
     form::{Action, BECAUSE, Choice, Field, Kind, METHODS, TaskForm},
 };
 
@@ -135,6 +135,24 @@ const PROPOSE_RELIEF: TaskForm = TaskForm {
     ],
 };
 
+const IDENTIFY_MONEY: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "assign", label: "归还一笔贷款", fields: &[APPLICATION_ID] },
+        Choice { code: "give_back", label: "退回付款人", fields: &[BECAUSE] },
+    ],
+};
+
+const CHECK_IDENTIFICATION: TaskForm = TaskForm {
+    inside: "",
+    tag: "verdict",
+    choices: &[
+        Choice { code: "release", label: "复核通过，入账", fields: &[] },
+        Choice { code: "return", label: "退回经办", fields: &[BECAUSE] },
+    ],
+};
+
 const APPLICATION_ID: Field = Field { name: "application_id", label: "申请编号", kind: Kind::Text, hint: "" };
 const REFERENCE: Field = Field { name: "reference", label: "凭证号", kind: Kind::Text, hint: "" };
 const VALUE_DATE: Field = Field { name: "value_date", label: "起息日", kind: Kind::Day, hint: "" };
@@ -157,10 +175,18 @@ pub const DESK: Desk = Desk {
         ("check-correction", CHECK_CORRECTION),
         ("check-reversal", CHECK_REVERSAL),
         ("propose-relief", PROPOSE_RELIEF),
+        ("identify-money", IDENTIFY_MONEY),
+        ("check-identification", CHECK_IDENTIFICATION),
     ],
-    books: &[("贷款", "loans"), ("贴息清单", "subsidy-lists"), ("账户余额", "balances"), ("分录", "transfers")],
+    books: &[
+        ("贷款", "loans"),
+        ("贴息清单", "subsidy-lists"),
+        ("不明款项", "unidentified-receipts"),
+        ("账户余额", "balances"),
+        ("分录", "transfers"),
+    ],
     keeps_loans: true,
-    keeps_tickets: false,
+    matters: &[Matter { prefix: "UM-", path: "unidentified-receipts", state: "money_state" }],
     clerks: &[],
     unmasked: &["credit_investigator", "credit_approver", "operations"],
     reads_papers: &["credit_investigator", "credit_approver", "operations"],
@@ -195,6 +221,20 @@ pub const DESK: Desk = Desk {
                 AMOUNT,
                 Field { name: "kind", label: "种类", kind: Kind::One(&[("PART", "部分提前还款")]), hint: "" },
                 Field { name: "principal_fen", label: "提前归还的本金（元）", kind: Kind::Yuan, hint: "" },
+            ],
+        },
+        Action {
+            title: "登记不明款项",
+            path: "unidentified-receipts",
+            roles: &["operations"],
+            hint: "已到账而不知归还哪笔贷款的款项，挂账；五个工作日内认领或退回，由另一人复核。认领后按到账日计息。",
+            fields: &[
+                Field {
+                    name: "reference", label: "凭证号", kind: Kind::Text, hint: "字母、数字或连字符。"
+                },
+                Field { name: "value_date", label: "到账日", kind: Kind::Day, hint: "" },
+                AMOUNT,
+                Field { name: "note", label: "已知情况", kind: Kind::Text, hint: "请勿填写个人信息。" },
             ],
         },
         Action {

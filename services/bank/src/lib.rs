@@ -8,6 +8,7 @@ pub mod desk;
 mod loans;
 mod routes;
 mod subsidies;
+mod unidentified;
 
 use axum::Router;
 use bank_core::{Bank, Command, CoreBanking, Role, Row};
@@ -60,7 +61,12 @@ pub fn app(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
 
 /// The bank's HTTP interface.
 pub fn router(handle: Handle<Bank>, vault: Arc<Vault>) -> Router {
-    http::router(handle, vault, edge(), routes::router().merge(loans::router()).merge(subsidies::router()))
+    http::router(
+        handle,
+        vault,
+        edge(),
+        routes::router().merge(loans::router()).merge(subsidies::router()).merge(unidentified::router()),
+    )
 }
 
 /// Who sees papers and personal data whole, with a reason: who decides on the credit, and who signs and pays.
@@ -74,7 +80,7 @@ pub fn edge() -> Edge<Bank> {
         clerks: Vec::new(),
         applicants: false,
         summary,
-        matter: |_| None,
+        matter: unidentified::matter,
         decide: decisions::decide,
         hand: Command::HandTask,
         decisions: decisions::schema(),
@@ -90,14 +96,15 @@ pub fn edge() -> Edge<Bank> {
             is_retained: |row| matches!(row, Row::Case(case) if case.paid_out.is_some()),
         }),
         charters: Some(Command::Charter),
-        routes: [routes::table(), loans::table(), subsidies::table()].concat(),
+        routes: [routes::table(), loans::table(), subsidies::table(), unidentified::table()].concat(),
     }
 }
 
-/// A case as people see it.
+/// A case, or money whose loan is not known, as people see it.
 fn summary(row: &Row) -> Value {
     match row {
         Row::Case(case) => bank_core::summary(case),
+        Row::Unidentified(money) => bank_core::unidentified::shown(money),
         Row::Loan(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_) => Value::Null,
     }
 }

@@ -99,7 +99,7 @@ async fn loans(State(app): Shared, uri: Uri, Query(query): Query<LoansQuery>) ->
 fn read(row: &StateRow) -> Result<Box<Loan>, Problem> {
     match serde_json::from_str(&row.body) {
         Ok(Row::Loan(loan)) => Ok(loan),
-        Ok(Row::Case(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_)) => {
+        Ok(Row::Case(_) | Row::SubsidyList(_) | Row::Papers(_) | Row::Charters(_) | Row::Unidentified(_)) => {
             Err(Problem::internal(&format!("`{}` is no loan", row.key)))
         }
         Err(error) => Err(Problem::internal(&error)),

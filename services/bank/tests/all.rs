@@ -7,3 +7,5 @@ mod decisions;
 mod interface;
 #[path = "../../../shared/party/tests/support/service.rs"]
 mod service;
+#[path = "all/unidentified.rs"]
+mod unidentified;

@@ -121,7 +121,7 @@ pub const DESK: Desk = Desk {
     ],
     books: &[("担保限额", "limits"), ("账户余额", "balances"), ("分录", "transfers")],
     keeps_loans: false,
-    keeps_tickets: false,
+    matters: &[],
     clerks: &[],
     unmasked: &["contract_officer"],
     reads_papers: &["risk_manager", "contract_officer"],

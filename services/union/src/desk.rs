@@ -1,7 +1,7 @@
 //! The union's pages: the forms of its tasks, its books, and the form that applicants file with.
 
 use desk::{
-    Desk,
+    Desk, TICKETS,
     form::{Action, Application, BECAUSE, CaseAction, Choice, Field, Kind, METHODS, TaskForm},
 };
 use serde_json::Value;
@@ -497,7 +497,7 @@ pub const DESK: Desk = Desk {
         ("统计", "statistics"),
     ],
     keeps_loans: false,
-    keeps_tickets: true,
+    matters: &[TICKETS],
     clerks: &["hotline_agent"],
     unmasked: &["intake_officer"],
     reads_papers: &["intake_officer"],

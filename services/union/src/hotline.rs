@@ -6,7 +6,7 @@ use crate::identifiers;
 use axum::{
     Router,
     extract::{Path, State},
-    http::{HeaderValue, StatusCode, Uri, header},
+    http::{StatusCode, Uri, header},
     response::Response,
     routing::get,
 };
@@ -296,8 +296,7 @@ async fn one(
     let key = rows::ticket(&id).to_string();
     let row = app.handle.readers.state(&key).await.map_err(|error| unreadable(&error))?.ok_or_else(unknown)?;
     let mut response = json(StatusCode::OK, &app.view(&row)?)?;
-    let tag = HeaderValue::from_str(&format!("\"{}\"", row.version));
-    response.headers_mut().extend(tag.ok().map(|tag| (header::ETAG, tag)));
+    response.headers_mut().insert(header::ETAG, web::etag(row.version));
     Ok(response)
 }
 

@@ -9,11 +9,10 @@ use crate::{
     estimate,
     form::{self, Choice, Kind, Sent, Shown, TaskForm, Wrong},
     lang::{fill, filters},
-    live,
+    live, matters,
     page::{Frame, Html, Trouble, again, html},
     papers,
     session::{Session, random},
-    tickets,
     words::{self, Fact},
 };
 use askama::Template;
@@ -128,7 +127,7 @@ pub(crate) async fn decide(
     // Whether the task is still open is the interface's to say: what is sent twice is answered as the first time.
     let order = Order { key: of("key"), version: Some(of("version")), body: &body };
     match state.api.post(&session.access, &format!("tasks/{id}/{name}/decision"), &order).await {
-        Ok(_) => Ok(Redirect::to(&format!("/{}/{id}?done={name}", tickets::place(&state, &id))).into_response()),
+        Ok(_) => Ok(Redirect::to(&format!("/{}/{id}?done={name}", matters::place(&state, &id))).into_response()),
         Err(refusal) => {
             let task = find(&state, &session, id, name).await;
             refused(&state, &session, task?, &sent, refusal).await
@@ -194,7 +193,7 @@ async fn find(state: &State, session: &Session, id: String, name: String) -> Res
         Refusal::new(StatusCode::NOT_FOUND, "没有这项待办", detail)
     })?;
     let text = |name: &str| task[name].as_str().unwrap_or_default().to_owned();
-    let place = tickets::place(state, &id);
+    let place = matters::place(state, &id);
     Ok(Task { id, place, name, title: text("title"), due: words::minute(&text("due_at")), form })
 }
 
@@ -223,10 +222,7 @@ async fn page(
         true => papers::Section::of(state, session, &task.id, case.body["ended"] == true).await?,
         false => papers::Section::default(),
     };
-    let standing = match task.is_of_application() {
-        true => words::word(case.body["state"].as_str().unwrap_or_default()),
-        false => tickets::state_zh(case.body["ticket_state"].as_str().unwrap_or_default()),
-    };
+    let standing = matters::standing(matters::of(state, &task.id), &case.body);
     let chosen = sent.get("choice").map_or("", String::as_str);
     let none = Wrong::new();
     // No decision is for more than was applied for.

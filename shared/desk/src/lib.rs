@@ -19,6 +19,7 @@ pub mod form;
 mod handover;
 mod lang;
 mod live;
+mod matters;
 mod page;
 mod papers;
 mod password;
@@ -55,8 +56,8 @@ pub struct Desk {
     pub books: &'static [(&'static str, &'static str)],
     /// Whether it keeps the accounts of loans.
     pub keeps_loans: bool,
-    /// Whether it keeps the hotline's work orders.
-    pub keeps_tickets: bool,
+    /// Matters beside applications that have tasks.
+    pub matters: &'static [Matter],
     /// Roles that have tasks and look at no application.
     pub clerks: &'static [&'static str],
     /// Who may see personal data unmasked, one of these roles.
@@ -70,6 +71,20 @@ pub struct Desk {
     /// The form that applicants file with, where they file.
     pub application: Option<&'static Application>,
 }
+
+/// A kind of matter that has tasks and a page, such as the hotline's tickets.
+#[derive(Clone, Copy, Debug)]
+pub struct Matter {
+    /// What its numbers begin with.
+    pub prefix: &'static str,
+    /// Path of its pages, and below `/api/v1/`.
+    pub path: &'static str,
+    /// The field that has its state.
+    pub state: &'static str,
+}
+
+/// The hotline's tickets: of them there is a list too.
+pub const TICKETS: Matter = Matter { prefix: "GD-", path: "tickets", state: "ticket_state" };
 
 /// What the handlers share.
 pub(crate) struct State {
@@ -97,10 +112,15 @@ pub fn with_pages(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
     interface.merge(pages).layer(from_fn(page::nowhere)).layer(from_fn(lang::for_reader))
 }
 
+/// Whether it keeps the hotline's tickets.
+pub(crate) fn keeps_tickets(desk: &Desk) -> bool {
+    desk.matters.iter().any(|matter| matter.path == TICKETS.path)
+}
+
 /// The pages of an organisation. `interface` is its HTTP interface; `secret` seals the cookies, and has to be the same in
 /// all replicas of a service.
 fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
-    let (has_applicants, keeps_tickets) = (desk.application.is_some(), desk.keeps_tickets);
+    let has_applicants = desk.application.is_some();
     let state = Arc::new(State {
         desk,
         api: Api::new(interface),
@@ -140,8 +160,12 @@ fn router(interface: Router, desk: Desk, secret: [u8; 32]) -> Router {
         .route("/sse.js", get(live::sse))
         .route("/live.js", get(live::own))
         .route("/desk.css", get(page::style));
-    if keeps_tickets {
-        pages = pages.route("/tickets", get(tickets::list)).route("/tickets/{id}", get(tickets::one));
+    for matter in desk.matters {
+        let one = move |state, session, path, query| matters::one(matter, state, session, path, query);
+        pages = pages.route(&format!("/{}/{{id}}", matter.path), get(one));
+    }
+    if keeps_tickets(&desk) {
+        pages = pages.route("/tickets", get(tickets::list));
     }
     if has_applicants {
         pages = pages

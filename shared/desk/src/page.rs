@@ -104,7 +104,7 @@ impl Frame {
             links.extend([("/tasks", "待办"), ("/tickets", "工单")]);
         } else if !session.is_applicant() {
             links.extend([("/tasks", "待办"), ("/applications", "申请")]);
-            if state.desk.keeps_tickets {
+            if crate::keeps_tickets(&state.desk) {
                 links.push(("/tickets", "工单"));
             }
             links.extend([("/books", "账簿"), ("/incidents", "异常"), ("/charters", "章程"), ("/absences", "代理")]);

@@ -4,10 +4,9 @@ use crate::{
     Shared, State,
     api::encoded,
     lang::filters,
-    live,
+    live, matters,
     page::{Frame, Html, Trouble, html},
     session::Session,
-    tickets,
     words::{self, Fact},
 };
 use askama::Template;
@@ -205,7 +204,7 @@ fn row(state: &State, task: &Value, now: Moment, session: &Session) -> Row {
     let path = text("task_id");
     let id = path.split_once('/').map_or(path.as_str(), |(id, _)| id).to_owned();
     Row {
-        place: tickets::place(state, &id),
+        place: matters::place(state, &id),
         id,
         path,
         title: text("title"),

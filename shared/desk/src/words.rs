@@ -133,6 +133,11 @@ fn chinese(code: &str) -> &str {
         "close" => "办结",
         "link" => "关联申请",
         "start_relief" => "代为申请纾困",
+        // Money whose loan is not known.
+        "UNIDENTIFIED" => "待认领",
+        "IDENTIFICATION_PREPARED" => "认领待复核",
+        "ASSIGNED" => "已归还贷款",
+        "GIVEN_BACK" => "已退回付款人",
         // Steps.
         "check eligibility" => "受理审核",
         "reserve fund" => "预留担保金",
@@ -239,6 +244,16 @@ fn chinese(code: &str) -> &str {
 fn field(name: &str) -> &str {
     match name {
         "application_id" => "申请编号",
+        "money_id" => "不明款项编号",
+        "money_state" => "状态",
+        "note" => "已知情况",
+        "entered_at" => "登记时间",
+        "entered_by" => "登记人",
+        "assigned_to" => "归还贷款",
+        "give_back_because" => "退回理由",
+        "identified_by" => "认领人",
+        "sent_back_because" => "复核退回理由",
+        "booked_on" => "入账日",
         "ticket_id" => "工单编号",
         "category" => "类别",
         "matter" => "来电事项",

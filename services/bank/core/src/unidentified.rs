@@ -364,10 +364,10 @@ pub fn shown(money: &Unidentified) -> Value {
         "entered_by": money.entered_by,
         "assigned_to": money.assigned_to(),
         "give_back_because": because,
-        "proposed_by": money.proposed.as_ref().map(|proposed| &proposed.by),
+        "identified_by": money.proposed.as_ref().map(|proposed| &proposed.by),
         "sent_back_because": money.sent_back,
-        "released_by": money.released.as_ref().map(|(by, _)| by),
-        "released_on": money.released.as_ref().map(|(_, on)| on.to_string()),
+        "checker": money.released.as_ref().map(|(by, _)| by),
+        "booked_on": money.released.as_ref().map(|(_, on)| on.to_string()),
         "due_at": money.task.as_ref().map(|task| task.due_at().to_string()),
     })
 }
