@@ -44,6 +44,8 @@ pub struct Options {
     pub core_banking_url: Option<String>,
     /// How long the bank waits for its answers, ms; none: as long as it does by default.
     pub core_banking_timeout_ms: Option<u32>,
+    /// Where the union's notices to applicants go; none: nowhere.
+    pub notices: Option<String>,
     /// PostgreSQL databases; whoever has none keeps its data in SQLite.
     pub databases: BTreeMap<Party, SecretString>,
     /// By which address each reaches the broker; whoever has none, by the broker's own.
@@ -152,6 +154,9 @@ fn configuration(
         if let Some(ms) = options.core_banking_timeout_ms {
             set("core_banking_timeout_ms", toml::Value::Integer(ms.into()));
         }
+    }
+    if let Some(notices) = options.notices.as_ref().filter(|_| party == Party::Union) {
+        set("notices", text(notices));
     }
     if party == Party::Guarantor {
         set("net_assets_fen", toml::Value::Integer(NET_ASSETS_FEN));

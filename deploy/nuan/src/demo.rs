@@ -63,7 +63,7 @@ async fn demo(
     let files = Files { applications: APPLICATIONS, repayments: REPAYMENTS, service: "" };
     let script = script::read(&files, None)?;
     let first_day = script.first_day().context("there is no application")?;
-    let stage = arguments.place.start(first_day, databases, say)?;
+    let stage = arguments.place.start(first_day, databases, true, say)?;
     let mut driver = Driver::new(&stage.services).await?;
     driver.open_books().await?;
     let wrong_members = driver.load_members(MEMBERS).await?;
@@ -88,6 +88,9 @@ async fn demo(
         writeln!(out, "{:#}", report.json(&stage.addresses(), driver.accounts()))?;
     } else {
         report.print(out, &stage.services, driver.accounts())?;
+        if let Some(file) = &stage.notices {
+            writeln!(out, "告知申请人的通知（每行一条 JSON）：{}", file.display())?;
+        }
     }
     out.flush()?;
     report.verdict()?;

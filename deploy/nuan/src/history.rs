@@ -146,7 +146,7 @@ async fn go(
     let (first_day, last_day) = (script.first_day(), script.last_day());
     let first_day = first_day.context("there is no application that can be filed")?;
     let until = until.or(last_day).unwrap_or(first_day);
-    let stage = place.start(first_day, databases, say)?;
+    let stage = place.start(first_day, databases, false, say)?;
     let mut driver = Driver::new(&stage.services).await?;
     driver.open_books().await?;
     let mut refused = driver.load_members(&inputs.members).await?;

@@ -21,6 +21,8 @@ mod history;
 mod hotline;
 #[path = "all/loans.rs"]
 mod loans;
+#[path = "all/notices.rs"]
+mod notices;
 #[path = "all/papers.rs"]
 mod papers;
 #[path = "all/replicas.rs"]

@@ -9,6 +9,7 @@ pub mod hotline;
 pub mod identifiers;
 mod loans;
 pub mod members;
+mod notices;
 mod relief;
 mod routes;
 mod statistics;
@@ -75,6 +76,7 @@ pub fn router(handle: Handle<Union>, vault: Arc<Vault>) -> Router {
         routes::router()
             .merge(hotline::router())
             .merge(loans::router())
+            .merge(notices::router())
             .merge(relief::router())
             .merge(subsidies::router())
             .merge(statistics::router()),
@@ -115,6 +117,7 @@ pub fn edge() -> Edge<Union> {
             routes::table(),
             hotline::table(),
             loans::table(),
+            notices::table(),
             relief::table(),
             subsidies::table(),
             statistics::table(),

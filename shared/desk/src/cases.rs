@@ -134,6 +134,8 @@ struct CasePage {
     key: String,
     version: String,
     papers: papers::Section,
+    /// What the applicant was told, the last first: when, and what.
+    told: Vec<(String, String)>,
     /// The hotline's tickets that are about it.
     tickets: Vec<tickets::Row>,
     /// Whether who reads may open them.
@@ -172,6 +174,16 @@ pub(crate) async fn one(
         }
     }
     let papers = papers::Section::of(&state, &session, &id, case["ended"] == true).await?;
+    // Only where applicants are told anything.
+    let mut told = Vec::new();
+    if state.desk.application.is_some() {
+        let notices = state.api.get(&session.access, &format!("applications/{id}/notices")).await?.body;
+        let line = |notice: &Value| {
+            let text = |name: &str| notice[name].as_str().unwrap_or_default();
+            (words::minute(text("at")), text("text").to_owned())
+        };
+        told = notices["items"].as_array().into_iter().flatten().map(line).collect();
+    }
     let mut tickets = Vec::new();
     if case["tickets"].as_array().is_some_and(|tickets| !tickets.is_empty()) {
         tickets = tickets::rows(&state.api.get(&session.access, &format!("applications/{id}/tickets")).await?.body);
@@ -196,6 +208,7 @@ pub(crate) async fn one(
         key: crate::session::random(),
         version,
         papers,
+        told,
         tickets,
         linked: !session.is_applicant(),
         has_account: state.desk.keeps_loans && !case["paid_out"].is_null(),

@@ -77,6 +77,12 @@ pub trait Organisation: Send + Sync + 'static {
 
     /// The fact as a line of the application's timeline, if it says something to a reader.
     fn line(fact: &Self::Fact) -> Option<Line>;
+
+    /// What the applicant is told of the fact, if anything. The journal is the outbox: a notice follows from what it has of the
+    /// fact, whenever it is read.
+    fn notice(_: &Self::Fact) -> Option<Notice> {
+        None
+    }
 }
 
 /// What the shell keeps beside a row so that it can list, wake and show it without knowing what it is.
@@ -169,6 +175,15 @@ pub struct Incident {
     pub step: String,
     /// What happened.
     pub what: String,
+}
+
+/// What an applicant is told. It names the application and nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// What happened, stable: `FILED`, `PAID_OUT` …
+    pub code: &'static str,
+    /// For the applicant, in Chinese.
+    pub text: String,
 }
 
 /// One line of an application's timeline, as this organisation knows it.

@@ -81,6 +81,10 @@ pub struct Config {
     /// The bank: how long it waits for an answer of the core-banking system, ms. What did not come by then is unknown.
     #[serde(default = "default_core_banking_timeout")]
     pub core_banking_timeout_ms: u64,
+    /// Where notices to applicants go: `console`, `file:PATH`, or the address of an adapter ([`crate::notifier`]); none: nowhere, they
+    /// are read on the applicant's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notices: Option<Address>,
     /// The guarantor: its net assets, fen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net_assets_fen: Option<i64>,
@@ -293,7 +297,7 @@ const NOBODY_RELIES_ON: [&str; 4] = ["local", "test", "history", "sandbox"];
 
 /// Whether a file with this in it is a secret one: seeds, or credentials in an address.
 fn holds_secrets(table: &toml::Table) -> bool {
-    let addresses = ["nats_url", "otlp_endpoint", "core_banking_url"];
+    let addresses = ["nats_url", "otlp_endpoint", "core_banking_url", "notices"];
     let has_credentials =
         |key: &&str| table.get(*key).and_then(toml::Value::as_str).is_some_and(|url| url.contains('@'));
     table.contains_key("nats_app_seed")
@@ -481,7 +485,7 @@ mod tests {
             ("http://user:sec@ret@core", "http://(redacted)@core"),
             ("nats://a:secret@h1,nats://b:secret@h2:4222", "nats://(redacted)@h2:4222"),
         ] {
-            for key in ["nats_url", "otlp_endpoint", "core_banking_url"] {
+            for key in ["nats_url", "otlp_endpoint", "core_banking_url", "notices"] {
                 let mut table = base();
                 table.insert(key.into(), url.into());
                 let config = Config::from_table(table, std::iter::empty()).unwrap();
@@ -490,7 +494,7 @@ mod tests {
                 for text in [text, format!("{config:?}")] {
                     assert!(!text.contains("secret") && !text.contains("sec/ret") && !text.contains("sec@"), "{text}");
                 }
-                let whole = [Some(config.nats_url), config.otlp_endpoint, config.core_banking_url];
+                let whole = [Some(config.nats_url), config.otlp_endpoint, config.core_banking_url, config.notices];
                 assert!(whole.iter().flatten().any(|address| address.whole() == url), "{url}");
             }
         }
@@ -524,6 +528,7 @@ mod tests {
             with("nats_admin_seed", "SUADMIN"),
             with("nats_url", "nats://user:secret@127.0.0.1"),
             with("core_banking_url", "http://user:secret@core"),
+            with("notices", "https://user:secret@sms"),
             with("database_url", "postgres://db/union"),
         ] {
             for mode in [0o644, 0o640, 0o604] {

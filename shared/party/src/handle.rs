@@ -256,6 +256,11 @@ pub enum Maintenance {
         /// Why.
         because: String,
     },
+    /// Remembers that the notices of all that the journal has up to a position have gone out.
+    Notified {
+        /// Which position.
+        through: u64,
+    },
     /// Moves driven business time on.
     Drive {
         /// Where to.

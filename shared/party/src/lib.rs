@@ -17,6 +17,7 @@ pub mod key_change;
 pub mod keys;
 pub mod metrics;
 pub mod nats;
+pub mod notifier;
 pub mod pairing;
 pub mod papers;
 pub mod person;

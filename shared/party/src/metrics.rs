@@ -45,6 +45,12 @@ pub struct Metrics {
     pub publishes_failed: Counter,
     /// Commands refused because the queue was full.
     pub commands_rejected: Counter,
+    /// Notices to applicants that went out.
+    pub notices_sent: Counter,
+    /// Notices that did not: no consent to SMS, or the applicant's data are erased.
+    pub notices_withheld: Counter,
+    /// Notices that the adapter will never take.
+    pub notices_refused: Counter,
     /// Requests that were handed to the writer, by a process that stands by.
     pub forwarded: Counter,
     /// 1 if this process writes, 0 if it stands by.
@@ -84,6 +90,9 @@ impl Default for Metrics {
         let inputs_parked = counter("inputs_parked", "Inputs parked or held");
         let commits_failed = counter("commits_failed", "Commits that failed");
         let publishes_failed = counter("publishes_failed", "Publishes that the broker did not acknowledge");
+        let notices_sent = counter("notices_sent", "Notices to applicants that went out");
+        let notices_withheld = counter("notices_withheld", "Notices without consent to SMS, or to whom is erased");
+        let notices_refused = counter("notices_refused", "Notices that the adapter will never take");
         let commands_rejected = counter("commands_rejected", "Commands refused because the queue was full");
         let forwarded = counter("requests_forwarded", "Requests handed to the writer by this process, which stands by");
         let mut gauge = |name: &str, help: &str| {
@@ -116,6 +125,9 @@ impl Default for Metrics {
             commits_failed,
             publishes_failed,
             commands_rejected,
+            notices_sent,
+            notices_withheld,
+            notices_refused,
             forwarded,
             is_writer,
             channels_frozen,

@@ -7,11 +7,12 @@ use crate::{
     calendar_watch,
     clock::BusinessClock,
     config::{BusinessTime, Config, ConfigError, read_vault_key},
-    handle::{Backlog, Changes, Handle},
+    handle::{Backlog, Changes, Handle, MaintenanceWork},
     key_change::SigningKeys,
     keys::{KeyFileError, read_signing_key},
     metrics::Metrics,
     nats::{self, ConnectFailed, Incoming},
+    notifier::{self, Notifier, Outbox},
     pairing::{Pairing, PairingError},
     ports,
     replica::Replica,
@@ -134,6 +135,8 @@ pub async fn run<O: Organisation>(
     let key = |path: &PathBuf| read_signing_key(path, O::PARTY);
     let next = config.next_signing_key_file.as_ref().map(key).transpose()?;
     let keys = SigningKeys::new(key(&config.signing_key_file)?, next);
+    let notices = config.notices.as_ref().map(|notices| Notifier::parse(notices.whole())).transpose();
+    let notices = notices.map_err(|error| ConfigError::Wrong(error.to_string()))?;
     let vault = Arc::new(Vault::new(read_vault_key(&config.vault_key_file)?));
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| RunError::Write { path: config.data_dir.clone(), source })?;
@@ -187,6 +190,8 @@ pub async fn run<O: Organisation>(
         admin,
         frames: frames_in,
         ports: port_answers.clone(),
+        notices,
+        maintenance: maintenance.clone(),
         vault: Arc::clone(&vault),
         clock: clock.clone(),
         changes: Arc::new(Changes::default()),
@@ -288,6 +293,8 @@ struct Turn<'a, O: Organisation> {
     admin: async_nats::Client,
     frames: mpsc::Sender<Incoming>,
     ports: mpsc::Sender<(ApplicationId, PortAnswer)>,
+    notices: Option<Notifier>,
+    maintenance: mpsc::Sender<MaintenanceWork>,
     vault: Arc<Vault>,
     clock: BusinessClock,
     changes: Arc<Changes>,
@@ -369,6 +376,15 @@ impl<O: Organisation> Turn<'_, O> {
             self.ports.clone(),
             self.stop.clone(),
         ));
+        if let Some(notices) = self.notices.clone() {
+            let outbox = Outbox {
+                readers: store.readers(),
+                vault: Arc::clone(&self.vault),
+                maintenance: self.maintenance.clone(),
+                metrics: Arc::clone(&self.metrics),
+            };
+            tasks.spawn(notifier::carry_out::<O>(notices, outbox));
+        }
         let core_banking = self.config.core_banking_url.as_ref().map(|url| {
             let url = url.whole().to_owned();
             let (out, queue) = mpsc::channel(FRAME_QUEUE);

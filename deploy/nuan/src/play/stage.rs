@@ -30,6 +30,8 @@ pub(crate) struct Place {
 pub(crate) struct Stage {
     /// The services.
     pub services: BTreeMap<Party, Service>,
+    /// The file of the union's notices to applicants, where they are kept.
+    pub notices: Option<PathBuf>,
     _broker: Broker,
     _folder: Option<TempDir>,
 }
@@ -53,7 +55,8 @@ impl Place {
         played
     }
 
-    /// Starts broker and services; business time stands still at the start of this day. `say` tells what is being started.
+    /// Starts broker and services; business time stands still at the start of this day. Whether applicants are told, in a file, is
+    /// `notifies`'s to say; `say` tells what is being started.
     ///
     /// # Errors
     /// The folder holds an earlier run, or something does not start.
@@ -61,6 +64,7 @@ impl Place {
         &self,
         first_day: Date,
         databases: BTreeMap<Party, SecretString>,
+        notifies: bool,
         say: impl Fn(&str),
     ) -> anyhow::Result<Stage> {
         let temporary = match self.data_dir {
@@ -77,7 +81,13 @@ impl Place {
         }
         say("正在启动消息服务器 nats-server…");
         let broker = Broker::start(&folder.join("broker"))?;
-        let options = Options { driven_from: Some(Moment::start_of(first_day)), databases, ..Options::default() };
+        let notices = notifies.then(|| folder.join("notices.jsonl"));
+        let options = Options {
+            driven_from: Some(Moment::start_of(first_day)),
+            databases,
+            notices: notices.as_ref().map(|file| format!("file:{}", file.display())),
+            ..Options::default()
+        };
         let files = cluster::prepare(folder, &broker, &options)?;
         say("正在启动工会、担保公司、银行三个服务…");
         let program = std::env::current_exe().context("cannot find this program")?;
@@ -85,7 +95,7 @@ impl Place {
         for party in Party::ALL {
             services.insert(party, Service::start(&program, party, &files[&party])?);
         }
-        Ok(Stage { services, _broker: broker, _folder: temporary })
+        Ok(Stage { services, notices, _broker: broker, _folder: temporary })
     }
 }
 

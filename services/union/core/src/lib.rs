@@ -14,6 +14,7 @@ pub mod filing;
 pub mod fund;
 pub mod hotline;
 mod living;
+mod notices;
 pub mod origination;
 mod papers;
 pub mod process;
@@ -35,7 +36,7 @@ pub use view::summary;
 pub use vocabulary::{Reason, Role};
 
 use domain::{ApplicationId, Charters, Party};
-use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop, charters::Kept};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Notice, Organisation, Rows, Stop, charters::Kept};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The union.
@@ -80,5 +81,9 @@ impl Organisation for Union {
 
     fn line(fact: &Fact) -> Option<Line> {
         view::line(fact)
+    }
+
+    fn notice(fact: &Fact) -> Option<Notice> {
+        notices::of(fact)
     }
 }

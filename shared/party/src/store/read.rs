@@ -80,6 +80,19 @@ pub struct JournalRow {
     pub input: String,
 }
 
+/// What a journal row of an application has recorded.
+#[derive(Clone, Debug)]
+pub struct RecordedRow {
+    /// Position in the journal.
+    pub position: u64,
+    /// Business time, ms.
+    pub at: i64,
+    /// The application.
+    pub application_id: String,
+    /// What was recorded, as JSON.
+    pub recorded: String,
+}
+
 /// A journal row with what its spans are built from.
 #[derive(Clone, Debug)]
 pub struct TracedRow {
@@ -330,6 +343,32 @@ impl Readers {
                 input: row.get(6),
             })
             .collect())
+    }
+
+    /// What the journal has recorded of applications behind a position, in order, at most `limit` rows.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn recorded_after(&self, after: u64, limit: u32) -> Result<Vec<RecordedRow>, StoreError> {
+        let sql = "SELECT position, at, application_id, recorded FROM journal \
+                   WHERE position > $1 AND application_id IS NOT NULL ORDER BY position LIMIT $2";
+        let rows = self.ask("read the journal", sql, [integer(after).into(), i64::from(limit).into()]).await?;
+        let read = |row: &Record| RecordedRow {
+            position: row.unsigned(0),
+            at: row.get(1),
+            application_id: row.get(2),
+            recorded: row.get(3),
+        };
+        Ok(rows.iter().map(read).collect())
+    }
+
+    /// Up to which position of the journal notices have gone out; none: none ever has.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn notified(&self) -> Result<Option<u64>, StoreError> {
+        let rows = self.ask("read the notifier's row", "SELECT through FROM notifier WHERE id = 1", []).await?;
+        Ok(rows.first().map(|row| row.unsigned(0)))
     }
 
     /// Journal rows with a trace after one position and up to another, in order, at most `limit`.

@@ -398,6 +398,16 @@ pub static DISCLOSURE: Table = Table {
     checks: &[],
 };
 
+/// How far the journal's notices have gone out: one row.
+pub static NOTIFIER: Table = Table {
+    name: "notifier",
+    columns: &[int("id").check("id = 1"), int("through")],
+    key: &["id"],
+    write: Write::Upsert,
+    indexes: &[],
+    checks: &[],
+};
+
 /// Frames that were refused, some of each day, and pairs of frames that contradict each other: evidence.
 pub static AUDIT: Table = Table {
     name: "audit",
@@ -454,6 +464,7 @@ pub static HISTORY: &[&[Change]] = &[
     &[Change::Column(&VAULT, "kind", "'record'")],
     &[Change::Table(&LOGIN), Change::Column(&TOKEN, "until", "0"), Change::Column(&TOKEN, "made", "0")],
     &[Change::Table(&ABSENCE)],
+    &[Change::Table(&NOTIFIER)],
 ];
 
 /// The database that SQL is for.

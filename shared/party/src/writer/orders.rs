@@ -14,7 +14,7 @@ use crate::{
     store::{
         From, Proposal, integer,
         read::{AbsenceRow, Login},
-        tables::{ABSENCE, INCIDENT, LOGIN, PROPOSAL, TOKEN, VAULT_ANEW, Value, token},
+        tables::{ABSENCE, INCIDENT, LOGIN, NOTIFIER, PROPOSAL, TOKEN, VAULT_ANEW, Value, token},
     },
 };
 use channel::{Resolution, TwoPersons};
@@ -130,6 +130,12 @@ impl<O: Organisation> Writer<'_, O> {
             Maintenance::Disclose { application_id, by, because } => {
                 round.items.push(Item::Disclosed { application_id, by, because });
                 Ok(Ok(Said { status: 200, body: Json::Null }))
+            }
+            Maintenance::Notified { through } => {
+                let (by, record) = ("service:notifier".to_owned(), json!({ "through": through }).to_string());
+                round.items.push(Item::Noted { kind: "notified", by, record });
+                round.batch.put(&NOTIFIER, [Value::Int(1), Value::Int(integer(through))]);
+                Ok(Ok(Said::NOTHING))
             }
             Maintenance::Drive { to, by } => Ok(self.drive(round, to, by)),
             Maintenance::Retry { .. } if !round.links.are_open() => Ok(Err(Told::TooEarly)),

@@ -243,3 +243,33 @@ fn the_timeline_reads_as_pinned() {
         .collect();
     insta::assert_snapshot!("timeline", lines.join("\n"));
 }
+
+/// One is rejected, one never hands in its papers, one falls overdue and catches up.
+fn troubles() -> Office {
+    let mut office = relief::lent();
+    let since = Date::constant(2020, 6, 21);
+    office.tell(office.reports(1, 1, contracts::LoanReport::Overdue { since }));
+    office.tell(office.reports(1, 2, contracts::LoanReport::Current {}));
+    office.submit(2, AMOUNT);
+    let reason = union_core::vocabulary::IntakeRejection::NotOperating;
+    office.verdict(2, EligibilityVerdict::Reject { reason });
+    office.submit(3, AMOUNT);
+    office.verdict(3, EligibilityVerdict::AskForPapers);
+    office.pass(3);
+    office
+}
+
+#[test]
+fn applicants_are_told_at_each_step_as_pinned_and_nobody_is_named() {
+    let offices = [lives(), a_life_with_relief(), a_life_with_a_subsidy(), renewal::rolled(), a_ticket(), troubles()];
+    let mut first = BTreeMap::new();
+    for notice in offices.iter().flat_map(facts).filter_map(Union::notice) {
+        assert!(
+            ["m-1", "tok-1", "样例", "person:"].iter().all(|personal| !notice.text.contains(personal)),
+            "{notice:?}"
+        );
+        first.entry(notice.code).or_insert(notice.text);
+    }
+    let lines: Vec<String> = first.into_iter().map(|(code, text)| format!("{code:20} {text}")).collect();
+    insta::assert_snapshot!("notices", lines.join("\n"));
+}
