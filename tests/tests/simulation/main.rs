@@ -20,3 +20,4 @@ mod renewal;
 mod repayment;
 mod reversal;
 mod subsidy;
+mod years;
