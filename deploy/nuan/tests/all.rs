@@ -27,5 +27,7 @@ mod notices;
 mod papers;
 #[path = "all/replicas.rs"]
 mod replicas;
+#[path = "all/three.rs"]
+mod three;
 #[path = "all/torture.rs"]
 mod torture;

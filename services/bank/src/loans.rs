@@ -10,7 +10,7 @@ use axum::{
 use bank_core::{Bank, Command, Row, command::RepaymentKind, loan_account, loan_line, rights, rows::Loan};
 use domain::{Amount, ApplicationId, Date, Fen, Uscc};
 use party::{
-    http::{AUDITOR, App, OFFICER, Page, Route, Who, Writing, application_id, json, page_limit, policy, unreadable},
+    http::{AUDITOR, App, OFFICER, Route, Who, Writing, application_id, json, page_limit, policy, unreadable},
     store::read::{Filter, StateRow},
 };
 use serde::Deserialize;
@@ -84,12 +84,7 @@ async fn loans(State(app): Shared, uri: Uri, Query(query): Query<LoansQuery>) ->
     let uscc = query.uscc.map(|uscc| Uscc::parse(&uscc)).transpose();
     let uscc = uscc.map_err(|error| Problem::bad_request("INVALID_QUERY", format!("uscc：{error}")))?;
     let filter = Filter { status: query.state, uscc: uscc.map(|uscc| uscc.to_string()), ended: None };
-    let after = match query.cursor {
-        Some(cursor) => format!("{PREFIX}{}", web::decode_cursor(&cursor)?),
-        None => String::new(),
-    };
-    let rows = app.handle.readers.list(PREFIX, &filter, &after, limit + 1).await.map_err(|error| unreadable(&error))?;
-    let page = Page::cut(rows, limit, |row| row.key[PREFIX.len()..].to_owned());
+    let page = app.rows(PREFIX, &filter, query.cursor, limit).await?;
     let today = app.handle.clock.now().date();
     let lines = page.items.iter().map(|row| Ok(loan_line(&*read(row)?, today)));
     let items = lines.collect::<Result<Vec<_>, Problem>>()?;

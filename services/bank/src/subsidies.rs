@@ -10,7 +10,7 @@ use axum::{
 use bank_core::{Bank, Command, Row, command::ListCheck, rights, subsidy_list};
 use domain::{ApplicationId, subsidy::Period};
 use party::{
-    http::{AUDITOR, App, OFFICER, Page, Route, Who, Writing, page_limit, policy, unreadable},
+    http::{AUDITOR, App, OFFICER, Route, Who, Writing, page_limit, policy},
     store::read::Filter,
 };
 use serde::Deserialize;
@@ -75,13 +75,8 @@ struct ListsQuery {
 
 async fn lists(State(app): Shared, uri: Uri, Query(query): Query<ListsQuery>) -> Result<Response, Problem> {
     let limit = page_limit(query.limit)?;
-    let after = match query.cursor {
-        Some(cursor) => format!("{PREFIX}{}", web::decode_cursor(&cursor)?),
-        None => String::new(),
-    };
     let filter = Filter { status: None, uscc: None, ended: None };
-    let rows = app.handle.readers.list(PREFIX, &filter, &after, limit + 1).await.map_err(|error| unreadable(&error))?;
-    let page = Page::cut(rows, limit, |row| row.key[PREFIX.len()..].to_owned());
+    let page = app.rows(PREFIX, &filter, query.cursor, limit).await?;
     let lines = page.items.iter().map(|row| match serde_json::from_str(&row.body) {
         Ok(Row::SubsidyList(list)) => Ok(subsidy_list(&list)),
         Ok(_) => Err(Problem::internal(&format!("`{}` is no list", row.key))),

@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::{Path, State},
-    http::{StatusCode, Uri, header},
+    http::Uri,
     response::Response,
     routing::get,
 };
@@ -16,7 +16,7 @@ use bank_core::{
 use domain::{Amount, ApplicationId, Date, Fen};
 use organisation::Key;
 use party::{
-    http::{AUDITOR, App, Nothing, OFFICER, Page, Route, Who, Writing, json, page_limit, policy, unreadable},
+    http::{AUDITOR, App, Nothing, OFFICER, Route, Who, Writing, page_limit, policy},
     store::read::Filter,
 };
 use serde::Deserialize;
@@ -167,12 +167,7 @@ const ROWS: &str = "unidentified/";
 async fn list(State(app): Shared, uri: Uri, Query(wanted): Query<Wanted>) -> Result<Response, Problem> {
     let limit = page_limit(wanted.limit)?;
     let filter = Filter { status: wanted.status, uscc: None, ended: None };
-    let after = match wanted.cursor {
-        Some(cursor) => format!("{ROWS}{}", web::decode_cursor(&cursor)?),
-        None => String::new(),
-    };
-    let rows = app.handle.readers.list(ROWS, &filter, &after, limit + 1).await.map_err(|error| unreadable(&error))?;
-    let page = Page::cut(rows, limit, |row| row.key[ROWS.len()..].to_owned());
+    let page = app.rows(ROWS, &filter, wanted.cursor, limit).await?;
     let items = page.items.iter().map(|row| app.view(row)).collect::<Result<Vec<_>, _>>()?;
     page.with(items).respond(&uri)
 }
@@ -183,9 +178,5 @@ async fn one(
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("没有此编号的不明款项，编号为 UM- 加凭证号。");
-    let key = matter(&number).ok_or_else(unknown)?.to_string();
-    let row = app.handle.readers.state(&key).await.map_err(|error| unreadable(&error))?.ok_or_else(unknown)?;
-    let mut response = json(StatusCode::OK, &app.view(&row)?)?;
-    response.headers_mut().insert(header::ETAG, web::etag(row.version));
-    Ok(response)
+    app.shown(&matter(&number).ok_or_else(unknown)?).await?.ok_or_else(unknown)
 }

@@ -6,15 +6,15 @@ use crate::identifiers;
 use axum::{
     Router,
     extract::{Path, State},
-    http::{StatusCode, Uri, header},
+    http::{StatusCode, Uri},
     response::Response,
     routing::get,
 };
-use domain::{ApplicationId, Date};
+use domain::ApplicationId;
 use party::{
     http::{
         APPLICANT, AUDITOR, App, CLERK, Caller, Nothing, OFFICER, Page, Route, Who, Writing, application_id, json,
-        page_limit, policy::list_of, unreadable,
+        page_limit, policy::list_of,
     },
     store::read::Filter,
 };
@@ -24,8 +24,7 @@ use std::sync::Arc;
 use union_core::{
     Command, Row, Union,
     consultation::{Asker, Consultation, Topic, Via},
-    hotline::tasks,
-    rights, rows,
+    hotline, rights, rows,
     ticket::{self, Call, Category, Satisfaction, Ticket, TicketId},
 };
 use utoipa::ToSchema;
@@ -95,9 +94,6 @@ pub(crate) fn table() -> Vec<Route> {
     ]
 }
 
-const CATEGORIES: [&str; 4] =
-    [Category::Consult.code(), Category::Help.code(), Category::Complaint.code(), Category::Suggestion.code()];
-
 /// Somebody calls.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "read field by field; only its schema is used")]
@@ -112,7 +108,7 @@ struct NewTicket {
 
 async fn take_call(State(app): Shared, writing: Writing) -> Result<Response, Problem> {
     let mut fields = Fields::parse(writing.json_bytes()?)?;
-    let category = fields.choice("category", &CATEGORIES);
+    let category = fields.choice("category", &Category::ALL.map(Category::code));
     let matter = fields.text("matter", 2..=500);
     let about = fields.read_optional("about_application", "IDENTIFIER", number);
     let category = category.and_then(|code| Category::ALL.into_iter().find(|category| category.code() == code));
@@ -224,18 +220,8 @@ pub fn act(task: &str, body: &[u8]) -> Result<ticket::Act, Problem> {
             ticket::Act::StartRelief { application_id: about_application, reason: said("reason", reason, 200)? }
         }
     };
-    let of_task: &[&str] = match &act {
-        ticket::Act::AnswerAtOnce { .. } | ticket::Act::Dispatch { .. } => &[tasks::DISPATCH],
-        ticket::Act::SignFor | ticket::Act::Return { .. } => &[tasks::SIGN_FOR],
-        ticket::Act::Begin => &[tasks::BEGIN],
-        ticket::Act::AskExtension { .. } => &[tasks::REPLY],
-        ticket::Act::Reply { .. } => &[tasks::REPLY, tasks::SUPERVISE],
-        ticket::Act::DecideExtension { .. } => &[tasks::EXTENSION],
-        ticket::Act::Visit { .. } => &[tasks::VISIT],
-        ticket::Act::Close => &[tasks::CLOSE],
-        ticket::Act::Link { .. } | ticket::Act::StartRelief { .. } => return Ok(act),
-    };
-    if of_task.contains(&task) {
+    let of_task = hotline::tasks_of(&act);
+    if of_task.is_empty() || of_task.contains(&task) {
         return Ok(act);
     }
     Err(Problem::bad_request("NOT_THIS_TASK", format!("此项属于任务 {}，不属于 {task}。", of_task.join("、"))))
@@ -268,12 +254,7 @@ async fn list(State(app): Shared, uri: Uri, Query(wanted): Query<Wanted>) -> Res
     const PREFIX: &str = "ticket/";
     let limit = page_limit(wanted.limit)?;
     let filter = Filter { status: wanted.status, uscc: None, ended: wanted.ended };
-    let after = match wanted.cursor {
-        Some(cursor) => format!("{PREFIX}{}", web::decode_cursor(&cursor)?),
-        None => String::new(),
-    };
-    let rows = app.handle.readers.list(PREFIX, &filter, &after, limit + 1).await.map_err(|error| unreadable(&error))?;
-    let page = Page::cut(rows, limit, |row| row.key[PREFIX.len()..].to_owned());
+    let page = app.rows(PREFIX, &filter, wanted.cursor, limit).await?;
     let items = page.items.iter().map(|row| {
         let mut ticket = app.view(row)?;
         // What was done with each is read one by one.
@@ -293,11 +274,7 @@ async fn one(
 ) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("没有此编号的工单，编号形如 GD-2020-001。");
     let id = TicketId::parse(&ticket).map_err(|_| unknown())?;
-    let key = rows::ticket(&id).to_string();
-    let row = app.handle.readers.state(&key).await.map_err(|error| unreadable(&error))?.ok_or_else(unknown)?;
-    let mut response = json(StatusCode::OK, &app.view(&row)?)?;
-    response.headers_mut().insert(header::ETAG, web::etag(row.version));
-    Ok(response)
+    app.shown(&rows::ticket(&id)).await?.ok_or_else(unknown)
 }
 
 async fn of_application(
@@ -340,15 +317,6 @@ async fn status(
     json(StatusCode::OK, &shown)
 }
 
-const TOPICS: [&str; 6] = [
-    Topic::Eligibility.code(),
-    Topic::Documents.code(),
-    Topic::GuaranteeReview.code(),
-    Topic::Renewal.code(),
-    Topic::Deferral.code(),
-    Topic::SubsidyProgress.code(),
-];
-
 /// Somebody asks.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "read field by field; only its schema is used")]
@@ -368,7 +336,7 @@ async fn record(State(app): Shared, writing: Writing) -> Result<Response, Proble
     let on = fields.read("on", "DATE", identifiers::day);
     let from = fields.choice("from", &["ENTERPRISE", "PRIMARY_UNION"]);
     let channel = fields.choice("channel", &["PHONE", "WECHAT"]);
-    let topic = fields.choice("topic", &TOPICS);
+    let topic = fields.choice("topic", &Topic::ALL.map(Topic::code));
     let read = || {
         let from = if from? == "ENTERPRISE" { Asker::Enterprise } else { Asker::PrimaryUnion };
         let channel = if channel? == "PHONE" { Via::Phone } else { Via::Wechat };
@@ -383,13 +351,9 @@ async fn consultations(State(app): Shared, Query(Nothing {}): Query<Nothing>) ->
     let mut items = Vec::new();
     crate::statistics::each_row(&app, "consultations/", |row| {
         if let Row::Consultations(month) = row {
-            items.push(object!({ "month": of(month.month), "consultations": month.sum(), "topics": month.by_topic() }));
+            items.push(object!({ "month": rows::month(month.month), "consultations": month.sum(), "topics": month.by_topic() }));
         }
     })
     .await?;
     json(StatusCode::OK, &Page::whole(items))
-}
-
-fn of(month: Date) -> String {
-    format!("{:04}-{:02}", month.year(), month.month())
 }

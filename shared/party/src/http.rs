@@ -34,7 +34,10 @@ pub use writing::Writing;
 
 use crate::{
     handle::Handle,
-    store::{StoreError, read::StateRow},
+    store::{
+        StoreError,
+        read::{Filter, StateRow},
+    },
     vault::{Sealed, Vault},
 };
 use axum::{
@@ -219,6 +222,38 @@ impl<O: Organisation> App<O> {
     pub async fn row(&self, id: &ApplicationId) -> Result<StateRow, Problem> {
         let row = self.handle.readers.state(&self.key(id).to_string()).await.map_err(|error| unreadable(&error))?;
         row.ok_or_else(|| Problem::not_found(format!("没有编号为 {id} 的申请。")))
+    }
+
+    /// A page of the rows whose keys begin so, in the order of their keys, behind the place that a page before it gave.
+    ///
+    /// # Errors
+    /// 400: the cursor is none of ours. 503: the database cannot be read.
+    pub async fn rows(
+        &self,
+        prefix: &str,
+        filter: &Filter,
+        cursor: Option<String>,
+        limit: u32,
+    ) -> Result<Page<StateRow>, Problem> {
+        let after = match cursor {
+            Some(cursor) => format!("{prefix}{}", web::decode_cursor(&cursor)?),
+            None => String::new(),
+        };
+        let rows = self.handle.readers.list(prefix, filter, &after, limit + 1).await;
+        let rows = rows.map_err(|error| unreadable(&error))?;
+        Ok(Page::cut(rows, limit, |row| row.key[prefix.len()..].to_owned()))
+    }
+
+    /// A row as people see it, with its version, on which a decision about it can be made; none if there is no such row.
+    ///
+    /// # Errors
+    /// 503: the database cannot be read.
+    pub async fn shown(&self, key: &Key) -> Result<Option<Response<Body>>, Problem> {
+        let row = self.handle.readers.state(&key.to_string()).await.map_err(|error| unreadable(&error))?;
+        let Some(row) = row else { return Ok(None) };
+        let mut response = ok(&self.view(&row)?)?;
+        response.headers_mut().insert(header::ETAG, web::etag(row.version));
+        Ok(Some(response))
     }
 
     /// Whether the caller may look at this application and act on it: everybody but an applicant whose it is not.

@@ -110,15 +110,17 @@ pub(crate) async fn carry_out<O: Organisation>(notifier: Notifier, outbox: Outbo
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "no HTTP client: no notices go out"),
     };
-    let mut pause = AGAIN.0;
+    let (mut pause, mut after) = (AGAIN.0, None);
     loop {
-        match send_what_there_is::<O>(&notifier, &client, &outbox).await {
-            Ok(()) => {
-                pause = AGAIN.0;
+        match send_what_there_is::<O>(&notifier, &client, &outbox, after).await {
+            Ok(reached) => {
+                (pause, after) = (AGAIN.0, Some(reached));
                 tokio::time::sleep(LOOK).await;
             }
             Err(Held::Stopped) => return,
             Err(error) => {
+                // From the cursor again: it stands behind what has gone out.
+                after = None;
                 tracing::warn!(%error, "notices wait");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(AGAIN.1);
@@ -127,13 +129,18 @@ pub(crate) async fn carry_out<O: Organisation>(notifier: Notifier, outbox: Outbo
     }
 }
 
-/// Everything behind the cursor, which moves on behind what has gone out.
+/// Everything behind this position, or behind the cursor, which moves on behind what has gone out. How far that was.
 async fn send_what_there_is<O: Organisation>(
     notifier: &Notifier,
     client: &reqwest::Client,
     outbox: &Outbox,
-) -> Result<(), Held> {
-    let mut after = match outbox.readers.notified().await? {
+    looked_through: Option<u64>,
+) -> Result<u64, Held> {
+    let known = match looked_through {
+        Some(after) => Some(after),
+        None => outbox.readers.notified().await?,
+    };
+    let mut after = match known {
         Some(after) => after,
         None => {
             // The first one on this database begins here: whoever was told otherwise before is not told again.
@@ -144,7 +151,7 @@ async fn send_what_there_is<O: Organisation>(
     };
     loop {
         let rows = outbox.readers.recorded_after(after, AT_ONCE).await?;
-        let Some(last) = rows.last().map(|row| row.position) else { return Ok(()) };
+        let Some(last) = rows.last().map(|row| row.position) else { return Ok(after) };
         let mut sent = 0;
         for row in &rows {
             match send_row::<O>(notifier, client, outbox, row).await {

@@ -182,8 +182,14 @@ impl<Role: Copy> Task<Role> {
         calendar: &Calendar,
         excluded: BTreeSet<Person>,
     ) -> Result<Self, CalendarError> {
-        let deadline = Deadline::open(role, term, now, calendar)?;
-        Ok(Self { id: id.into(), deadline, excluded, claimed_by: None, suspended: None })
+        Ok(Self::until(id, role, now, calendar.due(term, now)?, excluded))
+    }
+
+    /// A task for `role` from `now` until `due_at`.
+    #[must_use]
+    pub fn until(id: impl Into<String>, role: Role, now: Moment, due_at: Moment, excluded: BTreeSet<Person>) -> Self {
+        let deadline = Deadline { role, opened_at: now, due_at, noticed: None };
+        Self { id: id.into(), deadline, excluded, claimed_by: None, suspended: None }
     }
 
     /// Whose task it is.

@@ -265,8 +265,13 @@ pub fn file(n: u32, amount_fen: i64, channel: Channel) -> Act {
 
 /// The firm of this application asks for another loan after that, as much as before.
 pub fn renew(world: &World, id: &ApplicationId, mode: RenewalMode) -> Act {
+    let n = (1..10).find(|n| form(*n, 1, 0).firm.uscc == application(world, id).firm.uscc).unwrap();
+    renewal(world, id, n, mode)
+}
+
+/// The same, of the `n`-th firm, whose application it is.
+pub fn renewal(world: &World, id: &ApplicationId, n: u32, mode: RenewalMode) -> Act {
     let old = application(world, id);
-    let n = (1..10).find(|n| form(*n, 1, 0).firm.uscc == old.firm.uscc).unwrap();
     let renewal = Some(Renewal { of: id.clone(), mode, reason: None });
     let wish = form(n, old.wish.amount_fen.fen().get(), 0);
     let command = union_core::Command::Submit(Box::new(Form { renewal, ..wish }));

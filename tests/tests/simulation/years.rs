@@ -11,12 +11,7 @@ use bank_core::command::RepaymentKind;
 use domain::{ApplicationId, Date, Moment, Party};
 use simulation::{Act, World};
 use std::collections::BTreeMap;
-use union_core::{
-    command::{Form, MemberEntry},
-    programme::Control,
-    renewal::{Renewal, RenewalMode},
-    ticket::Category,
-};
+use union_core::{command::MemberEntry, programme::Control, renewal::RenewalMode, ticket::Category};
 
 /// Numbers that look drawn at random, the same in every run of a seed (SplitMix64).
 struct Dice(u64);
@@ -134,10 +129,7 @@ impl Years {
     fn renewal(&mut self, id: &ApplicationId) -> Option<Act> {
         let firm = *self.of.get(id)?;
         let mode = if self.dice.is(50) { RenewalMode::RepayFirst } else { RenewalMode::NewRepaysOld };
-        let amount = cast::application(&self.world, id).wish.amount_fen.fen().get();
-        let renewal = Some(Renewal { of: id.clone(), mode, reason: None });
-        let command = union_core::Command::Submit(Box::new(Form { renewal, ..form(firm, amount, 0) }));
-        Some(Act::command(Party::Union, actor("applicant", "applicant"), &command))
+        Some(cast::renewal(&self.world, id, firm, mode))
     }
 
     /// A week goes by: officers decide what they have, in every mood; most borrowers pay. Whoever does not this week may the next.
@@ -204,7 +196,7 @@ fn week_of(day: Date) -> i64 {
     Moment::start_of(day).millis() / (7 * 24 * 3_600_000)
 }
 
-/// One task in a mood that belongs to it and to this week, so that it is asked once.
+/// The first task, in a mood that falls as it falls.
 fn moody(world: &World, dice: &mut Dice) -> Option<Act> {
     let (party, task) = world.tasks().next()?;
     let mood = match dice.below(20) {

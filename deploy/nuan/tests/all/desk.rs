@@ -2,11 +2,12 @@
 //!
 //! The browser here is a plain client that follows what a page offers: its links, its hidden fields, its redirects.
 
+use super::three::Three;
 use domain::Party;
 use nuan::{
     api::Api,
     broker::Broker,
-    cluster::{self, Options, Service},
+    cluster::{Options, Service},
     firms,
 };
 use reqwest::{Client, StatusCode, redirect::Policy};
@@ -171,18 +172,7 @@ pub struct House {
 
 impl House {
     pub async fn open() -> House {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let broker = Broker::start(&folder.path().join("broker")).unwrap();
-        let options = Options {
-            driven_from: Some(domain::Moment::start_of(firms::DAY).plus_hours(9)),
-            charter: Some(firms::charter(folder.path()).unwrap()),
-            ..Options::default()
-        };
-        let files = cluster::prepare(folder.path(), &broker, &options).unwrap();
-        let program = std::path::Path::new(env!("CARGO_BIN_EXE_nuan"));
-        let services: BTreeMap<Party, Service> =
-            files.iter().map(|(party, file)| (*party, Service::start(program, *party, file).unwrap())).collect();
+        let Three { services, broker, folder, .. } = Three::start(|_| Options::default());
         let applicant = firms::open(&services, 10).await.unwrap().token;
         House { _folder: folder, _broker: broker, services, applicant }
     }

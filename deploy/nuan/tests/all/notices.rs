@@ -1,22 +1,18 @@
 //! Notices to applicants: to a file and to an adapter that fails, refuses and comes back; on the applicant's page; and to nobody who did not
 //! consent.
 
+use super::three::Three;
 use axum::{
     Json, Router,
     extract::State,
     http::{HeaderMap, StatusCode},
     routing::post,
 };
-use domain::{Moment, Party};
-use nuan::{
-    api::Api,
-    broker::Broker,
-    cluster::{self, Options, Service},
-    firms,
-};
+use domain::Party;
+use nuan::{api::Api, cluster::Options, firms};
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     path::Path,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -25,29 +21,15 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct House {
-    services: BTreeMap<Party, Service>,
+    three: Three,
     applicant: Api,
-    _broker: Broker,
-    folder: tempfile::TempDir,
 }
 
 impl House {
     async fn open(notices: impl FnOnce(&Path) -> String) -> House {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let broker = Broker::start(&folder.path().join("broker")).unwrap();
-        let options = Options {
-            driven_from: Some(Moment::start_of(firms::DAY).plus_hours(9)),
-            charter: Some(firms::charter(folder.path()).unwrap()),
-            notices: Some(notices(folder.path())),
-            ..Options::default()
-        };
-        let files = cluster::prepare(folder.path(), &broker, &options).unwrap();
-        let program = Path::new(env!("CARGO_BIN_EXE_nuan"));
-        let services: BTreeMap<Party, Service> =
-            files.iter().map(|(party, file)| (*party, Service::start(program, *party, file).unwrap())).collect();
-        let applicant = firms::open(&services, 10).await.unwrap();
-        House { services, applicant, _broker: broker, folder }
+        let three = Three::start(|folder| Options { notices: Some(notices(folder)), ..Options::default() });
+        let applicant = firms::open(&three.services, 10).await.unwrap();
+        House { three, applicant }
     }
 
     async fn file(&self, n: u32, change: impl FnOnce(&mut Value)) -> String {
@@ -57,17 +39,13 @@ impl House {
         filed["application_id"].as_str().unwrap().to_owned()
     }
 
-    fn counted(&self, metric: &str) -> impl Fn(&str) -> u64 {
-        let name = format!("nuan_{metric}_total");
-        move |metrics: &str| {
-            let line = metrics.lines().find(|line| line.starts_with(&name));
-            line.and_then(|line| line.rsplit(' ').next()).and_then(|count| count.parse().ok()).unwrap_or_default()
-        }
-    }
-
-    async fn metrics(&self) -> String {
+    /// How often the union has counted this.
+    async fn counted(&self, metric: &str) -> u64 {
+        let url = format!("{}/metrics", self.three.services[&Party::Union].url);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        client.get(format!("{}/metrics", self.services[&Party::Union].url)).send().await.unwrap().text().await.unwrap()
+        let metrics = client.get(url).send().await.unwrap().text().await.unwrap();
+        let line = metrics.lines().find(|line| line.starts_with(&format!("nuan_{metric}_total")));
+        line.and_then(|line| line.rsplit(' ').next()).and_then(|count| count.parse().ok()).unwrap_or_default()
     }
 }
 
@@ -88,7 +66,7 @@ async fn each_step_is_told_in_a_file_and_on_the_applicants_page_and_names_nobody
     let id = house.file(0, |_| ()).await;
     let withdraw = json!({ "reason": "NO_NEED" });
     house.applicant.post(&format!("applications/{id}/withdrawal"), &withdraw).await.unwrap();
-    let file = house.folder.path().join("notices.jsonl");
+    let file = house.three.folder.path().join("notices.jsonl");
     let lines = until("the withdrawal is told", async || {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         text.contains("WITHDRAWN").then_some(text)
@@ -146,8 +124,7 @@ async fn an_adapter_gets_each_notice_under_one_key_until_it_takes_it_and_one_tha
     let id = house.file(0, |_| ()).await;
     until("the first is taken", async || (!adapter.took().is_empty()).then_some(())).await;
     house.applicant.post(&format!("applications/{id}/withdrawal"), &json!({ "reason": "NO_NEED" })).await.unwrap();
-    let refused = house.counted("notices_refused");
-    until("the second is refused", async || (refused(&house.metrics().await) == 1).then_some(())).await;
+    until("the second is refused", async || (house.counted("notices_refused").await == 1).then_some(())).await;
     // Whoever did not consent is sent nothing, and reads it on its page.
     let silent = house
         .file(1, |form| {
@@ -155,8 +132,7 @@ async fn an_adapter_gets_each_notice_under_one_key_until_it_takes_it_and_one_tha
             consents.retain(|consent| consent["type"] != "SMS");
         })
         .await;
-    let withheld = house.counted("notices_withheld");
-    until("one is withheld", async || (withheld(&house.metrics().await) >= 1).then_some(())).await;
+    until("one is withheld", async || (house.counted("notices_withheld").await >= 1).then_some(())).await;
     let third = house.file(2, |_| ()).await;
     until("the next one is taken", async || (adapter.took().len() == 2).then_some(())).await;
     let heard = adapter.heard.lock().unwrap().clone();

@@ -1,17 +1,18 @@
 //! Papers between three real services: handed in at the union, sealed to whoever asks and may, opened with a reason, erased.
 
-use domain::{Moment, Party};
+use super::three::Three;
+use domain::Party;
 use nuan::{
     api::Api,
     broker::Broker,
-    cluster::{self, Options, Service},
+    cluster::{Options, Service},
     firms,
 };
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
@@ -61,18 +62,7 @@ struct House {
 
 impl House {
     async fn open() -> House {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let broker = Broker::start(&folder.path().join("broker")).unwrap();
-        let options = Options {
-            driven_from: Some(Moment::start_of(firms::DAY).plus_hours(9)),
-            charter: Some(firms::charter(folder.path()).unwrap()),
-            ..Options::default()
-        };
-        let configurations = cluster::prepare(folder.path(), &broker, &options).unwrap();
-        let program = Path::new(env!("CARGO_BIN_EXE_nuan"));
-        let start = |(party, file): (&Party, &PathBuf)| (*party, Service::start(program, *party, file).unwrap());
-        let services: BTreeMap<Party, Service> = configurations.iter().map(start).collect();
+        let Three { services, configurations, broker, folder } = Three::start(|_| Options::default());
         let applicant = firms::open(&services, 3).await.unwrap();
         let http = Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         House { _folder: folder, broker: Some(broker), configurations, services, applicant, http, requests: 0 }

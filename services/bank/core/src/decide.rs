@@ -9,10 +9,11 @@ use crate::{
     relief,
     repayment::{self, Money},
     requests::World,
-    reversal, rights, roll, rows, subsidy, suspense, unidentified,
+    reversal, rights, roll, rows, subsidy, suspense,
+    unidentified::{self, Unidentified},
 };
 use contracts::Message;
-use domain::{Amount, ApplicationId, Charters, Date, Party};
+use domain::{Amount, Charters, Party};
 use organisation::{
     Actor, Desk, Input, Key, Person, PortAnswer, Refusal, Rows, Stop, charters, papers,
     participant::{self, Participant, must_say_why, on_case, on_task},
@@ -28,8 +29,9 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
     if let Some(hash) = about_charter {
         return wanted.extend(charters::keys(hash));
     }
-    let (about_money, assigned) = need_money(input, rows, wanted);
-    let Some(id) = participant::application_of(input, Command::application_id).or(assigned) else {
+    let money = need_money(input, rows, wanted);
+    let assigned = || money.and_then(|money| money.assigned_to().cloned());
+    let Some(id) = participant::application_of(input, Command::application_id).or_else(assigned) else {
         match input {
             Input::Command { command: Command::ReceiveDeposit { reference, .. }, .. } => {
                 wanted.insert(Key::Transfer(books::receipt(reference)));
@@ -78,7 +80,7 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
             wanted.insert(Key::Transfer(books::repayment(reference)));
             wanted.extend(subsidy::keys_of(rows, *value_date));
         }
-        wanted.extend(about_money.into_iter().flat_map(|value_date| subsidy::keys_of(rows, value_date)));
+        wanted.extend(money.into_iter().flat_map(|money| subsidy::keys_of(rows, money.value_date)));
     }
     if let Input::Message(received) = input
         && let Some(about) = received.message.about()
@@ -89,18 +91,13 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
         Input::Message(received) => {
             matches!(received.message, Message::UnionAsksLoanReports(_) | Message::GuarantorAsksLoanReports(_))
         }
-        Input::Command { command, .. } => {
-            let is_about = |command: &Command| {
-                matches!(
-                    command,
-                    Command::ReceiveRepayment { .. }
-                        | Command::ReverseRepayment { .. }
-                        | Command::IdentifyMoney { .. }
-                        | Command::CheckIdentification { .. }
-                )
-            };
-            is_about(command)
-        }
+        Input::Command { command, .. } => matches!(
+            command,
+            Command::ReceiveRepayment { .. }
+                | Command::ReverseRepayment { .. }
+                | Command::IdentifyMoney { .. }
+                | Command::CheckIdentification { .. }
+        ),
         _ => false,
     };
     if about_loan {
@@ -125,13 +122,8 @@ pub(crate) fn needs(founding: &Charters, input: &Input<Command>, rows: &Rows<Row
     wanted.insert(key);
 }
 
-/// What deciding on money whose loan is not known reads: its row and its place in suspense; once it is proposed for a loan, that
-/// loan's application, and the day on which it came.
-fn need_money(
-    input: &Input<Command>,
-    rows: &Rows<Row>,
-    wanted: &mut BTreeSet<Key>,
-) -> (Option<Date>, Option<ApplicationId>) {
+/// What deciding on money whose loan is not known reads: its row and its place in suspense. The money, where it may now be booked.
+fn need_money<'r>(input: &Input<Command>, rows: &'r Rows<Row>, wanted: &mut BTreeSet<Key>) -> Option<&'r Unidentified> {
     let reference = match input {
         Input::Command { command, .. } => match command {
             Command::EnterUnidentified { reference, .. } => {
@@ -139,24 +131,20 @@ fn need_money(
                 reference
             }
             Command::IdentifyMoney { reference, .. } | Command::CheckIdentification { reference, .. } => reference,
-            _ => return (None, None),
+            _ => return None,
         },
-        Input::Due(key) => match unidentified_in(key) {
-            Some(reference) => reference,
-            None => return (None, None),
-        },
-        _ => return (None, None),
+        Input::Due(key) => unidentified_in(key)?,
+        _ => return None,
     };
     let key = rows::unidentified(reference);
     wanted.extend(books::suspense_key(reference).into_iter().chain([Key::Account(books::CLEARING)]));
+    let is_check = matches!(input, Input::Command { command: Command::CheckIdentification { .. }, .. });
     let money = match rows.own(&key) {
-        Ok(Some(Row::Unidentified(money))) => Some(money),
+        Ok(Some(Row::Unidentified(money))) if is_check => Some(&**money),
         _ => None,
     };
     wanted.insert(key);
-    let is_release = matches!(input, Input::Command { command: Command::CheckIdentification { .. }, .. });
-    let money = money.filter(|_| is_release);
-    (money.map(|money| money.value_date), money.and_then(|money| money.assigned_to().cloned()))
+    money
 }
 
 /// The reference of money whose loan is not known, in the key of its row.

@@ -15,7 +15,7 @@ use organisation::{
     participant::{must_say_why, on_case},
     people::task_refused,
 };
-use saga::{Deadline, Notice, Task};
+use saga::{Notice, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -206,11 +206,6 @@ fn find<'d>(desk: &'d Desk<Bank>, reference: &str) -> Result<&'d Unidentified, S
     }
 }
 
-fn task(name: &str, role: Role, opened_at: Moment, due_at: Moment, excluded: BTreeSet<Person>) -> Task<Role> {
-    let deadline = Deadline { role, opened_at, due_at, noticed: None };
-    Task { id: name.to_owned(), deadline, excluded, claimed_by: None, suspended: None }
-}
-
 /// Such money came: Dr 1003 Cr 2241.
 ///
 /// # Errors
@@ -244,7 +239,7 @@ pub(crate) fn enter(
         proposed: None,
         sent_back: None,
         released: None,
-        task: Some(task(IDENTIFY, Role::Operations, now, due_at, BTreeSet::new())),
+        task: Some(Task::until(IDENTIFY, Role::Operations, now, due_at, BTreeSet::new())),
     };
     desk.record(Fact::Money(Change::Entered(Box::new(money))))?;
     answer(desk, reference, Did::Created)
@@ -288,7 +283,7 @@ pub(crate) fn identify(desk: &mut Desk<Bank>, actor: &Actor, reference: &str, pu
         }
     }
     let by = actor.person.clone();
-    let check = task(CHECK, Role::PaymentChecker, desk.at(), due_at, BTreeSet::from([by.clone()]));
+    let check = Task::until(CHECK, Role::PaymentChecker, desk.at(), due_at, BTreeSet::from([by.clone()]));
     let proposed = Proposed { by, purpose: purpose.clone() };
     let reference = reference.to_owned();
     desk.record(Fact::Money(Change::Proposed { reference: reference.clone(), proposed, task: Box::new(check) }))?;
@@ -311,7 +306,7 @@ pub(crate) fn check(
     if let IdentificationCheck::Return { because } = verdict {
         must_say_why(because)?;
         let due_at = money.task.as_ref().map_or(desk.at(), Task::due_at);
-        let again = task(IDENTIFY, Role::Operations, desk.at(), due_at, BTreeSet::new());
+        let again = Task::until(IDENTIFY, Role::Operations, desk.at(), due_at, BTreeSet::new());
         let because = because.clone();
         let change = Change::SentBack { reference: reference.clone(), by, because, task: Box::new(again) };
         desk.record(Fact::Money(change))?;

@@ -12,7 +12,7 @@ use crate::{
 };
 use domain::{Calendar, CalendarError, HotlineRules, Moment, Term};
 use organisation::{Actor, Answer, Desk, Did, Person, Refusal, RefusalKind, Stop, charters, people::task_refused};
-use saga::{Deadline, Task};
+use saga::Task;
 use std::collections::BTreeSet;
 
 /// The names of the tasks.
@@ -149,9 +149,9 @@ fn not_now() -> Stop {
     conflict("NOT_NOW", "工单当前不能这样办理", "请刷新工单，按其当前状态办理。")
 }
 
-/// Whether it waits for this act, and by this person.
-fn may(ticket: &Ticket, actor: &Actor, act: &Act) -> Result<(), Stop> {
-    let needed: &[&str] = match act {
+/// The names of the tasks by which this is done; none: it is done beside any, as long as the ticket is open.
+pub const fn tasks_of(act: &Act) -> &'static [&'static str] {
+    match act {
         Act::AnswerAtOnce { .. } | Act::Dispatch { .. } => &[tasks::DISPATCH],
         Act::SignFor | Act::Return { .. } => &[tasks::SIGN_FOR],
         Act::Begin => &[tasks::BEGIN],
@@ -160,10 +160,16 @@ fn may(ticket: &Ticket, actor: &Actor, act: &Act) -> Result<(), Stop> {
         Act::DecideExtension { .. } => &[tasks::EXTENSION],
         Act::Visit { .. } => &[tasks::VISIT],
         Act::Close => &[tasks::CLOSE],
-        // At any time before it is done with.
-        Act::Link { .. } | Act::StartRelief { .. } if !ticket.state.is_final() => return Ok(()),
-        Act::Link { .. } | Act::StartRelief { .. } => return Err(not_now()),
-    };
+        Act::Link { .. } | Act::StartRelief { .. } => &[],
+    }
+}
+
+/// Whether it waits for this act, and by this person.
+fn may(ticket: &Ticket, actor: &Actor, act: &Act) -> Result<(), Stop> {
+    let needed = tasks_of(act);
+    if needed.is_empty() {
+        return if ticket.state.is_final() { Err(not_now()) } else { Ok(()) };
+    }
     let task = ticket.tasks.iter().find(|task| needed.contains(&task.id.as_str())).ok_or_else(not_now)?;
     actor.must_hold(&[task.role()])?;
     Ok(task.may_decide(&actor.person).map_err(|refusal| task_refused(&refusal))?)
@@ -206,9 +212,7 @@ struct Next<'a> {
 
 impl Next<'_> {
     fn dispatch(&self) -> Result<Task<Role>, Stop> {
-        let (role, term) = (Role::HotlineAgent, self.rules.dispatch);
-        Task::open(tasks::DISPATCH, role, term, self.now, self.calendar, BTreeSet::new())
-            .map_err(|error| beyond(&error))
+        self.open(tasks::DISPATCH, Role::HotlineAgent, self.rules.dispatch, BTreeSet::new())
     }
 
     fn change(&self, ticket: &Ticket, actor: &Actor, act: &Act, state: TicketState) -> Result<Change, Stop> {
@@ -267,8 +271,7 @@ impl Next<'_> {
     }
 
     fn until(&self, name: &str, role: Role, due_at: Moment, excluded: BTreeSet<Person>) -> Task<Role> {
-        let deadline = Deadline { role, opened_at: self.now, due_at, noticed: None };
-        Task { id: name.to_owned(), deadline, excluded, claimed_by: None, suspended: None }
+        Task::until(name, role, self.now, due_at, excluded)
     }
 
     fn reply(&self, due_at: Moment) -> Task<Role> {

@@ -170,7 +170,12 @@ pub fn ticket(id: &TicketId) -> Key {
 
 /// Key of the consultations of the month of this day.
 pub fn consultations(on: Date) -> Key {
-    Key::row("consultations", format!("{:04}-{:02}", on.year(), on.month()))
+    Key::row("consultations", month(on))
+}
+
+/// The month of this day, `2020-02`.
+pub fn month(on: Date) -> String {
+    format!("{:04}-{:02}", on.year(), on.month())
 }
 
 /// Key of a primary union.

@@ -6,7 +6,7 @@ use crate::{Desk, Refusal, RefusalKind, Stop, charters};
 use contracts::{About, AskRefusal};
 use domain::{ApplicationId, Charter, CharterHash, Moment, Term};
 use saga::{
-    Deadline, Person, Task,
+    Person, Task,
     participant::{Input, Reply, Request, Response, Work},
 };
 use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
@@ -96,9 +96,7 @@ impl<P: Cases> World<'_, P> {
 
     /// Opens a task. One that is due before now is overdue from the start.
     pub fn open_task(&mut self, duty: P::Duty, due_at: Moment, excluded: BTreeSet<Person>) -> Result<(), Stop> {
-        let deadline = Deadline { role: duty.role(), opened_at: self.desk.at(), due_at, noticed: None };
-        let id = duty.code().to_owned();
-        let task = Task { id, deadline, excluded, claimed_by: None, suspended: None };
+        let task = Task::until(duty.code(), duty.role(), self.desk.at(), due_at, excluded);
         self.record(P::fact(Fact::TaskOpened { id: self.id.clone(), duty, task }))
     }
 

@@ -48,13 +48,7 @@ pub(super) async fn list<O: Organisation>(
     }
     let filter = Filter { status: query.status, uscc: uscc.map(|uscc| uscc.to_string()), ended: query.ended };
     let prefix = format!("{}/", O::KIND);
-    let after = match query.cursor {
-        Some(cursor) => format!("{prefix}{}", web::decode_cursor(&cursor)?),
-        None => String::new(),
-    };
-    let rows =
-        app.handle.readers.list(&prefix, &filter, &after, limit + 1).await.map_err(|error| unreadable(&error))?;
-    let page = Page::cut(rows, limit, |row| row.key[prefix.len()..].to_owned());
+    let page = app.rows(&prefix, &filter, query.cursor, limit).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for row in &page.items {
         let id = application_id(&row.key[prefix.len()..])?;
