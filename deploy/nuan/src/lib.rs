@@ -4,7 +4,7 @@
 //! It holds no rule of the programme: those are in `domain` and in the cores.
 //!
 //! Exit codes: 0 done; 1 the answer is no, or the command failed; 2 it was called wrongly; of a history 3 lines were refused, 4 totals
-//! differ. What went wrong is one line on
+//! differ; of a replay 5 this build decides otherwise. What went wrong is one line on
 //! standard error, results are on standard output.
 
 pub mod api;
@@ -21,6 +21,8 @@ pub mod firms;
 mod history;
 mod keys;
 mod play;
+mod record;
+mod replay;
 mod schedule;
 mod serve;
 mod services;
@@ -62,6 +64,10 @@ enum Command {
     History(history::Arguments),
     /// Make secret keys
     Keys(keys::Arguments),
+    /// Write an organisation's journal and frames as a file, for `nuan replay`
+    Record(record::Arguments),
+    /// Decide a recording's inputs again with this build, and say what it decides otherwise: exit 0, or 5 with each
+    Replay(replay::Arguments),
     /// Compute what is to be paid on a loan, and when
     Schedule(schedule::Arguments),
     /// Run the service of one organisation until it is asked to stop
@@ -85,6 +91,8 @@ enum Failure {
     Refused(String),
     /// Totals of a history are not as expected: exit code 4.
     Differs(String),
+    /// A build decides otherwise than was recorded: exit code 5.
+    Different(String),
     /// Nobody reads standard output any more (`nuan … | head`): nothing is left to do or to say.
     NobodyListens,
 }
@@ -119,6 +127,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Usage(line)) => (2, Some(line)),
         Err(Failure::Refused(line)) => (3, Some(line)),
         Err(Failure::Differs(line)) => (4, Some(line)),
+        Err(Failure::Different(line)) => (5, Some(line)),
     };
     if let Some(line) = line {
         let _ = writeln!(io::stderr(), "nuan: {line}"); // If nobody reads this either, the exit code still tells.
@@ -143,6 +152,8 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write)
         Command::Export(arguments) => check::export(&arguments, out),
         Command::History(arguments) => history::run(&arguments, out),
         Command::Keys(arguments) => keys::run(&arguments, out),
+        Command::Record(arguments) => record::run(&arguments, out),
+        Command::Replay(arguments) => replay::run(&arguments, out),
         Command::Schedule(arguments) => schedule::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments, out),
         Command::Timeline(arguments) => timeline::run(&arguments, out),

@@ -11,18 +11,17 @@ mod subsidies;
 mod unidentified;
 
 use axum::Router;
-use bank_core::{Bank, Command, CoreBanking, Role, Row};
-use domain::Party;
+use bank_core::{Bank, Command, Role, Row};
 use organisation::papers::KeepsPapers;
 use party::{
-    config::{Config, ConfigError},
+    config::Config,
     handle::Handle,
     http::{self, Edge, Gives, PaperDesk, Personal},
     run::RunError,
     vault::Vault,
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Runs the bank's service until `shutdown`.
@@ -30,26 +29,7 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// The configuration is wrong, or something fails for good.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    party::run::run(organisation(&config)?, &config, app, shutdown).await
-}
-
-fn organisation(config: &Config) -> Result<Bank, RunError> {
-    if config.party != Party::Bank {
-        let wrong = format!("party is {}, but this is the bank's service", config.party);
-        return Err(ConfigError::Wrong(wrong).into());
-    }
-    let charters = Arc::new(party::run::charters(config)?);
-    let core_banking = if config.core_banking_url.is_some() { CoreBanking::Port } else { CoreBanking::OwnLedger };
-    Ok(Bank { charters, automatic: automatic(&config.automatic)?, core_banking })
-}
-
-/// The roles that decide by themselves, as they are configured.
-fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
-    let role = |name: &String| {
-        let role = Role::ALL.iter().find(|role| role.code() == name && **role != Role::Operator);
-        role.copied().ok_or_else(|| ConfigError::Wrong(format!("automatic: the bank has no deciding role `{name}`")))
-    };
-    names.iter().map(role).collect()
+    party::run::run(party::run::set_up::<Bank>(&config)?, &config, app, shutdown).await
 }
 
 /// All that the bank serves: its HTTP interface, and the pages that are made of it.

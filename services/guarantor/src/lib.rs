@@ -7,18 +7,18 @@ pub mod desk;
 mod routes;
 
 use axum::{Extension, Router};
-use domain::{Fen, Party};
+use domain::Fen;
 use guarantor_core::{Command, Guarantor, Role, Row};
 use organisation::papers::KeepsPapers;
 use party::{
-    config::{Config, ConfigError},
+    config::Config,
     handle::Handle,
     http::{self, Edge, Gives, PaperDesk, Personal},
     run::RunError,
     vault::Vault,
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// The guarantor's own net assets, fen: what it may guarantee by.
@@ -30,32 +30,9 @@ pub struct NetAssets(pub Fen);
 /// # Errors
 /// The configuration is wrong, or something fails for good.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    let guarantor = organisation(&config)?;
+    let guarantor = party::run::set_up::<Guarantor>(&config)?;
     let net_assets = NetAssets(guarantor.net_assets_fen);
     party::run::run(guarantor, &config, move |handle, vault| app(handle, vault, net_assets), shutdown).await
-}
-
-fn organisation(config: &Config) -> Result<Guarantor, RunError> {
-    if config.party != Party::Guarantor {
-        let wrong = format!("party is {}, but this is the guarantor's service", config.party);
-        return Err(ConfigError::Wrong(wrong).into());
-    }
-    let Some(net_assets_fen) = config.net_assets_fen.filter(|fen| *fen > 0) else {
-        return Err(ConfigError::Wrong("the guarantor needs net_assets_fen above zero".into()).into());
-    };
-    let charters = Arc::new(party::run::charters(config)?);
-    let automatic = automatic(&config.automatic)?;
-    Ok(Guarantor { charters, automatic, net_assets_fen: Fen::new(net_assets_fen) })
-}
-
-/// The roles that decide by themselves, as they are configured.
-fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
-    let role = |name: &String| {
-        let role = Role::ALL.iter().find(|role| role.code() == name && **role != Role::Operator);
-        role.copied()
-            .ok_or_else(|| ConfigError::Wrong(format!("automatic: the guarantor has no deciding role `{name}`")))
-    };
-    names.iter().map(role).collect()
 }
 
 /// All that the guarantor serves: its HTTP interface, and the pages that are made of it.

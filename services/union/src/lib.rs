@@ -17,17 +17,16 @@ pub mod submission;
 mod subsidies;
 
 use axum::Router;
-use domain::Party;
 use organisation::papers::KeepsPapers;
 use party::{
-    config::{Config, ConfigError},
+    config::Config,
     handle::Handle,
     http::{self, Edge, Gives, PaperDesk, Personal},
     run::RunError,
     vault::Vault,
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use union_core::{
     Command, Role, Row, Union, rows,
@@ -39,25 +38,7 @@ use union_core::{
 /// # Errors
 /// The configuration is wrong, or something fails for good.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    party::run::run(organisation(&config)?, &config, app, shutdown).await
-}
-
-fn organisation(config: &Config) -> Result<Union, RunError> {
-    if config.party != Party::Union {
-        let wrong = format!("party is {}, but this is the union's service", config.party);
-        return Err(ConfigError::Wrong(wrong).into());
-    }
-    let charters = Arc::new(party::run::charters(config)?);
-    Ok(Union { charters, automatic: automatic(&config.automatic)? })
-}
-
-/// The roles that decide by themselves, as they are configured.
-fn automatic(names: &BTreeSet<String>) -> Result<BTreeSet<Role>, ConfigError> {
-    let role = |name: &String| {
-        let role = Role::ALL.iter().find(|role| role.code() == name && **role != Role::Operator);
-        role.copied().ok_or_else(|| ConfigError::Wrong(format!("automatic: the union has no deciding role `{name}`")))
-    };
-    names.iter().map(role).collect()
+    party::run::run(party::run::set_up::<Union>(&config)?, &config, app, shutdown).await
 }
 
 /// All that the union serves: its HTTP interface, and the pages that are made of it.

@@ -23,6 +23,7 @@ pub mod hash;
 pub mod heads;
 pub mod keys;
 mod link;
+mod rings;
 pub mod state;
 
 pub use frame::{FrameRefusal, Header, Limits, Opened, Preamble, Purpose, SealRefusal, Sealed, open, seal};
@@ -30,4 +31,5 @@ pub use hash::{ChainHash, genesis};
 pub use heads::{Freeze, Head, Heads, Resolution, TwoPersons, UnfreezeRefusal, Unfrozen};
 pub use keys::{KeyChange, KeyChangeRefusal, KeyId, KeyRefusal, KeyRing, PublicKey, SigningKey};
 pub use link::Settings;
+pub use rings::Rings;
 pub use state::{Action, BuiltFrame, Channel, Empty, FrameMeta, Known, Needs, NumberRefusal, Phase, Verdict};

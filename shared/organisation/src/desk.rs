@@ -159,6 +159,33 @@ pub fn decide<O: Organisation>(
     }
 }
 
+/// Does to the rows what a decision at business time `at` has recorded, without deciding anything. On `Err` the rows are as
+/// they were.
+///
+/// # Errors
+/// A row that it changes is not loaded.
+pub fn fold<O: Organisation>(
+    rows: &mut Rows<O::Row>,
+    recorded: &[Recorded<O::Fact>],
+    at: Moment,
+) -> Result<(), NotLoaded> {
+    rows.begin();
+    let mut desk: Desk<O> = Desk { rows: std::mem::take(rows), at, outcome: Outcome::default() };
+    let folded = recorded.iter().try_for_each(|one| match one {
+        Recorded::Fact(fact) => O::apply(&mut desk.rows, fact),
+        Recorded::Opened(account) => desk.open_account(account.clone()),
+        // The books took it then; if they do not now, its accounts show the difference.
+        Recorded::Booked(voucher) => desk.book(voucher.clone()).map(drop),
+        Recorded::Said { .. } | Recorded::Ordered(_) => Ok(()),
+    });
+    *rows = desk.rows;
+    match folded {
+        Ok(()) => rows.accept(),
+        Err(_) => rows.roll_back(),
+    }
+    folded
+}
+
 impl<O: Organisation> Desk<O> {
     /// Moves the decision into a saga's world; [`put_back`](Desk::put_back) brings it home.
     #[must_use]

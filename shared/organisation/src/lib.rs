@@ -11,25 +11,30 @@
 
 pub mod charters;
 mod desk;
+mod hashes;
 mod input;
 pub mod papers;
 pub mod participant;
 pub mod people;
 mod refusal;
 mod rows;
+mod settings;
 
-pub use desk::{Answer, Desk, Did, Outcome, PortAction, PortOrder, Recorded, decide};
+pub use desk::{Answer, Desk, Did, Outcome, PortAction, PortOrder, Recorded, decide, fold};
+pub use hashes::{StatesHash, journal_link};
 pub use input::{Actor, Input, PortAnswer, PostingAnswer};
 pub use refusal::{Refusal, RefusalKind, Stop};
 pub use rows::{Changed, Key, NotLoaded, Row, Rows};
 pub use saga::Person;
+pub use settings::Settings;
 
 use contracts::Message;
-use domain::{ApplicationId, Moment, Party};
+use domain::{ApplicationId, Charters, Moment, Party};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeSet,
     fmt::{Debug, Display},
+    sync::Arc,
 };
 
 /// One organisation: its rules, without the world around it.
@@ -44,6 +49,14 @@ pub trait Organisation: Send + Sync + 'static {
     type Fact: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
     /// Its state, one variant a kind of row.
     type Row: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
+
+    /// The organisation as it is set up, live or in a replay, with the charters that were there from the beginning.
+    ///
+    /// # Errors
+    /// In words: what of the settings is wrong.
+    fn set_up(charters: Arc<Charters>, settings: &Settings) -> Result<Self, String>
+    where
+        Self: Sized;
 
     /// The application that a command is about, if it is known before it is decided.
     fn about(command: &Self::Command) -> Option<&ApplicationId>;

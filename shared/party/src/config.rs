@@ -5,6 +5,7 @@
 
 use crate::{fault, store::Location};
 use domain::{Moment, Party};
+use organisation::Settings;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf};
@@ -282,6 +283,15 @@ impl Config {
         match &self.database_url {
             Some(url) => Location::Server(url.clone()),
             None => Location::File(self.data_dir.join(format!("{}.db", self.party))),
+        }
+    }
+
+    /// What the core is set up with besides its charters.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            automatic: self.automatic.clone(),
+            net_assets_fen: self.net_assets_fen,
+            core_banking: self.core_banking_url.is_some(),
         }
     }
 

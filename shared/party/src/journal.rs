@@ -5,7 +5,6 @@ use crate::store::{
     integer,
     tables::{JOURNAL, Value},
 };
-use sha2::{Digest, Sha256};
 
 /// One journal row before it has its position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,17 +61,8 @@ impl Entry {
 
 /// The hash link of a row: over the link before it and what of the row is linked.
 pub fn link(before: &[u8; 32], position: u64, row: &Linked<'_>, states: Option<&[u8; 32]>) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(b"nuan-journal-1");
-    hash.update(before);
-    hash.update(position.to_be_bytes());
-    hash.update(row.at.to_be_bytes());
-    for text in [row.application_id, row.kind, row.source, row.input, row.recorded, row.refusal, row.sent] {
-        hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(text.as_bytes());
-    }
-    hash.update(states.unwrap_or(&[0; 32]));
-    hash.finalize().into()
+    let texts = [row.application_id, row.kind, row.source, row.input, row.recorded, row.refusal, row.sent];
+    organisation::journal_link(before, position, row.at, texts, states)
 }
 
 /// Adds the entries to the batch behind `tip` and returns the tip after them. `states`: the hash of all rows that the

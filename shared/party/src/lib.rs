@@ -4,7 +4,7 @@
 //! and only then answers, publishes, acknowledges and emits spans. Start reading at [`writer`].
 
 mod about;
-mod build_id;
+pub mod build_id;
 mod calendar_watch;
 mod charters;
 pub mod clock;

@@ -118,6 +118,18 @@ pub fn charters(config: &Config) -> Result<Charters, RunError> {
     Ok(charters)
 }
 
+/// The organisation as it is configured.
+///
+/// # Errors
+/// The configuration is another organisation's, or wrong.
+pub fn set_up<O: Organisation>(config: &Config) -> Result<O, RunError> {
+    if config.party != O::PARTY {
+        let wrong = format!("party is {}, but this is the {}'s service", config.party, O::PARTY);
+        return Err(ConfigError::Wrong(wrong).into());
+    }
+    Ok(O::set_up(Arc::new(charters(config)?), &config.settings()).map_err(ConfigError::Wrong)?)
+}
+
 /// Runs an organisation until `shutdown`, or until something fails for good.
 ///
 /// `app` makes the HTTP routes. The address that HTTP listens on is written to `<data_dir>/http.addr`.

@@ -13,6 +13,7 @@ mod links;
 mod orders;
 mod rings;
 pub mod stage;
+pub mod tape;
 pub mod verify;
 mod working;
 
@@ -209,6 +210,7 @@ impl<'q, O: Organisation> Writer<'q, O> {
     async fn journal_start(&mut self, config: &Config) -> Result<(), WriterError> {
         let charters = crate::run::charters(config).map_err(|error| WriterError::Defect(error.to_string()))?;
         let charters: Vec<String> = charters.iter().map(|(hash, _)| hash.to_hex()).collect();
+        let settings = config.settings();
         let entry = Entry {
             at: self.now().millis(),
             kind: "started",
@@ -218,10 +220,10 @@ impl<'q, O: Organisation> Writer<'q, O> {
                 "build_id": crate::build_id::of_this_program(),
                 "programme": config.programme,
                 "environment": config.environment,
-                "automatic": config.automatic,
+                "automatic": settings.automatic,
                 "charters": charters,
-                "net_assets_fen": config.net_assets_fen,
-                "core_banking": config.core_banking_url.is_some(),
+                "net_assets_fen": settings.net_assets_fen,
+                "core_banking": settings.core_banking,
                 "business_time": config.business_time,
             })
             .to_string(),

@@ -18,5 +18,5 @@ mod shell;
 mod world;
 
 pub use network::{Order, Parcel};
-pub use shell::{Shell, Stored, typed};
+pub use shell::{Mark, Shell, Stored, body, typed};
 pub use world::{Act, Crash, Defect, Mirror, Refused, Reply, Took, World};

@@ -7,8 +7,10 @@
 use contracts::Message;
 use domain::Moment;
 use ledger::{Account, TransferRecord};
-use organisation::{Answer, Changed, Index, Input, Key, Organisation, Outcome, Recorded, Refusal, Row, Rows, Stop};
-use organisation::{PortOrder, decide};
+use organisation::{
+    Answer, Changed, Index, Input, Key, Organisation, Outcome, PortOrder, Recorded, Refusal, Row, Rows, StatesHash,
+    Stop, decide, fold,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{
@@ -33,7 +35,7 @@ pub struct Stored<R> {
 }
 
 /// One organisation with everything it has committed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shell<O: Organisation> {
     organisation: O,
     store: BTreeMap<Key, Stored<O::Row>>,
@@ -44,7 +46,8 @@ pub struct Shell<O: Organisation> {
 }
 
 impl<O: Organisation> Shell<O> {
-    pub(crate) fn new(organisation: O) -> Self {
+    /// The organisation, with nothing stored.
+    pub fn new(organisation: O) -> Self {
         Shell {
             organisation,
             store: BTreeMap::new(),
@@ -52,6 +55,105 @@ impl<O: Organisation> Shell<O> {
             working: Rows::default(),
             uncommitted: Vec::new(),
         }
+    }
+
+    /// Sets the organisation up otherwise; what is stored stays.
+    pub fn set_up_as(&mut self, organisation: O) {
+        self.organisation = organisation;
+    }
+
+    /// Stores a row as it stood after that many changes.
+    pub fn restore(&mut self, key: Key, row: Row<O::Row>, version: u64) {
+        let index = index_of::<O>(&row);
+        self.store.insert(key, Stored { row, version, index });
+    }
+
+    /// Decides one input of the batch under way, and nothing of what it makes follow. The outer error is a defect, the inner
+    /// one a business answer; after either nothing is changed.
+    ///
+    /// # Errors
+    /// In words: no core may come to it.
+    pub fn decide(
+        &mut self,
+        input: &Input<O::Command>,
+        at: Moment,
+    ) -> Result<Result<Outcome<O::Fact>, Refusal>, String> {
+        let decided = self.call(input, at);
+        match &decided {
+            Ok(Ok(outcome)) => self.uncommitted.extend(outcome.recorded.iter().cloned()),
+            _ => self.working.begin(),
+        }
+        decided
+    }
+
+    /// Does to the batch under way what a decision has recorded, without deciding it.
+    ///
+    /// # Errors
+    /// In words: it cannot be applied.
+    pub fn fold(&mut self, recorded: &[Recorded<O::Fact>], at: Moment) -> Result<(), String> {
+        // A fact changes a few rows, and each round loads one that was missing.
+        for _ in 0..MAX_FOLLOWING {
+            match fold::<O>(&mut self.working, recorded, at) {
+                Ok(()) => {
+                    self.uncommitted.extend(recorded.iter().cloned());
+                    return Ok(());
+                }
+                Err(missing) => drop(self.load(BTreeSet::from([missing.0]))),
+            }
+        }
+        Err(format!("it asks for rows without end, {MAX_FOLLOWING} rounds"))
+    }
+
+    /// The organisation's own rows that the last decision of the batch changed, as they stand now.
+    pub fn last_changed(&self) -> impl Iterator<Item = (&Key, &O::Row)> {
+        self.working.accepted().iter().filter_map(|key| Some((key, self.working.own(key).ok().flatten()?)))
+    }
+
+    /// The batch under way, to come back to.
+    pub fn mark(&self) -> Mark<O> {
+        Mark { working: self.working.clone(), uncommitted: self.uncommitted.len() }
+    }
+
+    /// Takes back what was decided of the batch since the mark.
+    pub fn back_to(&mut self, mark: Mark<O>) {
+        self.working = mark.working;
+        self.uncommitted.truncate(mark.uncommitted);
+    }
+
+    /// Writes what the batch changed, and returns the hash of the changed rows as the journal has it.
+    ///
+    /// # Errors
+    /// In words: a row that does not come back as it was written, or exists where the core took it for new.
+    pub fn commit(&mut self) -> Result<[u8; 32], String> {
+        let mut hash = StatesHash::default();
+        for Changed { key, row, version, is_new } in self.working.changed() {
+            if is_new && self.store.contains_key(key) {
+                return Err(format!("row `{key}` is new and exists"));
+            }
+            let (text, row) = match row {
+                Row::Own(own) => through_json(own).map(|(text, own)| (text, Row::Own(own)))?,
+                Row::Account(account) => through_json(account).map(|(text, account)| (text, Row::Account(account)))?,
+                Row::Transfer(one) => through_json(one).map(|(text, transfer)| (text, Row::Transfer(transfer)))?,
+            };
+            hash.row(key, &text);
+            let index = index_of::<O>(&row);
+            self.store.insert(key.clone(), Stored { row, version, index });
+        }
+        self.journal.extend(through_json(&std::mem::take(&mut self.uncommitted))?.1);
+        self.working = Rows::default();
+        Ok(hash.finish())
+    }
+
+    /// The hash of everything stored, in the order of keys.
+    ///
+    /// # Errors
+    /// In words: a row does not write as JSON.
+    pub fn states(&self) -> Result<[u8; 32], String> {
+        let mut hash = StatesHash::default();
+        for (key, stored) in &self.store {
+            hash.row(key, &body(&stored.row)?);
+        }
+        Ok(hash.finish())
     }
 
     /// Everything stored, in the order of keys.
@@ -158,6 +260,30 @@ impl<O: Organisation> Shell<O> {
     }
 }
 
+/// A batch under way as it stood.
+#[derive(Clone, Debug)]
+pub struct Mark<O: Organisation> {
+    working: Rows<O::Row>,
+    uncommitted: usize,
+}
+
+/// A row's body as it is stored.
+///
+/// # Errors
+/// In words: it does not write as JSON.
+pub fn body<R: Serialize>(row: &Row<R>) -> Result<String, String> {
+    match row {
+        Row::Own(own) => serde_json::to_string(own),
+        Row::Account(account) => serde_json::to_string(account),
+        Row::Transfer(transfer) => serde_json::to_string(transfer),
+    }
+    .map_err(|error| error.to_string())
+}
+
+fn index_of<O: Organisation>(row: &Row<O::Row>) -> Index {
+    if let Row::Own(own) = row { O::index(own) } else { Index::default() }
+}
+
 /// What deciding one input came to, with everything it made follow.
 #[derive(Debug, Default)]
 pub(crate) struct Decided {
@@ -213,20 +339,7 @@ impl<O: Organisation> Node for Shell<O> {
     }
 
     fn commit(&mut self) -> Result<(), String> {
-        for Changed { key, row, version, is_new } in self.working.changed() {
-            if is_new && self.store.contains_key(key) {
-                return Err(format!("row `{key}` is new and exists"));
-            }
-            let (row, index) = match row {
-                Row::Own(own) => (Row::Own(through_json(own)?), O::index(own)),
-                Row::Account(account) => (Row::Account(through_json(account)?), Index::default()),
-                Row::Transfer(transfer) => (Row::Transfer(through_json(transfer)?), Index::default()),
-            };
-            self.store.insert(key.clone(), Stored { row, version, index });
-        }
-        self.journal.extend(through_json(&std::mem::take(&mut self.uncommitted))?);
-        self.working = Rows::default();
-        Ok(())
+        Shell::commit(self).map(drop)
     }
 
     fn crash(&mut self) {
@@ -259,9 +372,9 @@ pub fn typed<C: DeserializeOwned>(input: &Input<Value>) -> Result<Input<C>, Stri
     })
 }
 
-/// The value as it comes back from a database.
-fn through_json<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> Result<T, String> {
+/// The value as text, and as it comes back from a database.
+fn through_json<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> Result<(String, T), String> {
     let text = serde_json::to_string(value).map_err(|error| error.to_string())?;
     let back = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
-    if back == *value { Ok(back) } else { Err(format!("it comes back otherwise: {text}")) }
+    if back == *value { Ok((text, back)) } else { Err(format!("it comes back otherwise: {text}")) }
 }

@@ -17,6 +17,7 @@ struct Crate {
 const FLOOR_0: &[&str] = &["domain"];
 const FLOORS_0_AND_1: &[&str] = &["domain", "contracts", "saga", "channel", "ledger"];
 const CORE: &[&str] = &["domain", "contracts", "saga", "channel", "ledger", "organisation"];
+const REPLAY: &[&str] = &["domain", "contracts", "saga", "channel", "ledger", "organisation", "simulation"];
 const PARTY: &[&str] =
     &["domain", "contracts", "saga", "channel", "ledger", "organisation", "telemetry", "tools", "web"];
 
@@ -37,6 +38,7 @@ const HOUSE: &[Crate] = &[
     // The pages: a client of the interface, which knows no shell, but who is the same person as whom.
     Crate { folder: "shared/desk", name: "desk", floor: 3, may: &["domain", "saga"] },
     Crate { folder: "shared/simulation", name: "simulation", floor: 3, may: CORE },
+    Crate { folder: "shared/replay", name: "replay", floor: 3, may: REPLAY },
     Crate { folder: "shared/party", name: "party", floor: 3, may: PARTY },
     Crate {
         folder: "services/union",
@@ -111,6 +113,7 @@ const EVERYTHING: &[&str] = &[
     "web",
     "desk",
     "simulation",
+    "replay",
     "party",
     "union-service",
     "guarantor-service",
@@ -128,9 +131,9 @@ const TEST_LIBRARIES: &[&str] = &["insta", "proptest", "tempfile"];
 const FIRST_IMPURE_FLOOR: u8 = 3;
 
 impl Crate {
-    /// Of the shells only the simulation is pure: its time and its network are given.
+    /// Of the shells the simulation and the replay are pure: time and network are given, or recorded.
     fn is_pure(&self) -> bool {
-        self.floor < FIRST_IMPURE_FLOOR || self.name == "simulation"
+        self.floor < FIRST_IMPURE_FLOOR || ["simulation", "replay"].contains(&self.name)
     }
 }
 
@@ -255,9 +258,8 @@ fn table_lets_nobody_import_upwards_or_a_neighbour() {
     // Within a floor: what the cores share, and the shell on top of its helpers.
     let same_floor =
         [("union-core", "organisation"), ("guarantor-core", "organisation"), ("bank-core", "organisation")];
-    let same_floor =
-        [&same_floor[..], &[("party", "telemetry"), ("party", "tools"), ("party", "web"), ("nuan-tests", "nuan")]]
-            .concat();
+    let shells = [("party", "telemetry"), ("party", "tools"), ("party", "web"), ("replay", "simulation")];
+    let same_floor = [&same_floor[..], &shells, &[("nuan-tests", "nuan")]].concat();
     for one in HOUSE {
         for import in one.may.iter().filter(|import| **import != one.name) {
             let allowed = floor(import) < one.floor || same_floor.contains(&(one.name, import));

@@ -43,7 +43,7 @@ pub use view::{subsidy_list, summary};
 pub use vocabulary::{Duty, IncidentKind, Role, Step};
 
 use domain::{ApplicationId, Charters, Party};
-use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop, charters::Kept};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Settings, Stop, charters::Kept};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -74,6 +74,12 @@ impl Organisation for Bank {
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn set_up(charters: Arc<Charters>, settings: &Settings) -> Result<Self, String> {
+        let automatic = settings.automatic_roles(Role::ALL, Role::Operator)?;
+        let core_banking = if settings.core_banking { CoreBanking::Port } else { CoreBanking::OwnLedger };
+        Ok(Bank { charters, automatic, core_banking })
+    }
 
     fn about(command: &Command) -> Option<&ApplicationId> {
         command.application_id()

@@ -32,7 +32,7 @@ pub use view::summary;
 pub use vocabulary::{Duty, Role, Step};
 
 use domain::{ApplicationId, Charters, Fen, Party};
-use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Stop, charters::Kept};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Organisation, Rows, Settings, Stop, charters::Kept};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The guarantor.
@@ -52,6 +52,14 @@ impl Organisation for Guarantor {
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn set_up(charters: Arc<Charters>, settings: &Settings) -> Result<Self, String> {
+        let automatic = settings.automatic_roles(Role::ALL, Role::Operator)?;
+        let Some(net_assets_fen) = settings.net_assets_fen.filter(|fen| *fen > 0) else {
+            return Err("the guarantor needs net_assets_fen above zero".into());
+        };
+        Ok(Guarantor { charters, automatic, net_assets_fen: Fen::new(net_assets_fen) })
+    }
 
     fn about(command: &Command) -> Option<&ApplicationId> {
         command.application_id()

@@ -36,7 +36,9 @@ pub use view::summary;
 pub use vocabulary::{Reason, Role};
 
 use domain::{ApplicationId, Charters, Party};
-use organisation::{Desk, Index, Input, Key, Line, NotLoaded, Notice, Organisation, Rows, Stop, charters::Kept};
+use organisation::{
+    Desk, Index, Input, Key, Line, NotLoaded, Notice, Organisation, Rows, Settings, Stop, charters::Kept,
+};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The union.
@@ -54,6 +56,11 @@ impl Organisation for Union {
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn set_up(charters: Arc<Charters>, settings: &Settings) -> Result<Self, String> {
+        let automatic = settings.automatic_roles(Role::ALL, Role::Operator)?;
+        Ok(Union { charters, automatic })
+    }
 
     fn about(command: &Command) -> Option<&ApplicationId> {
         command.application_id()

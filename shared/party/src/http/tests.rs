@@ -23,8 +23,8 @@ use crate::{
     vault::Vault,
 };
 use axum::{Router, routing};
-use domain::{ApplicationId, Moment, Party};
-use organisation::{Desk, Index, Input, Key, Line, NotLoaded, OpenTask, Organisation, Rows, Stop};
+use domain::{ApplicationId, Charters, Moment, Party};
+use organisation::{Desk, Index, Input, Key, Line, NotLoaded, OpenTask, Organisation, Rows, Settings, Stop};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
@@ -57,6 +57,10 @@ impl Organisation for Toy {
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn set_up(_: Arc<Charters>, _: &Settings) -> Result<Self, String> {
+        Ok(Toy)
+    }
 
     fn about(command: &Command) -> Option<&ApplicationId> {
         let Command::Decide { application_id, .. } = command;

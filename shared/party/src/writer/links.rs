@@ -5,7 +5,7 @@ use super::{
     WriterError,
     evidence::{self, Evidence, KEPT_A_DAY},
     forked::{Forked, Unheard},
-    rings::Rings,
+    rings,
 };
 use crate::{
     config::Config,
@@ -20,7 +20,7 @@ use crate::{
 use bytes::Bytes;
 use channel::{
     Action, BuiltFrame, ChainHash, Channel, FrameMeta, FrameRefusal, Heads, KeyChange, KeyRing, Known, Limits, Opened,
-    Phase, PublicKey, Resolution, Settings, SigningKey, TwoPersons, Unfrozen, Verdict, open,
+    Phase, PublicKey, Resolution, Rings, Settings, SigningKey, TwoPersons, Unfrozen, Verdict, open,
 };
 use contracts::wire::{Received, Unreadable, decode};
 use domain::{Moment, Party};
@@ -91,7 +91,7 @@ impl Links {
             let Some(their_first) = pairing.key(partner) else { continue };
             let settings = Settings { greeting_wait_ms: config.greeting_ms, ..Settings::default() };
             let names = (config.programme.as_str(), config.environment.as_str());
-            let rings = Rings::new(names, (own, own_first), (partner, their_first)).load(store).await?;
+            let rings = rings::load(&Rings::new(names, (own, own_first), (partner, their_first)), store).await?;
             let heads = stored_heads(store, partner).await?.unwrap_or_else(|| rings.first_heads());
             let (channel, first) = Channel::start(settings, own, partner, heads, rand::random(), 0);
             let link = Link { channel, rings: Arc::new(rings), publisher, settings, first };
@@ -107,7 +107,7 @@ impl Links {
     /// After the database was lost and found: the heads as it has them, everything volatile anew.
     pub async fn reload(&mut self, store: &mut Store, now_ms: u64) -> Result<(), StoreError> {
         for (partner, link) in &mut self.each {
-            link.rings = Arc::new(link.rings.load(store).await?);
+            link.rings = Arc::new(rings::load(&link.rings, store).await?);
             let heads = stored_heads(store, *partner).await?.unwrap_or_else(|| link.rings.first_heads());
             let (channel, first) = Channel::start(link.settings, self.own, *partner, heads, rand::random(), now_ms);
             link.channel = channel;
@@ -340,7 +340,7 @@ impl Links {
             return Err(unbelievable(&"it is not the last message of its frame"));
         }
         if let Some(link) = self.each.get_mut(&from) {
-            Arc::make_mut(&mut link.rings).take(change, from, seq.saturating_add(1), position, batch)?;
+            rings::take(Arc::make_mut(&mut link.rings), change, from, seq.saturating_add(1), position, batch)?;
         }
         tracing::info!(partner = %from, key = %change.new_key, "the partner signs with another key from now on");
         Ok(json!({ "seq": seq, "replaces": change.old_key, "signing_key": change.new_key }).to_string())
@@ -378,8 +378,8 @@ impl Links {
                 let message = key_change::encode(change.clone(), self.own, *partner, seq, at);
                 let message = message.map_err(|error| error.to_string())?;
                 let frames = link.say(*partner, &[message], &self.keys, position, batch)?;
-                let rings = Arc::make_mut(&mut link.rings);
-                let taken = rings.take(&change, self.own, seq.saturating_add(1), position, batch);
+                let changed = Arc::make_mut(&mut link.rings);
+                let taken = rings::take(changed, &change, self.own, seq.saturating_add(1), position, batch);
                 taken.map_err(|refusal| refusal.to_string())?;
                 built.entry(*partner).or_default().extend(frames);
             }

@@ -10,8 +10,7 @@ use crate::{
     },
 };
 use ledger::{TransferId, Voucher};
-use organisation::{Changed, Incident, Index, Key, OpenTask, Organisation, Row, Rows};
-use sha2::{Digest, Sha256};
+use organisation::{Changed, Incident, Index, Key, OpenTask, Organisation, Row, Rows, StatesHash};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -120,20 +119,14 @@ impl<'a, O: Organisation> Working<'a, O> {
 
     /// Writes every changed row into the batch; `position` is that of its last journal row.
     pub fn save(&self, batch: &mut Batch, position: u64, changes: &Changes) -> Result<Saved, serde_json::Error> {
-        let mut hash = Sha256::new();
+        let mut hash = StatesHash::default();
         let mut saved = Saved { states: [0; 32], earliest: None, rows: Vec::new(), indexes: BTreeMap::new() };
         for Changed { key, row, version, is_new } in self.rows.changed() {
             let name = key.to_string();
-            let mut hash_row = |body: &str| {
-                for text in [name.as_str(), body] {
-                    hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-                    hash.update(text.as_bytes());
-                }
-            };
             match row {
                 Row::Own(own) => {
                     let body = serde_json::to_string(own)?;
-                    hash_row(&body);
+                    hash.row(key, &body);
                     let index = O::index(own);
                     let wake_at = index.wake_at.map(domain::Moment::millis);
                     saved.earliest = [saved.earliest, wake_at].into_iter().flatten().min();
@@ -167,14 +160,14 @@ impl<'a, O: Organisation> Working<'a, O> {
                 }
                 Row::Account(account) => {
                     let body = serde_json::to_string(account)?;
-                    hash_row(&body);
+                    hash.row(key, &body);
                     let code = account.code().to_string();
                     let balance = account.balance().get();
                     batch.put(&ACCOUNT, [code.into(), integer(version).into(), balance.into(), body.into()]);
                 }
                 Row::Transfer(transfer) => {
                     let body = serde_json::to_string(transfer)?;
-                    hash_row(&body);
+                    hash.row(key, &body);
                     let table = if is_new { &TRANSFER } else { &TRANSFER_RESOLVED };
                     // One that an own voucher does not name was resolved by another: it stands where that one does.
                     let position = self.booked.get(&transfer.transfer.id).copied().unwrap_or(position);
@@ -182,7 +175,7 @@ impl<'a, O: Organisation> Working<'a, O> {
                 }
             }
         }
-        saved.states = hash.finalize().into();
+        saved.states = hash.finish();
         Ok(saved)
     }
 

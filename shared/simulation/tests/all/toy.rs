@@ -1,15 +1,15 @@
 //! Two organisations without rules: a union and a guarantor that write down what they hear and do what they are told.
 
 use contracts::{About, Message, Plain, UndoAnswered};
-use domain::{ApplicationId, Fen, Moment, Party};
+use domain::{ApplicationId, Charters, Fen, Moment, Party};
 use ledger::{Account, AccountCode, Limit, Normal, Transfer, Voucher};
 use organisation::{
     Actor, Answer, Desk, Did, Index, Input, Key, Line, NotLoaded, Organisation, Person, PortAction, PortOrder, Refusal,
-    RefusalKind, Row as AnyRow, Rows, Stop,
+    RefusalKind, Row as AnyRow, Rows, Settings, Stop,
 };
 use serde::{Deserialize, Serialize};
 use simulation::{Act, World};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// The union's toy says `withdraw`, the guarantor's answers `withdrawn`.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +121,10 @@ impl<const UNION: bool> Organisation for Toy<UNION> {
     type Command = Command;
     type Fact = Fact;
     type Row = Row;
+
+    fn set_up(_: Arc<Charters>, _: &Settings) -> Result<Self, String> {
+        Ok(Toy)
+    }
 
     fn about(_: &Command) -> Option<&ApplicationId> {
         None

@@ -1,0 +1,120 @@
+//! What of a journal row is fed to the core again.
+
+use crate::recording::{Recording, Row};
+use contracts::wire::decode;
+use domain::{ApplicationId, Party};
+use ledger::{AccountCode, TransferId};
+use organisation::{Actor, Input, Key, Organisation, PortAnswer, Settings};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::sync::Arc;
+
+/// What a journal row is to a replay.
+#[derive(Debug)]
+pub(crate) enum Fed<C> {
+    /// The core decided it.
+    Input(Input<C>),
+    /// The organisation was set up, perhaps otherwise than before.
+    SetUp(Settings),
+    /// No core decided it: what was done to the shell, a parked input, a paper that was shown.
+    Nothing,
+    /// The core decided it, and this build cannot read it.
+    Unreadable(String),
+}
+
+/// A row's input, by the fields that it can have.
+#[derive(Deserialize)]
+struct Fields {
+    seq: Option<u64>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    key: Option<String>,
+    actor: Option<Actor>,
+    command: Option<serde_json::Value>,
+    answer: Option<PortAnswer>,
+}
+
+/// What the row is to a replay.
+pub(crate) fn feed<O: Organisation>(recording: &Recording, row: &Row) -> Fed<O::Command> {
+    match row.kind.as_str() {
+        "started" => read(row.input.get()).map_or_else(Fed::Unreadable, Fed::SetUp),
+        "set_back" => Fed::Input(Input::SetBack),
+        // The shell found that its giver had seen an older version; no core was asked.
+        "refused" if refused_as(row).as_deref() == Some("STALE") => Fed::Nothing,
+        "message" | "command" | "due" | "follow" | "port" | "refused" => {
+            input::<O>(recording, row).unwrap_or_else(Fed::Unreadable)
+        }
+        _ => Fed::Nothing,
+    }
+}
+
+/// The code of its refusal, if it was refused.
+pub(crate) fn refused_as(row: &Row) -> Option<String> {
+    let refusal: serde_json::Value = serde_json::from_str(row.refusal.as_ref()?.get()).ok()?;
+    Some(refusal.get("code")?.as_str()?.to_owned())
+}
+
+fn input<O: Organisation>(recording: &Recording, row: &Row) -> Result<Fed<O::Command>, String> {
+    let fields: Fields = read(row.input.get())?;
+    Ok(Fed::Input(match fields {
+        Fields { seq: Some(seq), kind: Some(kind), .. } => {
+            let from: Party = row.source.parse().map_err(|_| format!("a message from `{}`", row.source))?;
+            let bytes = recording.message(from, O::PARTY, seq);
+            let bytes = bytes.ok_or_else(|| format!("message {seq} of the {from} ({kind}) is not in the recording"))?;
+            Input::Message(Arc::new(decode(bytes, from, O::PARTY).map_err(|error| error.to_string())?))
+        }
+        // What no correct partner sends never came to the core.
+        Fields { seq: Some(_), .. } => return Ok(Fed::Nothing),
+        Fields { actor: Some(actor), command: Some(command), .. } => {
+            let command = serde_json::from_value(command).map_err(|error| format!("the command: {error}"))?;
+            Input::Command { actor, command }
+        }
+        Fields { answer: Some(answer), .. } => {
+            let id = row.application_id.as_deref().unwrap_or_default();
+            let application_id = ApplicationId::parse(id).map_err(|error| error.to_string())?;
+            Input::Port { application_id, answer }
+        }
+        Fields { key: Some(key), .. } if row.source == "self" => Input::Follow(key_of(&key)),
+        Fields { key: Some(key), .. } => Input::Due(key_of(&key)),
+        _ => return Err("an input of no kind".into()),
+    }))
+}
+
+/// The key that the text names: of an own row, an account or a transfer.
+fn key_of(text: &str) -> Key {
+    let account = text.strip_prefix("account ").and_then(|code| AccountCode::parse(code).ok());
+    let transfer = || text.strip_prefix("transfer ").map(|id| Key::Transfer(TransferId::new(id)));
+    account.map(Key::Account).or_else(transfer).unwrap_or_else(|| Key::Row(text.to_owned()))
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+/// A row's input in words: what it was, and whose.
+pub(crate) fn words(row: &Row) -> String {
+    let fields: Option<Fields> = serde_json::from_str(row.input.get()).ok();
+    match fields {
+        Some(Fields { kind: Some(kind), seq: Some(seq), .. }) => {
+            format!("{kind}, message {seq} from the {}", row.source)
+        }
+        Some(Fields { command: Some(command), .. }) => format!("{} by {}", command_name(&command), row.source),
+        Some(Fields { answer: Some(answer), .. }) => format!("answer of a port about {}", answer.key()),
+        Some(Fields { key: Some(key), .. }) if row.source == "self" => format!("{key} looks again"),
+        Some(Fields { key: Some(key), .. }) => format!("the time of {key} has come"),
+        _ => row.kind.clone(),
+    }
+}
+
+/// The name of a command, and the verdict in it if it has one.
+fn command_name(command: &serde_json::Value) -> String {
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let name = command.get("command").and_then(text).unwrap_or_else(|| "a command".to_owned());
+    let verdict = command.get("verdict").map(|verdict| {
+        let (variant, _) = crate::diff::variant(verdict);
+        verdict.get("verdict").or_else(|| verdict.get("decision")).and_then(text).unwrap_or_else(|| variant.to_owned())
+    });
+    match verdict {
+        Some(verdict) if !verdict.is_empty() => format!("{name} ({verdict})"),
+        _ => name,
+    }
+}
