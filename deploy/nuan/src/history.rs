@@ -142,10 +142,14 @@ async fn go(
         Some(expect) => expect["as_of"].as_str().map(str::parse::<Date>).transpose().context("as_of is no date")?,
         None => None,
     };
+    // Where nobody says until when, until the last thing that somebody did.
+    let until = match until {
+        Some(until) => Some(until),
+        None => script::read(&files, None)?.last_day(),
+    };
     let script = script::read(&files, until)?;
-    let (first_day, last_day) = (script.first_day(), script.last_day());
-    let first_day = first_day.context("there is no application that can be filed")?;
-    let until = until.or(last_day).unwrap_or(first_day);
+    let first_day = script.first_day().context("there is no application that can be filed")?;
+    let until = until.unwrap_or(first_day);
     let stage = place.start(first_day, databases, false, say)?;
     let mut driver = Driver::new(&stage.services).await?;
     driver.open_books().await?;

@@ -1,25 +1,44 @@
-//! `nuan replay FILE`: decides a recording's inputs again with the core of this build, and says what it decides otherwise.
+//! `nuan replay FILE…`: decides recorded inputs again with the cores of this build, and says what they decide otherwise.
 
 use crate::Failure;
-use ::replay::{Build, Expected, Recording, Report, replay};
+use ::replay::{
+    Alter, Build, Change, Disturbance, Expected, Ran, Recording, Report, end_of, replay, states_that_differ, three,
+};
 use bank_core::Bank;
 use clap::ValueEnum;
 use domain::Party;
 use guarantor_core::Guarantor;
 use party::build_id;
-use std::{fs, io::Write, path::PathBuf};
+use serde_json::json;
+use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
 use union_core::Union;
+
+/// Seeds with which the order of channels is drawn.
+const SEEDS: [u64; 3] = [1, 2, 3];
+/// How late messages are: within the resend of a channel, and beyond it.
+const LATE_MS: [i64; 2] = [700, 5_000];
+/// How long after the last recorded input the disturbed three may come to rest: less than to the next day's timers.
+const AFTERWARDS_MS: i64 = 60 * 1000;
+/// Differences that the text shows.
+const SHOWN: usize = 20;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A recording of `nuan record`
-    file: PathBuf,
-    /// Whose core decides: union, guarantor or bank
+    /// Recordings of `nuan record`: one, or those of all three for `three` and `perturb`
+    #[arg(required = true, num_args = 1..=3, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Whose core decides: union, guarantor or bank; needed for one recording
     #[arg(long)]
-    party: Party,
-    /// What has to be the same
+    party: Option<Party>,
+    /// What is done with the recording
     #[arg(long, value_enum, default_value = "open")]
     mode: Mode,
+    /// what-if: journal position of the input that is altered
+    #[arg(long, value_name = "POSITION", requires = "with")]
+    at: Option<u64>,
+    /// what-if: what is altered of it, as a JSON merge patch (RFC 7396) of a command, or of a message's data
+    #[arg(long, value_name = "JSON", requires = "at")]
+    with: Option<String>,
     /// Show the differences of this application only; all inputs are replayed, for its decisions depended on theirs
     #[arg(long, value_name = "ID")]
     case: Option<String>,
@@ -33,40 +52,77 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Another build: what people and partners see: decisions, messages, bookings, deadlines, tasks
+    /// Another build: decisions, messages, bookings, deadlines and tasks have to be the same
     Open,
     /// The same build: the hash of every commit's rows too
     Strict,
+    /// One input is altered: what follows from that
+    WhatIf,
+    /// All three cores answer each other; their final states have to be those recorded
+    Three,
+    /// The same, disturbed: doubled, late and reordered messages, a crash before and after every commit
+    Perturb,
 }
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    let usage = |why: String| Failure::Usage(format!("replay: {why}"));
-    let read = |path: &PathBuf| fs::read_to_string(path).map_err(|error| usage(format!("{}: {error}", path.display())));
-    let name = arguments.file.display();
-    let recording = Recording::parse(&read(&arguments.file)?).map_err(|wrong| usage(format!("{name}: {wrong}")))?;
+    let mut recordings = BTreeMap::new();
+    for path in &arguments.files {
+        let wrong = |why: String| usage(format!("{}: {why}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let recording = Recording::parse(&text).map_err(|error| wrong(error.to_string()))?;
+        let party = recording.header.party;
+        if recordings.insert(party, recording).is_some() {
+            return Err(wrong(format!("another recording of the {party}")));
+        }
+    }
+    // What a core panics with is in the report, once.
+    std::panic::set_hook(Box::new(|_| ()));
+    let replayed = match arguments.mode {
+        Mode::Three | Mode::Perturb => of_three(arguments, &recordings, out),
+        Mode::Open | Mode::Strict | Mode::WhatIf => of_one(arguments, &recordings, out),
+    };
+    let _ = std::panic::take_hook();
+    replayed
+}
+
+fn usage(why: String) -> Failure {
+    Failure::Usage(format!("replay: {why}"))
+}
+
+fn of_one(arguments: &Arguments, recordings: &BTreeMap<Party, Recording>, out: &mut impl Write) -> Result<(), Failure> {
+    let recording = recordings.values().next().filter(|_| recordings.len() == 1);
+    let recording = recording.ok_or_else(|| usage("this mode takes one recording".into()))?;
+    let party = arguments.party.ok_or_else(|| usage("whose core decides? --party union, guarantor or bank".into()))?;
     let expected = match &arguments.expected {
         None => Expected::default(),
-        Some(path) => Expected::parse(&read(path)?).map_err(|wrong| usage(format!("{}: {wrong}", path.display())))?,
+        Some(path) => {
+            let wrong = |why: String| usage(format!("{}: {why}", path.display()));
+            let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+            Expected::parse(&text).map_err(|error| wrong(error.to_string()))?
+        }
+    };
+    let alter = match (arguments.mode, arguments.at, &arguments.with) {
+        (Mode::WhatIf, Some(position), Some(with)) => {
+            let with = serde_json::from_str(with).map_err(|error| usage(format!("--with is no JSON: {error}")))?;
+            Some(Alter { position, with })
+        }
+        (Mode::WhatIf, ..) => return Err(usage("what-if needs --at POSITION and --with JSON".into())),
+        (_, None, None) => None,
+        _ => return Err(usage("--at and --with are for --mode what-if".into())),
     };
     let build = Build { version: env!("CARGO_PKG_VERSION").to_owned(), build_id: build_id::of_this_program() };
     let strict = arguments.mode == Mode::Strict;
-    // What a core panics with is in the report, once.
-    std::panic::set_hook(Box::new(|_| ()));
-    let report = match arguments.party {
-        Party::Union => replay::<Union>(&recording, build, strict, &expected),
-        Party::Guarantor => replay::<Guarantor>(&recording, build, strict, &expected),
-        Party::Bank => replay::<Bank>(&recording, build, strict, &expected),
+    let report = match party {
+        Party::Union => replay::<Union>(recording, build, strict, alter.as_ref(), &expected),
+        Party::Guarantor => replay::<Guarantor>(recording, build, strict, alter.as_ref(), &expected),
+        Party::Bank => replay::<Bank>(recording, build, strict, alter.as_ref(), &expected),
     };
-    let _ = std::panic::take_hook();
-    let report = report.map_err(|why| usage(format!("{name}: {why}")))?;
+    let report = report.map_err(usage)?;
     let holds = report.holds();
     let summary = format!("{} differences, {} follow from those", report.summary.different, report.summary.follow);
-    let report = match &arguments.case {
-        None => report,
-        Some(id) => report.of_case(id),
-    };
-    show(&report, arguments.json, out)?;
-    if holds { Ok(()) } else { Err(Failure::Different(format!("replay: {summary}"))) }
+    show(&arguments.case.iter().fold(report, |report, id| report.of_case(id)), arguments.json, out)?;
+    // What follows from an altered input is the answer, not a difference between builds.
+    if holds || alter.is_some() { Ok(()) } else { Err(Failure::Different(format!("replay: {summary}"))) }
 }
 
 fn show(report: &Report, json: bool, out: &mut impl Write) -> Result<(), Failure> {
@@ -75,4 +131,87 @@ fn show(report: &Report, json: bool, out: &mut impl Write) -> Result<(), Failure
         return Ok(writeln!(out, "{text}")?);
     }
     Ok(write!(out, "{report}")?)
+}
+
+type Three = Ran<Union, Guarantor, Bank>;
+
+/// What differs at the end, by party.
+type Differing = BTreeMap<Party, Vec<Change>>;
+
+fn of_three(
+    arguments: &Arguments,
+    recordings: &BTreeMap<Party, Recording>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let of =
+        |party: Party| recordings.get(&party).ok_or_else(|| usage(format!("the recording of the {party} is missing")));
+    let all = [of(Party::Union)?, of(Party::Guarantor)?, of(Party::Bank)?];
+    let failed = |why: String| Failure::Failed(format!("replay: {why}"));
+    let afterwards_ms = if arguments.mode == Mode::Three { 0 } else { AFTERWARDS_MS };
+    let run = |disturbance| three::<Union, Guarantor, Bank>(all, disturbance, afterwards_ms).map_err(failed);
+    let calm = run(Disturbance::None)?;
+    let runs = if arguments.mode == Mode::Three {
+        let end = Three {
+            union: end_of(all[0]).map_err(failed)?,
+            guarantor: end_of(all[1]).map_err(failed)?,
+            bank: end_of(all[2]).map_err(failed)?,
+            otherwise: Vec::new(),
+            messages: 0,
+            crashes: 0,
+        };
+        vec![("as recorded".to_owned(), differing(&end, &calm, true).map_err(failed)?, calm)]
+    } else {
+        let mut disturbances = vec![Disturbance::Twice, Disturbance::Crashes];
+        disturbances.extend(LATE_MS.map(Disturbance::Late));
+        disturbances.extend(SEEDS.map(Disturbance::Shuffled));
+        let mut runs = Vec::new();
+        for disturbance in disturbances {
+            let ran = run(disturbance)?;
+            runs.push((format!("{disturbance:?}"), differing(&calm, &ran, false).map_err(failed)?, ran));
+        }
+        runs
+    };
+    if arguments.json {
+        let runs: Vec<_> = runs
+            .iter()
+            .map(|(name, differing, ran)| {
+                json!({
+                    "run": name, "messages": ran.messages, "crashes": ran.crashes,
+                    "answered_otherwise": ran.otherwise, "differences": differing,
+                })
+            })
+            .collect();
+        writeln!(out, "{:#}", json!({ "runs": runs }))?;
+    } else {
+        for (name, differing, ran) in &runs {
+            print_run(name, differing, ran, out)?;
+        }
+    }
+    let differences: usize = runs
+        .iter()
+        .map(|(_, differing, ran)| differing.values().map(Vec::len).sum::<usize>() + ran.otherwise.len())
+        .sum();
+    if differences == 0 { Ok(()) } else { Err(Failure::Different(format!("replay: {differences} differences"))) }
+}
+
+fn differing(then: &Three, now: &Three, moments: bool) -> Result<Differing, String> {
+    let union = states_that_differ(&then.union, &now.union, moments)?;
+    let guarantor = states_that_differ(&then.guarantor, &now.guarantor, moments)?;
+    let bank = states_that_differ(&then.bank, &now.bank, moments)?;
+    Ok(BTreeMap::from([(Party::Union, union), (Party::Guarantor, guarantor), (Party::Bank, bank)]))
+}
+
+fn print_run(name: &str, differing: &Differing, ran: &Three, out: &mut impl Write) -> Result<(), Failure> {
+    let fields: usize = differing.values().map(Vec::len).sum();
+    let crashes = if ran.crashes > 0 { format!(", {} crashes", ran.crashes) } else { String::new() };
+    writeln!(out, "{name}: {} messages{crashes}: {fields} fields of the final states differ", ran.messages)?;
+    for line in ran.otherwise.iter().take(SHOWN) {
+        writeln!(out, "  {line}")?;
+    }
+    for (party, changes) in differing {
+        for change in changes.iter().take(SHOWN) {
+            writeln!(out, "  {party}: {change}")?;
+        }
+    }
+    Ok(())
 }

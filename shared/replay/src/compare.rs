@@ -8,11 +8,11 @@ use crate::{
     feed::{self, Fed, feed},
     recording::{Kind, Recording, Row},
     report::{Difference, Report, Standing, Summary, cause, lines},
+    three::{start_of, states_that_differ},
 };
 use domain::Moment;
 use ledger::{Account, TransferRecord};
 use organisation::{Input, Key, Organisation, Recorded, Row as AnyRow};
-use serde_json::Value;
 use simulation::Shell;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -32,7 +32,17 @@ pub struct Build {
     pub build_id: Option<String>,
 }
 
-/// Decides the recording's inputs again. `strict`: the hash of every commit's rows has to be the same too.
+/// An input that is given otherwise than it was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alter {
+    /// Its journal position.
+    pub position: u64,
+    /// What is altered, as a JSON merge patch (RFC 7396): of the command, or of the message's data.
+    pub with: serde_json::Value,
+}
+
+/// Decides the recording's inputs again. `strict`: the hash of every commit's rows has to be the same too. `alter`: this build's
+/// own way begins at that input, altered.
 ///
 /// # Errors
 /// In words: the recording is another organisation's, or cannot be set up.
@@ -40,20 +50,18 @@ pub fn replay<O: Organisation + Clone>(
     recording: &Recording,
     build: Build,
     strict: bool,
+    alter: Option<&Alter>,
     expected: &Expected,
 ) -> Result<Report, String> {
     let header = &recording.header;
     if header.party != O::PARTY {
         return Err(format!("it is a recording of the {}, not of the {}", header.party, O::PARTY));
     }
-    let mut shell = Shell::new(O::set_up(Arc::new(header.charters.clone()), &header.settings)?);
-    for state in &recording.snapshot {
-        let row = stored::<O>(state.kind, state.body.get());
-        shell.restore(state.key()?, row.map_err(|why| format!("row `{}`: {why}", state.key))?, state.version);
-    }
+    let shell = start_of::<O>(recording)?;
     let mut replaying = Replaying {
         recording,
         strict,
+        alter,
         then: shell,
         now: None,
         due: Some(VecDeque::new()),
@@ -63,6 +71,11 @@ pub fn replay<O: Organisation + Clone>(
         differences: Vec::new(),
         summary: Summary::default(),
     };
+    if let Some(position) = alter.map(|alter| alter.position)
+        && !recording.rows.iter().any(|row| row.position == position && is_input(row) && !is_follow(row))
+    {
+        return Err(format!("row {position} of the journal is no input that can be altered"));
+    }
     for (at, row) in recording.rows.iter().enumerate() {
         replaying.row(at, row)?;
     }
@@ -70,7 +83,7 @@ pub fn replay<O: Organisation + Clone>(
 }
 
 /// A row of the state, as it is stored.
-fn stored<O: Organisation>(kind: Kind, body: &str) -> Result<AnyRow<O::Row>, String> {
+pub(crate) fn stored<O: Organisation>(kind: Kind, body: &str) -> Result<AnyRow<O::Row>, String> {
     let words = |error: serde_json::Error| error.to_string();
     Ok(match kind {
         Kind::Own => AnyRow::Own(serde_json::from_str(body).map_err(words)?),
@@ -101,6 +114,7 @@ fn is_follow(row: &Row) -> bool {
 struct Replaying<'a, O: Organisation> {
     recording: &'a Recording,
     strict: bool,
+    alter: Option<&'a Alter>,
     /// The first lane: on the state as it was then.
     then: Shell<O>,
     /// The second: on what this build decided, once it has decided anything otherwise.
@@ -142,7 +156,15 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
                 self.differs(row, &then, &now, Standing::ForItself);
                 self.go_on_as_then(row);
             }
-            Fed::Input(input) => self.input(at, row, &input),
+            Fed::Input(input) => {
+                let altered = self.alter.filter(|alter| alter.position == row.position);
+                let altered =
+                    altered.map(|alter| feed::altered(self.recording, row, &input, &alter.with)).transpose()?;
+                if altered.is_some() && self.now.is_none() {
+                    self.now = Some(self.then.clone());
+                }
+                self.input(at, row, &input, altered.as_ref());
+            }
         }
         if let Some(states) = &row.states {
             let written = self.then.commit()?;
@@ -156,7 +178,7 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
         Ok(())
     }
 
-    fn input(&mut self, at: usize, row: &Row, input: &Input<O::Command>) {
+    fn input(&mut self, at: usize, row: &Row, input: &Input<O::Command>, altered: Option<&Input<O::Command>>) {
         self.summary.decided += 1;
         let (then, unknown) = Decision::then(self.recording, row);
         let mark = self.then.mark();
@@ -195,7 +217,7 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
                 self.now = Some(shell);
                 self.asked(row, asked_otherwise);
             }
-            None if !is_follow(row) => self.own_way(at, row, input, equal),
+            None if !is_follow(row) => self.own_way(at, row, altered.unwrap_or(input), equal),
             None => {}
         }
     }
@@ -251,7 +273,7 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
     fn origin(&self, row: &Row) -> Option<u64> {
         let stands = self.differences.iter().rev().filter(|one| one.standing == Standing::ForItself);
         let mut here = stands.clone().filter(|one| one.application_id == row.application_id);
-        here.next().or_else(|| stands.clone().next()).map(|one| one.position)
+        here.next().or_else(|| stands.clone().next()).map(|one| one.position).or(self.alter.map(|alter| alter.position))
     }
 
     /// What this build still makes follow when the next input is there did not follow then.
@@ -315,24 +337,11 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
         let ended = self.now.as_ref().unwrap_or(&self.then);
         self.summary.final_states_equal = hex::encode(ended.states()?) == self.recording.end.states;
         if let Some(now) = &self.now {
-            self.summary.final_rows_that_differ = rows_that_differ(&self.then, now)?;
+            self.summary.final_rows_that_differ = states_that_differ(&self.then, now, true)?;
         }
-        Ok(Report::new(&self.recording.header, build, self.summary, self.differences, expected))
+        let altered = self.alter.map(|alter| alter.position);
+        Ok(Report::new(&self.recording.header, build, altered, self.summary, self.differences, expected))
     }
-}
-
-/// The rows in which two states differ, with the fields that do.
-fn rows_that_differ<O: Organisation>(then: &Shell<O>, now: &Shell<O>) -> Result<Vec<diff::Change>, String> {
-    let body = |shell: &Shell<O>, key: &Key| -> Result<Value, String> {
-        let Some(stored) = shell.stored().get(key) else { return Ok(Value::Null) };
-        serde_json::from_str(&simulation::body(&stored.row)?).map_err(|error| error.to_string())
-    };
-    let keys: BTreeSet<&Key> = then.stored().keys().chain(now.stored().keys()).collect();
-    let mut found = Vec::new();
-    for key in keys {
-        found.extend(diff::changes(&key.to_string(), &body(then, key)?, &body(now, key)?));
-    }
-    Ok(found)
 }
 
 /// Decides one input, and nothing of what it makes follow.

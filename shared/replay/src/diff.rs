@@ -67,6 +67,15 @@ pub(crate) fn message_name(one: &Value) -> String {
     format!("message {}", one.get("type").and_then(Value::as_str).unwrap_or_default())
 }
 
+/// What is in what was recorded: of a fact the fields of its variant. A message is its own content.
+fn content(one: &Value) -> &Value {
+    if one.get("type").is_some() {
+        return one;
+    }
+    let (kind, content) = variant(one);
+    if kind == "fact" { variant(content).1 } else { content }
+}
+
 /// The variant of an enum as JSON has it, and what is in it.
 pub(crate) fn variant(one: &Value) -> (&str, &Value) {
     match one {
@@ -90,7 +99,7 @@ fn lists(then: &[Value], now: &[Value], name: fn(&Value) -> String, found: &mut 
             whole(&name(come), None, Some(come), found);
         }
         if let (Some(then), Some(now)) = (then.get(next_i), now.get(next_j)) {
-            leaves(&name(then), "", then, now, found);
+            leaves(&name(then), "", content(then), content(now), found);
         }
         (i, j) = (next_i + 1, next_j + 1);
     }

@@ -5,7 +5,8 @@ use contracts::wire::decode;
 use domain::{ApplicationId, Party};
 use ledger::{AccountCode, TransferId};
 use organisation::{Actor, Input, Key, Organisation, PortAnswer, Settings};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What a journal row is to a replay.
@@ -29,7 +30,7 @@ struct Fields {
     kind: Option<String>,
     key: Option<String>,
     actor: Option<Actor>,
-    command: Option<serde_json::Value>,
+    command: Option<Value>,
     answer: Option<PortAnswer>,
 }
 
@@ -49,7 +50,7 @@ pub(crate) fn feed<O: Organisation>(recording: &Recording, row: &Row) -> Fed<O::
 
 /// The code of its refusal, if it was refused.
 pub(crate) fn refused_as(row: &Row) -> Option<String> {
-    let refusal: serde_json::Value = serde_json::from_str(row.refusal.as_ref()?.get()).ok()?;
+    let refusal: Value = serde_json::from_str(row.refusal.as_ref()?.get()).ok()?;
     Some(refusal.get("code")?.as_str()?.to_owned())
 }
 
@@ -106,8 +107,8 @@ pub(crate) fn words(row: &Row) -> String {
 }
 
 /// The name of a command, and the verdict in it if it has one.
-fn command_name(command: &serde_json::Value) -> String {
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+fn command_name(command: &Value) -> String {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
     let name = command.get("command").and_then(text).unwrap_or_else(|| "a command".to_owned());
     let verdict = command.get("verdict").map(|verdict| {
         let (variant, _) = crate::diff::variant(verdict);
@@ -116,5 +117,56 @@ fn command_name(command: &serde_json::Value) -> String {
     match verdict {
         Some(verdict) if !verdict.is_empty() => format!("{name} ({verdict})"),
         _ => name,
+    }
+}
+
+/// The input with this merge patch applied: to the command, or to the message's data.
+///
+/// # Errors
+/// In words: nothing of it can be altered, or it is no input any more.
+pub(crate) fn altered<C: Serialize + DeserializeOwned + Clone>(
+    recording: &Recording,
+    row: &Row,
+    input: &Input<C>,
+    with: &Value,
+) -> Result<Input<C>, String> {
+    let words = |error: serde_json::Error| format!("what is altered does not fit: {error}");
+    match input {
+        Input::Command { actor, command } => {
+            let mut command = serde_json::to_value(command).map_err(words)?;
+            patch(&mut command, with);
+            Ok(Input::Command { actor: actor.clone(), command: serde_json::from_value(command).map_err(words)? })
+        }
+        Input::Message(received) => {
+            let us = recording.header.party;
+            let bytes = recording.message(received.from, us, received.seq).unwrap_or_default();
+            let mut event: Value = serde_json::from_slice(bytes).map_err(words)?;
+            if let Some(data) = event.get_mut("data") {
+                patch(data, with);
+            }
+            let bytes = serde_json::to_vec(&event).map_err(words)?;
+            let received = decode(&bytes, received.from, us).map_err(|error| format!("what is altered: {error}"))?;
+            Ok(Input::Message(Arc::new(received)))
+        }
+        _ => Err(format!("row {}: only a command or a message can be altered", row.position)),
+    }
+}
+
+/// JSON merge patch, RFC 7396.
+fn patch(target: &mut Value, with: &Value) {
+    let Value::Object(with) = with else {
+        *target = with.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(fields) = target else { return };
+    for (name, value) in with {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            patch(fields.entry(name.clone()).or_insert(Value::Null), value);
+        }
     }
 }

@@ -22,8 +22,9 @@ mod feed;
 mod recorder;
 mod recording;
 mod report;
+mod three;
 
-pub use compare::{Build, replay};
+pub use compare::{Alter, Build, replay};
 pub use diff::{Change, changes};
 pub use expected::{Expected, ExpectedError};
 pub use recorder::{Recorder, Start};
@@ -32,3 +33,4 @@ pub use recording::{
     messages_of_this_build,
 };
 pub use report::{Difference, Report, Standing, Summary};
+pub use three::{Disturbance, Ran, end_of, states_that_differ, three};

@@ -95,6 +95,9 @@ pub struct Report {
     pub recorded_by: Build,
     /// The build that replayed.
     pub replayed_by: Build,
+    /// Position of the input that was altered, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub altered: Option<u64>,
     /// In numbers.
     pub summary: Summary,
     /// Each input that is decided otherwise, in order.
@@ -107,6 +110,7 @@ impl Report {
     pub(crate) fn new(
         header: &Header,
         replayed_by: Build,
+        altered: Option<u64>,
         mut summary: Summary,
         mut differences: Vec<Difference>,
         expected: &Expected,
@@ -130,6 +134,7 @@ impl Report {
             party: header.party,
             recorded_by: Build { version: header.build.clone(), build_id: header.build_id.clone() },
             replayed_by,
+            altered,
             summary,
             differences,
             stale: expected.stale(&met),
@@ -156,28 +161,36 @@ impl Report {
     }
 }
 
+impl Report {
+    fn what_follows(&self, from: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let follows = |one: &&Difference| one.standing == Standing::Follows { from: Some(from) };
+        let following: Vec<&Difference> = self.differences.iter().filter(follows).collect();
+        let Some(first) = following.first() else { return Ok(()) };
+        writeln!(f, "  what follows: {} inputs are decided otherwise on this build's own state", following.len())?;
+        for one in following.iter().take(SHOWN) {
+            writeln!(f, "    {}, input {} of {}: {}", one.case(), one.no, one.of, one.input)?;
+            for change in one.changes.iter().take(3) {
+                writeln!(f, "      {change}")?;
+            }
+        }
+        if following.len() > SHOWN {
+            writeln!(f, "    and {} more, from {} on", following.len() - SHOWN, first.at)?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for difference in self.differences.iter().filter(|one| one.standing == Standing::ForItself) {
-            writeln!(f, "{difference}")?;
-            let follows = |one: &&Difference| one.standing == Standing::Follows { from: Some(difference.position) };
-            let following: Vec<&Difference> = self.differences.iter().filter(follows).collect();
-            if let Some(first) = following.first() {
-                writeln!(
-                    f,
-                    "  what follows: {} inputs are decided otherwise on this build's own state",
-                    following.len()
-                )?;
-                for one in following.iter().take(SHOWN) {
-                    writeln!(f, "    {}, input {} of {}: {}", one.case(), one.no, one.of, one.input)?;
-                    for change in one.changes.iter().take(3) {
-                        writeln!(f, "      {change}")?;
-                    }
-                }
-                if following.len() > SHOWN {
-                    writeln!(f, "    and {} more, from {} on", following.len() - SHOWN, first.at)?;
-                }
-            }
+            write!(f, "{difference}")?;
+            self.what_follows(difference.position, f)?;
+            writeln!(f)?;
+        }
+        if let Some(altered) = self.altered {
+            writeln!(f, "the input in row {altered} is altered")?;
+            self.what_follows(altered, f)?;
+            writeln!(f)?;
         }
         for stale in &self.stale {
             writeln!(f, "expected, and not found any more: {stale}")?;

@@ -12,7 +12,11 @@ use domain::{ApplicationId, Moment, Party};
 use organisation::{Actor, Incident, Index, Input, Key, OpenTask, Organisation, PortAnswer, PortOrder, Refusal};
 use serde::Serialize;
 use serde_json::Value;
-use std::{any::Any, collections::BTreeMap, fmt};
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// How long a restarted organisation's messages take that were committed and not sent: the channel's time to resend.
 const RESEND_MS: i64 = 2_000;
@@ -35,6 +39,8 @@ pub struct World {
     sent: BTreeMap<(Party, Party), u64>,
     parcels_so_far: u64,
     crashes: BTreeMap<Party, Crash>,
+    /// By receiver: the parcels that it has taken.
+    taken: BTreeMap<Party, BTreeSet<u64>>,
     refused: Vec<Refused>,
     mirrors: BTreeMap<Party, Box<dyn Mirror>>,
 }
@@ -154,6 +160,7 @@ impl World {
             sent: BTreeMap::new(),
             parcels_so_far: 0,
             crashes: BTreeMap::new(),
+            taken: BTreeMap::new(),
             refused: Vec::new(),
             mirrors: BTreeMap::new(),
             asleep: |_| false,
@@ -169,9 +176,33 @@ impl World {
 
     /// The world with this organisation in it; it has nothing stored.
     #[must_use]
-    pub fn with<O: Organisation>(mut self, organisation: O) -> Self {
-        self.nodes.insert(O::PARTY, Box::new(Shell::new(organisation)));
+    pub fn with<O: Organisation>(self, organisation: O) -> Self {
+        self.with_shell(Shell::new(organisation))
+    }
+
+    /// The world with this organisation in it, and what it has stored.
+    #[must_use]
+    pub fn with_shell<O: Organisation>(mut self, shell: Shell<O>) -> Self {
+        self.nodes.insert(O::PARTY, Box::new(shell));
         self
+    }
+
+    /// Sets an organisation of the world up otherwise; what it has stored stays.
+    pub fn set_up_as<O: Organisation>(&mut self, organisation: O) {
+        let node = self.nodes.get_mut(&O::PARTY).map(|node| &mut **node as &mut dyn Any);
+        if let Some(shell) = node.and_then(|node| node.downcast_mut::<Shell<O>>()) {
+            shell.set_up_as(organisation);
+        }
+    }
+
+    /// How many messages of its partners an organisation has taken; one that came twice counts once.
+    pub fn taken(&self, party: Party) -> usize {
+        self.taken.get(&party).map_or(0, BTreeSet::len)
+    }
+
+    /// The crash that is to come over an organisation at its next commit.
+    pub fn crash_of(&self, party: Party) -> Option<Crash> {
+        self.crashes.get(&party).copied()
     }
 
     /// Business time, the same for all.
@@ -320,6 +351,9 @@ impl World {
         }
         let crash = self.crashes.get(&to).copied();
         self.take(to, &inputs)?;
+        if crash != Some(Crash::BeforeCommit) {
+            self.taken.entry(to).or_default().extend(taken.iter().map(|(_, parcel)| parcel.no));
+        }
         if crash.is_some() {
             // Nothing was acknowledged, so all of it comes again.
             for (place, parcel) in taken.into_iter().rev() {

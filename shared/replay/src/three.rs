@@ -1,0 +1,317 @@
+//! Three recordings in one scheduler: people and ports do what was recorded, and the three cores answer each other. Messages and
+//! timers are this build's own; nothing that was recorded of them is fed.
+//!
+//! A person's command is given when the time has come at which it was given, and the organisation has taken as many messages
+//! as it had by then: what people did on an answer they do once the answer is there.
+
+use crate::{
+    compare::stored,
+    diff::{self, Change},
+    feed::{Fed, feed, refused_as},
+    recording::{Header, Recording, Row},
+};
+use domain::{Moment, Party};
+use organisation::{Input, Key, Organisation, Recorded};
+use serde::Serialize;
+use serde_json::Value;
+use simulation::{Act, Crash, Order, Shell, World};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+/// What disturbs the three while they answer each other. The end has to be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disturbance {
+    /// Nothing.
+    None,
+    /// Every message comes twice.
+    Twice,
+    /// Every message is late by this many ms.
+    Late(i64),
+    /// Which of two channels is first is drawn from this seed.
+    Shuffled(u64),
+    /// Before every commit the organisation is killed, and after it again.
+    Crashes,
+}
+
+/// Three that have run.
+#[derive(Debug)]
+pub struct Ran<U: Organisation, G: Organisation, B: Organisation> {
+    /// What the union has stored.
+    pub union: Shell<U>,
+    /// What the guarantor has stored.
+    pub guarantor: Shell<G>,
+    /// What the bank has stored.
+    pub bank: Shell<B>,
+    /// What people did that was answered otherwise than then: accepted and not refused, or the other way.
+    pub otherwise: Vec<String>,
+    /// Messages that the three have said to each other.
+    pub messages: u64,
+    /// How often an organisation was killed.
+    pub crashes: u64,
+}
+
+/// What an outsider did, as recorded.
+struct Outside {
+    act: Act,
+    at: Moment,
+    /// How many messages its organisation had taken by then.
+    after_messages: usize,
+    position: u64,
+    was_refused: bool,
+}
+
+/// The state at the end of a recording, by what was recorded.
+///
+/// # Errors
+/// In words: this build cannot apply it.
+pub fn end_of<O: Organisation>(recording: &Recording) -> Result<Shell<O>, String> {
+    let mut shell = start_of::<O>(recording)?;
+    for row in &recording.rows {
+        let recorded: Vec<Recorded<O::Fact>> = serde_json::from_str(row.recorded.get())
+            .map_err(|error| format!("row {}: what it recorded: {error}", row.position))?;
+        if !recorded.is_empty() {
+            shell.fold(&recorded, Moment::from_millis(row.at))?;
+        }
+        if row.states.is_some() {
+            shell.commit()?;
+        }
+    }
+    Ok(shell)
+}
+
+fn set_up<O: Organisation>(header: &Header) -> Result<O, String> {
+    O::set_up(Arc::new(header.charters.clone()), &header.settings)
+}
+
+/// The state from which a recording starts.
+///
+/// # Errors
+/// In words: this build cannot read it, or cannot set the organisation up so.
+pub(crate) fn start_of<O: Organisation>(recording: &Recording) -> Result<Shell<O>, String> {
+    let mut shell = Shell::new(set_up::<O>(&recording.header)?);
+    for state in &recording.snapshot {
+        let row = stored::<O>(state.kind, state.body.get()).map_err(|why| format!("row `{}`: {why}", state.key))?;
+        shell.restore(state.key()?, row, state.version);
+    }
+    Ok(shell)
+}
+
+/// Lets the three answer each other, until `afterwards_ms` after the last recorded input of all.
+///
+/// # Errors
+/// In words: a recording does not begin at the beginning, or a core comes to what none may.
+pub fn three<U, G, B>(
+    recordings: [&Recording; 3],
+    disturbance: Disturbance,
+    afterwards_ms: i64,
+) -> Result<Ran<U, G, B>, String>
+where
+    U: Organisation + Clone,
+    G: Organisation + Clone,
+    B: Organisation + Clone,
+{
+    let [union, guarantor, bank] = recordings;
+    if let Some(recording) = recordings.iter().find(|recording| recording.header.after > 0) {
+        let party = recording.header.party;
+        return Err(format!(
+            "the recording of the {party} does not begin at the beginning: messages under way are not in it"
+        ));
+    }
+    let mut outside: BTreeMap<Party, VecDeque<Outside>> = BTreeMap::from([
+        (Party::Union, outsiders::<U>(union)?),
+        (Party::Guarantor, outsiders::<G>(guarantor)?),
+        (Party::Bank, outsiders::<B>(bank)?),
+    ]);
+    let rows = || recordings.iter().flat_map(|recording| &recording.rows);
+    let (first, last) = (rows().map(|row| row.at).min(), rows().map(|row| row.at).max());
+    let begin = Moment::from_millis(first.unwrap_or_default());
+    let until = Moment::from_millis(last.unwrap_or_default().saturating_add(afterwards_ms));
+    let mut world = World::new(begin)
+        .with_shell(start_of::<U>(union)?)
+        .with_shell(start_of::<G>(guarantor)?)
+        .with_shell(start_of::<B>(bank)?);
+    if let Disturbance::Shuffled(seed) = disturbance {
+        world.order = Order::Shuffled(seed);
+    }
+    let mut run = Run { otherwise: Vec::new(), crashes: 0, crash: BTreeMap::new(), seen: 0, disturbance };
+    loop {
+        run.disturb(&mut world);
+        // Messages and timers of this instant first; what people do then.
+        let now = world.now();
+        let words = |defect: simulation::Defect| defect.to_string();
+        if world.turn(now, &mut |_| None).map_err(words)? {
+            continue;
+        }
+        match choice(&world, &outside) {
+            Some((party, at)) if at <= now => run.give(&mut world, party, &mut outside)?,
+            Some((_, at)) => drop(world.turn(at, &mut |_| Some(Act::Wait(at))).map_err(words)?),
+            None if world.turn(until, &mut |_| None).map_err(words)? => {}
+            None => break,
+        }
+    }
+    let whole = |party: Party| format!("the {party} is not in the world");
+    Ok(Ran {
+        union: world.shell::<U>().cloned().ok_or_else(|| whole(Party::Union))?,
+        guarantor: world.shell::<G>().cloned().ok_or_else(|| whole(Party::Guarantor))?,
+        bank: world.shell::<B>().cloned().ok_or_else(|| whole(Party::Bank))?,
+        otherwise: run.otherwise,
+        messages: world.parcels_so_far(),
+        crashes: run.crashes,
+    })
+}
+
+/// Whose turn it is outside: of those whose time has come and whose organisation has heard as much as then the earliest; if
+/// none has, the earliest of all.
+fn choice(world: &World, outside: &BTreeMap<Party, VecDeque<Outside>>) -> Option<(Party, Moment)> {
+    let heads = || outside.iter().filter_map(|(party, queue)| Some((*party, queue.front()?)));
+    let ready =
+        |(party, next): &(Party, &Outside)| next.at <= world.now() && world.taken(*party) >= next.after_messages;
+    let of = |(party, next): (Party, &Outside)| (party, next.at);
+    let first = heads().filter(ready).min_by_key(|(party, next)| (next.at, *party)).map(of);
+    first.or_else(|| heads().min_by_key(|(party, next)| (next.at, *party)).map(of))
+}
+
+struct Run {
+    otherwise: Vec<String>,
+    crashes: u64,
+    /// The crash that came last over each.
+    crash: BTreeMap<Party, Crash>,
+    /// Parcels that were disturbed so far.
+    seen: u64,
+    disturbance: Disturbance,
+}
+
+impl Run {
+    /// Disturbs what is under way and was not disturbed before.
+    fn disturb(&mut self, world: &mut World) {
+        let fresh = |seen: u64| move |parcel: &&simulation::Parcel| parcel.no > seen;
+        match self.disturbance {
+            Disturbance::None | Disturbance::Shuffled(_) => {}
+            Disturbance::Twice => {
+                let copies: Vec<_> = world.parcels.iter().filter(fresh(self.seen)).cloned().collect();
+                world.parcels.extend(copies);
+            }
+            Disturbance::Late(by) => {
+                let now = world.now();
+                for parcel in world.parcels.iter_mut().filter(|parcel| parcel.no > self.seen) {
+                    parcel.arrives_at = Some(now.plus_millis(by));
+                }
+            }
+            Disturbance::Crashes => {
+                for party in Party::ALL {
+                    if world.crash_of(party).is_some() {
+                        continue;
+                    }
+                    // Whoever was killed before its last commit is killed after this one, then left alone once.
+                    match self.crash.get(&party) {
+                        None => self.kill(world, party, Crash::BeforeCommit),
+                        Some(Crash::BeforeCommit) => self.kill(world, party, Crash::AfterCommit),
+                        Some(Crash::AfterCommit) => drop(self.crash.remove(&party)),
+                    }
+                }
+            }
+        }
+        self.seen = world.parcels_so_far();
+    }
+
+    fn kill(&mut self, world: &mut World, party: Party, crash: Crash) {
+        self.crashes += 1;
+        self.crash.insert(party, crash);
+        world.crash(party, crash);
+    }
+
+    /// Lets somebody outside do what was done.
+    fn give(
+        &mut self,
+        world: &mut World,
+        party: Party,
+        outside: &mut BTreeMap<Party, VecDeque<Outside>>,
+    ) -> Result<(), String> {
+        let Some(next) = outside.get_mut(&party).and_then(VecDeque::pop_front) else { return Ok(()) };
+        let lost = world.crash_of(party) == Some(Crash::BeforeCommit);
+        let defect = |defect: simulation::Defect| defect.to_string();
+        match &next.act {
+            Act::Command { to, actor, command } => {
+                let heard = world.crash_of(party).is_none();
+                let reply = world.command(*to, actor.clone(), command.clone()).map_err(defect)?;
+                let refused = matches!(reply, simulation::Reply::Refused(_));
+                if heard && refused != next.was_refused {
+                    let how = if refused { "is refused now" } else { "was refused then" };
+                    self.otherwise.push(format!("{party}, row {} at {}: {how}", next.position, next.at));
+                }
+            }
+            act => world.act(act.clone()).map_err(defect)?,
+        }
+        // Whoever gets no answer asks again; what was committed is known by its key.
+        if lost && let Some(queue) = outside.get_mut(&party) {
+            queue.push_front(next);
+        }
+        Ok(())
+    }
+}
+
+/// What people and ports did, in order.
+fn outsiders<O: Organisation>(recording: &Recording) -> Result<VecDeque<Outside>, String> {
+    let mut messages = BTreeSet::new();
+    let mut found = VecDeque::new();
+    for row in &recording.rows {
+        let at = Moment::from_millis(row.at);
+        let mut push = |act: Act, after_messages: usize| {
+            let was_refused = refused_as(row).is_some();
+            found.push_back(Outside { act, at, after_messages, position: row.position, was_refused });
+        };
+        match feed::<O>(recording, row) {
+            Fed::Input(Input::Message(received)) => drop(messages.insert((received.from, received.seq))),
+            Fed::Input(Input::Command { actor, command }) => {
+                push(Act::command(O::PARTY, actor, &command), messages.len())
+            }
+            Fed::Input(Input::Port { application_id, answer }) => {
+                push(Act::Port { to: O::PARTY, application_id, answer }, messages.len());
+            }
+            Fed::Input(Input::SetBack) => return Err(restored(row)),
+            Fed::Unreadable(why) => return Err(format!("row {}: {why}", row.position)),
+            Fed::Input(Input::Due(_) | Input::Follow(_)) | Fed::SetUp(_) | Fed::Nothing => {}
+        }
+    }
+    Ok(found)
+}
+
+fn restored(row: &Row) -> String {
+    format!("row {}: the database was set back there, which the three alone cannot play", row.position)
+}
+
+/// Where two states differ. `moments`: points of time count too; else only what happened, not when to the millisecond.
+///
+/// # Errors
+/// In words: a row does not write as JSON.
+pub fn states_that_differ<O: Organisation>(
+    then: &Shell<O>,
+    now: &Shell<O>,
+    moments: bool,
+) -> Result<Vec<Change>, String> {
+    let body = |shell: &Shell<O>, key: &Key| -> Result<Value, String> {
+        let Some(stored) = shell.stored().get(key) else { return Ok(Value::Null) };
+        let value: Value = serde_json::from_str(&simulation::body(&stored.row)?).map_err(|error| error.to_string())?;
+        Ok(if moments { value } else { without_moments(value) })
+    };
+    let keys: BTreeSet<&Key> = then.stored().keys().chain(now.stored().keys()).collect();
+    let mut found = Vec::new();
+    for key in keys {
+        found.extend(diff::changes(&key.to_string(), &body(then, key)?, &body(now, key)?));
+    }
+    Ok(found)
+}
+
+/// Without points of time, which are Unix milliseconds of this century; no sum of the programme is as large.
+fn without_moments(value: Value) -> Value {
+    const CENTURY: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
+    match value {
+        Value::Number(number) if number.as_i64().is_some_and(|number| CENTURY.contains(&number)) => Value::Null,
+        Value::Array(values) => values.into_iter().map(without_moments).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, without_moments(value))).collect(),
+        value => value,
+    }
+}
