@@ -1,8 +1,8 @@
 //! Three recordings in one scheduler: people and ports do what was recorded, and the three cores answer each other. Messages and
 //! timers are this build's own; nothing that was recorded of them is fed.
 //!
-//! A person's command is given when the time has come at which it was given, and the organisation has taken as many messages
-//! as it had by then: what people did on an answer they do once the answer is there.
+//! A person's command is given when the time has come at which it was given, and the organisation has heard what it had heard
+//! by then: what people did on an answer they do once the answer is there.
 
 use crate::{
     compare::stored,
@@ -57,8 +57,8 @@ pub struct Ran<U: Organisation, G: Organisation, B: Organisation> {
 struct Outside {
     act: Act,
     at: Moment,
-    /// How many messages its organisation had taken by then.
-    after_messages: usize,
+    /// What its organisation had heard by then and not before the one before it: kind, key, and how many of them.
+    after: Vec<(&'static str, String, usize)>,
     position: u64,
     was_refused: bool,
 }
@@ -145,11 +145,12 @@ where
         if world.turn(now, &mut |_| None).map_err(words)? {
             continue;
         }
-        match choice(&world, &outside) {
-            Some((party, at)) if at <= now => run.give(&mut world, party, &mut outside)?,
-            Some((_, at)) => drop(world.turn(at, &mut |_| Some(Act::Wait(at))).map_err(words)?),
-            None if world.turn(until, &mut |_| None).map_err(words)? => {}
-            None => break,
+        let moved = match choice(&world, &outside) {
+            Choice::Give(party) => run.give(&mut world, party, &mut outside).map(|()| true)?,
+            Choice::Wait(at) => world.turn(until, &mut |_| at.map(Act::Wait)).map_err(words)?,
+        };
+        if !moved {
+            break;
         }
     }
     let whole = |party: Party| format!("the {party} is not in the world");
@@ -163,15 +164,29 @@ where
     })
 }
 
-/// Whose turn it is outside: of those whose time has come and whose organisation has heard as much as then the earliest; if
-/// none has, the earliest of all.
-fn choice(world: &World, outside: &BTreeMap<Party, VecDeque<Outside>>) -> Option<(Party, Moment)> {
+enum Choice {
+    /// Somebody outside this organisation acts.
+    Give(Party),
+    /// Nobody acts before this moment, if ever.
+    Wait(Option<Moment>),
+}
+
+/// Whose turn it is outside: of those whose time has come and whose organisation has heard what it had then the earliest. If none
+/// has and nothing is under way that it could hear, the earliest of all.
+fn choice(world: &World, outside: &BTreeMap<Party, VecDeque<Outside>>) -> Choice {
     let heads = || outside.iter().filter_map(|(party, queue)| Some((*party, queue.front()?)));
-    let ready =
-        |(party, next): &(Party, &Outside)| next.at <= world.now() && world.taken(*party) >= next.after_messages;
-    let of = |(party, next): (Party, &Outside)| (party, next.at);
-    let first = heads().filter(ready).min_by_key(|(party, next)| (next.at, *party)).map(of);
-    first.or_else(|| heads().min_by_key(|(party, next)| (next.at, *party)).map(of))
+    let has_come = |(_, next): &(Party, &Outside)| next.at <= world.now();
+    let heard = |(party, next): &(Party, &Outside)| {
+        next.after.iter().all(|(kind, key, count)| world.heard(*party, kind, key) >= *count)
+    };
+    let first = |heads: &mut dyn Iterator<Item = (Party, &Outside)>| {
+        heads.min_by_key(|(party, next)| (next.at, *party)).map(|(party, _)| Choice::Give(party))
+    };
+    let ready = first(&mut heads().filter(has_come).filter(heard));
+    let forced = || first(&mut heads().filter(has_come).filter(|_| world.parcels.is_empty()));
+    ready
+        .or_else(forced)
+        .unwrap_or_else(|| Choice::Wait(heads().map(|(_, next)| next.at).filter(|at| *at > world.now()).min()))
 }
 
 struct Run {
@@ -255,26 +270,29 @@ impl Run {
 
 /// What people and ports did, in order.
 fn outsiders<O: Organisation>(recording: &Recording) -> Result<VecDeque<Outside>, String> {
-    let mut messages = BTreeSet::new();
+    let mut heard: BTreeMap<(&'static str, String), usize> = BTreeMap::new();
+    let (mut numbers, mut since) = (BTreeSet::new(), Vec::new());
     let mut found = VecDeque::new();
     for row in &recording.rows {
-        let at = Moment::from_millis(row.at);
-        let mut push = |act: Act, after_messages: usize| {
-            let was_refused = refused_as(row).is_some();
-            found.push_back(Outside { act, at, after_messages, position: row.position, was_refused });
-        };
-        match feed::<O>(recording, row) {
-            Fed::Input(Input::Message(received)) => drop(messages.insert((received.from, received.seq))),
-            Fed::Input(Input::Command { actor, command }) => {
-                push(Act::command(O::PARTY, actor, &command), messages.len())
+        let act = match feed::<O>(recording, row) {
+            Fed::Input(Input::Message(received)) => {
+                // A parked one that was retried stands there twice.
+                if numbers.insert((received.from, received.seq)) {
+                    let (kind, key) = (received.message.kind().name(), received.message.key());
+                    let count = heard.entry((kind, key.clone())).or_default();
+                    *count += 1;
+                    since.push((kind, key, *count));
+                }
+                continue;
             }
-            Fed::Input(Input::Port { application_id, answer }) => {
-                push(Act::Port { to: O::PARTY, application_id, answer }, messages.len());
-            }
+            Fed::Input(Input::Command { actor, command }) => Act::command(O::PARTY, actor, &command),
+            Fed::Input(Input::Port { application_id, answer }) => Act::Port { to: O::PARTY, application_id, answer },
             Fed::Input(Input::SetBack) => return Err(restored(row)),
             Fed::Unreadable(why) => return Err(format!("row {}: {why}", row.position)),
-            Fed::Input(Input::Due(_) | Input::Follow(_)) | Fed::SetUp(_) | Fed::Nothing => {}
-        }
+            Fed::Input(Input::Due(_) | Input::Follow(_)) | Fed::SetUp(_) | Fed::Nothing => continue,
+        };
+        let (at, was_refused) = (Moment::from_millis(row.at), refused_as(row).is_some());
+        found.push_back(Outside { act, at, after: std::mem::take(&mut since), position: row.position, was_refused });
     }
     Ok(found)
 }

@@ -39,8 +39,9 @@ pub struct World {
     sent: BTreeMap<(Party, Party), u64>,
     parcels_so_far: u64,
     crashes: BTreeMap<Party, Crash>,
-    /// By receiver: the parcels that it has taken.
+    /// By receiver: the parcels that it has taken, and how many of them said the same.
     taken: BTreeMap<Party, BTreeSet<u64>>,
+    heard: BTreeMap<(Party, &'static str, String), usize>,
     refused: Vec<Refused>,
     mirrors: BTreeMap<Party, Box<dyn Mirror>>,
 }
@@ -161,6 +162,7 @@ impl World {
             parcels_so_far: 0,
             crashes: BTreeMap::new(),
             taken: BTreeMap::new(),
+            heard: BTreeMap::new(),
             refused: Vec::new(),
             mirrors: BTreeMap::new(),
             asleep: |_| false,
@@ -195,9 +197,9 @@ impl World {
         }
     }
 
-    /// How many messages of its partners an organisation has taken; one that came twice counts once.
-    pub fn taken(&self, party: Party) -> usize {
-        self.taken.get(&party).map_or(0, BTreeSet::len)
+    /// How many messages of this kind under this key an organisation has taken; a copy of one counts as the same.
+    pub fn heard(&self, party: Party, kind: &'static str, key: &str) -> usize {
+        self.heard.get(&(party, kind, key.to_owned())).copied().unwrap_or_default()
     }
 
     /// The crash that is to come over an organisation at its next commit.
@@ -352,7 +354,11 @@ impl World {
         let crash = self.crashes.get(&to).copied();
         self.take(to, &inputs)?;
         if crash != Some(Crash::BeforeCommit) {
-            self.taken.entry(to).or_default().extend(taken.iter().map(|(_, parcel)| parcel.no));
+            for (_, Parcel { no, message, .. }) in &taken {
+                if self.taken.entry(to).or_default().insert(*no) {
+                    *self.heard.entry((to, message.kind().name(), message.key())).or_default() += 1;
+                }
+            }
         }
         if crash.is_some() {
             // Nothing was acknowledged, so all of it comes again.
