@@ -14,9 +14,9 @@ use party::{
     store::{Direction, read::JournalLink},
     writer::tape::Tape,
 };
-use replay::{Header, KeyChanged, Line, Recorder, Row, Start};
+use replay::{Build, Expected, Header, KeyChanged, Line, Recorder, Recording, Row, Start, pseudonymise, replay};
 use serde_json::value::RawValue;
-use std::{collections::BTreeSet, io::Write, path::PathBuf};
+use std::{collections::BTreeSet, fs, io::Write, path::PathBuf};
 use union_core::Union;
 
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,10 @@ pub struct Arguments {
     /// From this business time on: a date, or a moment such as 2020-02-24T09:00:00+08:00; absent: from the beginning
     #[arg(long, value_name = "T", value_parser = moment)]
     from: Option<Moment>,
+    /// Replace names of firms and persons and all free text, by pseudonyms that follow from the secret in this file; a recording
+    /// that has none may not leave the organisation. The same file at all three makes recordings that fit each other
+    #[arg(long, value_name = "SECRET_FILE")]
+    pseudonyms: Option<PathBuf>,
     /// Until before this business time; absent: to the end
     #[arg(long, value_name = "T", value_parser = moment)]
     to: Option<Moment>,
@@ -60,12 +64,37 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let recorded = runtime.block_on(async {
         match arguments.party {
-            Party::Union => record::<Union>(arguments, &config, &pairing, out).await,
-            Party::Guarantor => record::<Guarantor>(arguments, &config, &pairing, out).await,
-            Party::Bank => record::<Bank>(arguments, &config, &pairing, out).await,
+            Party::Union => recorded::<Union>(arguments, &config, &pairing, out).await,
+            Party::Guarantor => recorded::<Guarantor>(arguments, &config, &pairing, out).await,
+            Party::Bank => recorded::<Bank>(arguments, &config, &pairing, out).await,
         }
     });
     recorded.map_err(|error| Failure::of("record", error))
+}
+
+async fn recorded<O: Organisation + Clone>(
+    arguments: &Arguments,
+    config: &Config,
+    pairing: &Pairing,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let Some(path) = &arguments.pseudonyms else { return record::<O>(arguments, config, pairing, out).await };
+    let secret = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut whole = Vec::new();
+    record::<O>(arguments, config, pairing, &mut whole).await?;
+    let recording = Recording::parse(std::str::from_utf8(&whole)?)?;
+    let mut renamed = Vec::new();
+    for line in pseudonymise::<O>(&recording, secret.trim_ascii()).map_err(anyhow::Error::msg)? {
+        write(&mut renamed, &line)?;
+    }
+    // What was replaced must not have become another story.
+    let again = Recording::parse(std::str::from_utf8(&renamed)?)?;
+    let build = Build { version: env!("CARGO_PKG_VERSION").to_owned(), build_id: build_id::of_this_program() };
+    let report = replay::<O>(&again, build, true, None, &Expected::default()).map_err(anyhow::Error::msg)?;
+    if !report.holds() {
+        bail!("with pseudonyms it would not replay as it was:\n{report}");
+    }
+    Ok(out.write_all(&renamed)?)
 }
 
 async fn record<O: Organisation>(

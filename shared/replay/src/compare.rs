@@ -103,7 +103,7 @@ fn numbers(recording: &Recording) -> BTreeMap<u64, (usize, usize)> {
         .collect()
 }
 
-fn is_input(row: &Row) -> bool {
+pub(crate) fn is_input(row: &Row) -> bool {
     matches!(row.kind.as_str(), "message" | "command" | "due" | "follow" | "port" | "refused" | "set_back")
 }
 

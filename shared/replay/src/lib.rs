@@ -19,6 +19,7 @@ mod decision;
 mod diff;
 mod expected;
 mod feed;
+mod pseudonyms;
 mod recorder;
 mod recording;
 mod report;
@@ -27,6 +28,7 @@ mod three;
 pub use compare::{Alter, Build, replay};
 pub use diff::{Change, changes};
 pub use expected::{Expected, ExpectedError};
+pub use pseudonyms::pseudonymise;
 pub use recorder::{Recorder, Start};
 pub use recording::{
     End, FORMAT, Frame, Header, KeyChanged, Kind, Line, Recording, Row, Snapshot, State, Wrong, line_of_frame,

@@ -157,6 +157,9 @@ pub struct Frame {
     pub head: String,
     /// The messages: exactly the bytes that the signature covers.
     pub body: Box<RawValue>,
+    /// Where names are replaced: the id of the key whose signature was found to hold before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_key: Option<String>,
 }
 
 /// The line of a stored frame; none if its body is no JSON, which no channel of ours sends.
@@ -166,7 +169,8 @@ pub fn line_of_frame(frame: &Opened) -> Option<Frame> {
     let (head, body) = frame.bytes().split_at_checked(frame.bytes().len().checked_sub(body)?)?;
     let body = RawValue::from_string(String::from_utf8(body.to_vec()).ok()?).ok()?;
     let (from, to) = (preamble.header.from, preamble.header.to);
-    Some(Frame { from, to, first: preamble.first(), last: preamble.last(), head: hex::encode(head), body })
+    let (first, last) = (preamble.first(), preamble.last());
+    Some(Frame { from, to, first, last, head: hex::encode(head), body, original_key: None })
 }
 
 /// A row of the journal, and how it left the rows that it changed.
@@ -202,6 +206,17 @@ pub struct Row {
     pub kept: BTreeMap<String, serde_json::Value>,
 }
 
+impl Row {
+    /// Its hash behind the row with that one, as the journal has it.
+    pub(crate) fn linked(&self, before: &[u8; 32]) -> Result<[u8; 32], String> {
+        let states = self.states.as_deref().map(bytes).transpose()?;
+        let refusal = self.refusal.as_ref().map_or("", |refusal| refusal.get());
+        let application = self.application_id.as_deref().unwrap_or_default();
+        let texts = [application, &self.kind, &self.source, self.input.get(), self.recorded.get(), refusal, &self.sent];
+        Ok(organisation::journal_link(before, self.position, self.at, texts, states.as_ref()))
+    }
+}
+
 /// The end of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
@@ -222,6 +237,8 @@ pub struct Recording {
     pub rows: Vec<Row>,
     /// By sender, receiver and number: every message of its frames.
     pub messages: BTreeMap<(Party, Party), BTreeMap<u64, Vec<u8>>>,
+    /// Its frames, each with the place of the row that it stands before.
+    pub frames: Vec<(usize, Opened)>,
     /// Where it ends.
     pub end: End,
 }
@@ -259,8 +276,8 @@ impl Recording {
         let wrong = |why: &str| Wrong { line: line_no, why: why.to_owned() };
         let reading = reading.ok_or_else(|| wrong("it is empty"))?;
         let end = reading.end.ok_or_else(|| wrong("it is cut off: its end is missing"))?;
-        let Reading { header, snapshot, rows, messages, .. } = reading;
-        Ok(Recording { header, snapshot, rows, messages, end })
+        let Reading { header, snapshot, rows, messages, frames, .. } = reading;
+        Ok(Recording { header, snapshot, rows, messages, frames, end })
     }
 
     /// The bytes of a message.
@@ -279,6 +296,7 @@ struct Reading {
     link: [u8; 32],
     position: u64,
     messages: BTreeMap<(Party, Party), BTreeMap<u64, Vec<u8>>>,
+    frames: Vec<(usize, Opened)>,
     end: Option<End>,
 }
 
@@ -309,6 +327,7 @@ impl Reading {
             link,
             position,
             messages: BTreeMap::new(),
+            frames: Vec::new(),
             end: None,
         })
     }
@@ -362,6 +381,7 @@ impl Reading {
         let opened = opened.map_err(|refusal| format!("frame {} of the {}: {refusal}", frame.first, frame.from))?;
         let messages = self.messages.entry((frame.from, frame.to)).or_default();
         messages.extend(opened.messages().map(|(seq, message, _)| (seq, message.to_vec())));
+        self.frames.push((self.rows.len(), opened));
         Ok(())
     }
 
@@ -369,8 +389,7 @@ impl Reading {
         if row.position != self.position + 1 {
             return Err(format!("row {} behind row {}", row.position, self.position));
         }
-        let states = row.states.as_deref().map(bytes).transpose()?;
-        let link = link(&self.link, &row, states.as_ref());
+        let link = row.linked(&self.link)?;
         if hex::encode(link) != row.link {
             return Err(format!("row {}: its hash is not that of its content and the row before it", row.position));
         }
@@ -379,14 +398,6 @@ impl Reading {
         self.rows.push(row);
         Ok(())
     }
-}
-
-/// The hash link of a row, as the journal has it.
-fn link(before: &[u8; 32], row: &Row, states: Option<&[u8; 32]>) -> [u8; 32] {
-    let refusal = row.refusal.as_ref().map_or("", |refusal| refusal.get());
-    let application = row.application_id.as_deref().unwrap_or_default();
-    let texts = [application, &row.kind, &row.source, row.input.get(), row.recorded.get(), refusal, &row.sent];
-    organisation::journal_link(before, row.position, row.at, texts, states)
 }
 
 fn bytes(text: &str) -> Result<[u8; 32], String> {

@@ -8,7 +8,7 @@ use crate::{
     compare::stored,
     diff::{self, Change},
     feed::{Fed, feed, refused_as},
-    recording::{Header, Recording, Row},
+    recording::{Header, Recording, Row, State},
 };
 use domain::{Moment, Party};
 use organisation::{Input, Key, Organisation, Recorded};
@@ -82,17 +82,21 @@ pub fn end_of<O: Organisation>(recording: &Recording) -> Result<Shell<O>, String
     Ok(shell)
 }
 
-fn set_up<O: Organisation>(header: &Header) -> Result<O, String> {
-    O::set_up(Arc::new(header.charters.clone()), &header.settings)
-}
-
 /// The state from which a recording starts.
 ///
 /// # Errors
 /// In words: this build cannot read it, or cannot set the organisation up so.
 pub(crate) fn start_of<O: Organisation>(recording: &Recording) -> Result<Shell<O>, String> {
-    let mut shell = Shell::new(set_up::<O>(&recording.header)?);
-    for state in &recording.snapshot {
+    restored(&recording.header, &recording.snapshot)
+}
+
+/// The organisation with these rows stored.
+///
+/// # Errors
+/// In words: this build cannot read them, or cannot set the organisation up so.
+pub(crate) fn restored<O: Organisation>(header: &Header, rows: &[State]) -> Result<Shell<O>, String> {
+    let mut shell = Shell::new(O::set_up(Arc::new(header.charters.clone()), &header.settings)?);
+    for state in rows {
         let row = stored::<O>(state.kind, state.body.get()).map_err(|why| format!("row `{}`: {why}", state.key))?;
         shell.restore(state.key()?, row, state.version);
     }
@@ -287,7 +291,7 @@ fn outsiders<O: Organisation>(recording: &Recording) -> Result<VecDeque<Outside>
             }
             Fed::Input(Input::Command { actor, command }) => Act::command(O::PARTY, actor, &command),
             Fed::Input(Input::Port { application_id, answer }) => Act::Port { to: O::PARTY, application_id, answer },
-            Fed::Input(Input::SetBack) => return Err(restored(row)),
+            Fed::Input(Input::SetBack) => return Err(was_set_back(row)),
             Fed::Unreadable(why) => return Err(format!("row {}: {why}", row.position)),
             Fed::Input(Input::Due(_) | Input::Follow(_)) | Fed::SetUp(_) | Fed::Nothing => continue,
         };
@@ -297,7 +301,7 @@ fn outsiders<O: Organisation>(recording: &Recording) -> Result<VecDeque<Outside>
     Ok(found)
 }
 
-fn restored(row: &Row) -> String {
+fn was_set_back(row: &Row) -> String {
     format!("row {}: the database was set back there, which the three alone cannot play", row.position)
 }
 
