@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use ::replay::{
-    Alter, Build, Change, Disturbance, Expected, Ran, Recording, Report, end_of, replay, states_that_differ, three,
+    Alter, Build, Change, Expected, Network, Ran, Recording, Report, end_of, replay, states_that_differ, three,
 };
 use bank_core::Bank;
 use clap::ValueEnum;
@@ -148,9 +148,10 @@ fn of_three(
     let all = [of(Party::Union)?, of(Party::Guarantor)?, of(Party::Bank)?];
     let failed = |why: String| Failure::Failed(format!("replay: {why}"));
     let afterwards_ms = if arguments.mode == Mode::Three { 0 } else { AFTERWARDS_MS };
-    let run = |disturbance| three::<Union, Guarantor, Bank>(all, disturbance, afterwards_ms).map_err(failed);
-    let calm = run(Disturbance::None)?;
-    let runs = if arguments.mode == Mode::Three {
+    let run = |network| three::<Union, Guarantor, Bank>(all, network, afterwards_ms).map_err(failed);
+    let calm = run(if arguments.mode == Mode::Three { Network::AsRecorded } else { Network::Swift })?;
+    let mut runs = Vec::new();
+    if arguments.mode == Mode::Three {
         let end = Three {
             union: end_of(all[0]).map_err(failed)?,
             guarantor: end_of(all[1]).map_err(failed)?,
@@ -159,18 +160,17 @@ fn of_three(
             messages: 0,
             crashes: 0,
         };
-        vec![("as recorded".to_owned(), differing(&end, &calm, true).map_err(failed)?, calm)]
+        let differing = differing(&end, &calm).map_err(failed)?;
+        runs.push(("as recorded".to_owned(), differing, calm));
     } else {
-        let mut disturbances = vec![Disturbance::Twice, Disturbance::Crashes];
-        disturbances.extend(LATE_MS.map(Disturbance::Late));
-        disturbances.extend(SEEDS.map(Disturbance::Shuffled));
-        let mut runs = Vec::new();
-        for disturbance in disturbances {
-            let ran = run(disturbance)?;
-            runs.push((format!("{disturbance:?}"), differing(&calm, &ran, false).map_err(failed)?, ran));
+        let mut networks = vec![Network::Twice, Network::Crashes];
+        networks.extend(LATE_MS.map(Network::Late));
+        networks.extend(SEEDS.map(Network::Shuffled));
+        for network in networks {
+            let ran = run(network)?;
+            runs.push((format!("{network:?}"), differing(&calm, &ran).map_err(failed)?, ran));
         }
-        runs
-    };
+    }
     if arguments.json {
         let runs: Vec<_> = runs
             .iter()
@@ -194,10 +194,11 @@ fn of_three(
     if differences == 0 { Ok(()) } else { Err(Failure::Different(format!("replay: {differences} differences"))) }
 }
 
-fn differing(then: &Three, now: &Three, moments: bool) -> Result<Differing, String> {
-    let union = states_that_differ(&then.union, &now.union, moments)?;
-    let guarantor = states_that_differ(&then.guarantor, &now.guarantor, moments)?;
-    let bank = states_that_differ(&then.bank, &now.bank, moments)?;
+/// What happened, not when to the millisecond: the scheduler delivers at once what took its time then.
+fn differing(then: &Three, now: &Three) -> Result<Differing, String> {
+    let union = states_that_differ(&then.union, &now.union, false)?;
+    let guarantor = states_that_differ(&then.guarantor, &now.guarantor, false)?;
+    let bank = states_that_differ(&then.bank, &now.bank, false)?;
     Ok(BTreeMap::from([(Party::Union, union), (Party::Guarantor, guarantor), (Party::Bank, bank)]))
 }
 

@@ -35,4 +35,4 @@ pub use recording::{
     messages_of_this_build,
 };
 pub use report::{Difference, Report, Standing, Summary};
-pub use three::{Disturbance, Ran, end_of, states_that_differ, three};
+pub use three::{Network, Ran, end_of, states_that_differ, three};

@@ -20,12 +20,14 @@ use std::{
     sync::Arc,
 };
 
-/// What disturbs the three while they answer each other. The end has to be the same.
+/// What the network between the three does, and what else befalls them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Disturbance {
-    /// Nothing.
-    None,
+pub enum Network {
+    /// A message comes between the same acts of people as it did.
+    AsRecorded,
+    /// Every message comes at once.
+    Swift,
     /// Every message comes twice.
     Twice,
     /// Every message is late by this many ms.
@@ -52,6 +54,9 @@ pub struct Ran<U: Organisation, G: Organisation, B: Organisation> {
     /// How often an organisation was killed.
     pub crashes: u64,
 }
+
+/// What was heard: by whom, the kind and key of the message, and the how-manieth of them.
+type Heard = (Party, &'static str, String, usize);
 
 /// What an outsider did, as recorded.
 struct Outside {
@@ -107,11 +112,7 @@ pub(crate) fn restored<O: Organisation>(header: &Header, rows: &[State]) -> Resu
 ///
 /// # Errors
 /// In words: a recording does not begin at the beginning, or a core comes to what none may.
-pub fn three<U, G, B>(
-    recordings: [&Recording; 3],
-    disturbance: Disturbance,
-    afterwards_ms: i64,
-) -> Result<Ran<U, G, B>, String>
+pub fn three<U, G, B>(recordings: [&Recording; 3], network: Network, afterwards_ms: i64) -> Result<Ran<U, G, B>, String>
 where
     U: Organisation + Clone,
     G: Organisation + Clone,
@@ -124,11 +125,10 @@ where
             "the recording of the {party} does not begin at the beginning: messages under way are not in it"
         ));
     }
-    let mut outside: BTreeMap<Party, VecDeque<Outside>> = BTreeMap::from([
-        (Party::Union, outsiders::<U>(union)?),
-        (Party::Guarantor, outsiders::<G>(guarantor)?),
-        (Party::Bank, outsiders::<B>(bank)?),
-    ]);
+    let (mut outside, mut placed) = (BTreeMap::new(), BTreeMap::new());
+    outside.insert(Party::Union, outsiders::<U>(union, &mut placed)?);
+    outside.insert(Party::Guarantor, outsiders::<G>(guarantor, &mut placed)?);
+    outside.insert(Party::Bank, outsiders::<B>(bank, &mut placed)?);
     let rows = || recordings.iter().flat_map(|recording| &recording.rows);
     let (first, last) = (rows().map(|row| row.at).min(), rows().map(|row| row.at).max());
     let begin = Moment::from_millis(first.unwrap_or_default());
@@ -137,10 +137,18 @@ where
         .with_shell(start_of::<U>(union)?)
         .with_shell(start_of::<G>(guarantor)?)
         .with_shell(start_of::<B>(bank)?);
-    if let Disturbance::Shuffled(seed) = disturbance {
+    if let Network::Shuffled(seed) = network {
         world.order = Order::Shuffled(seed);
     }
-    let mut run = Run { otherwise: Vec::new(), crashes: 0, crash: BTreeMap::new(), seen: 0, disturbance };
+    let mut run = Run {
+        otherwise: Vec::new(),
+        crashes: 0,
+        crash: BTreeMap::new(),
+        seen: 0,
+        network,
+        placed,
+        given: BTreeMap::new(),
+    };
     loop {
         run.disturb(&mut world);
         // Messages and timers of this instant first; what people do then.
@@ -186,8 +194,9 @@ fn choice(world: &World, outside: &BTreeMap<Party, VecDeque<Outside>>) -> Choice
     let first = |heads: &mut dyn Iterator<Item = (Party, &Outside)>| {
         heads.min_by_key(|(party, next)| (next.at, *party)).map(|(party, _)| Choice::Give(party))
     };
+    let nothing_comes = || world.parcels.iter().all(|parcel| parcel.arrives_at.is_none());
     let ready = first(&mut heads().filter(has_come).filter(heard));
-    let forced = || first(&mut heads().filter(has_come).filter(|_| world.parcels.is_empty()));
+    let forced = || first(&mut heads().filter(has_come).filter(|_| nothing_comes()));
     ready
         .or_else(forced)
         .unwrap_or_else(|| Choice::Wait(heads().map(|(_, next)| next.at).filter(|at| *at > world.now()).min()))
@@ -200,26 +209,31 @@ struct Run {
     crash: BTreeMap<Party, Crash>,
     /// Parcels that were disturbed so far.
     seen: u64,
-    disturbance: Disturbance,
+    network: Network,
+    /// How many acts of outsiders an organisation had seen when it heard this.
+    placed: BTreeMap<Heard, usize>,
+    /// How many it has seen.
+    given: BTreeMap<Party, usize>,
 }
 
 impl Run {
     /// Disturbs what is under way and was not disturbed before.
     fn disturb(&mut self, world: &mut World) {
         let fresh = |seen: u64| move |parcel: &&simulation::Parcel| parcel.no > seen;
-        match self.disturbance {
-            Disturbance::None | Disturbance::Shuffled(_) => {}
-            Disturbance::Twice => {
+        match self.network {
+            Network::Swift | Network::Shuffled(_) => {}
+            Network::AsRecorded => self.hold(world),
+            Network::Twice => {
                 let copies: Vec<_> = world.parcels.iter().filter(fresh(self.seen)).cloned().collect();
                 world.parcels.extend(copies);
             }
-            Disturbance::Late(by) => {
+            Network::Late(by) => {
                 let now = world.now();
                 for parcel in world.parcels.iter_mut().filter(|parcel| parcel.no > self.seen) {
                     parcel.arrives_at = Some(now.plus_millis(by));
                 }
             }
-            Disturbance::Crashes => {
+            Network::Crashes => {
                 for party in Party::ALL {
                     if world.crash_of(party).is_some() {
                         continue;
@@ -234,6 +248,24 @@ impl Run {
             }
         }
         self.seen = world.parcels_so_far();
+    }
+
+    /// Holds every message back that was heard only after something that people have not done yet.
+    fn hold(&self, world: &mut World) {
+        let now = world.now();
+        let mut under_way: BTreeMap<(Party, &'static str, String), usize> = BTreeMap::new();
+        let mut comes = Vec::new();
+        for parcel in &world.parcels {
+            let (kind, key) = (parcel.message.kind().name(), parcel.message.key());
+            let count = under_way.entry((parcel.to, kind, key.clone())).or_default();
+            *count += 1;
+            let heard = (parcel.to, kind, key.clone(), world.heard(parcel.to, kind, &key) + *count);
+            let given = self.given.get(&parcel.to).copied().unwrap_or_default();
+            comes.push(self.placed.get(&heard).is_none_or(|acts| *acts <= given));
+        }
+        for (parcel, comes) in world.parcels.iter_mut().zip(comes) {
+            parcel.arrives_at = comes.then_some(now);
+        }
     }
 
     fn kill(&mut self, world: &mut World, party: Party, crash: Crash) {
@@ -264,6 +296,9 @@ impl Run {
             }
             act => world.act(act.clone()).map_err(defect)?,
         }
+        if !lost {
+            *self.given.entry(party).or_default() += 1;
+        }
         // Whoever gets no answer asks again; what was committed is known by its key.
         if lost && let Some(queue) = outside.get_mut(&party) {
             queue.push_front(next);
@@ -272,8 +307,11 @@ impl Run {
     }
 }
 
-/// What people and ports did, in order.
-fn outsiders<O: Organisation>(recording: &Recording) -> Result<VecDeque<Outside>, String> {
+/// What people and ports did, in order; and when each message was heard between that.
+fn outsiders<O: Organisation>(
+    recording: &Recording,
+    placed: &mut BTreeMap<Heard, usize>,
+) -> Result<VecDeque<Outside>, String> {
     let mut heard: BTreeMap<(&'static str, String), usize> = BTreeMap::new();
     let (mut numbers, mut since) = (BTreeSet::new(), Vec::new());
     let mut found = VecDeque::new();
@@ -285,6 +323,7 @@ fn outsiders<O: Organisation>(recording: &Recording) -> Result<VecDeque<Outside>
                     let (kind, key) = (received.message.kind().name(), received.message.key());
                     let count = heard.entry((kind, key.clone())).or_default();
                     *count += 1;
+                    placed.insert((O::PARTY, kind, key.clone(), *count), found.len());
                     since.push((kind, key, *count));
                 }
                 continue;
