@@ -2,7 +2,7 @@
 //! its configuration. The service may run beside it.
 
 use crate::Failure;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bank_core::Bank;
 use domain::{Date, Moment, Party};
 use guarantor_core::Guarantor;
@@ -79,7 +79,7 @@ async fn recorded<O: Organisation + Clone>(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let Some(path) = &arguments.pseudonyms else { return record::<O>(arguments, config, pairing, out).await };
-    let secret = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let secret = fs::read(path).map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
     let mut whole = Vec::new();
     record::<O>(arguments, config, pairing, &mut whole).await?;
     let recording = Recording::parse(std::str::from_utf8(&whole)?)?;

@@ -25,6 +25,8 @@ mod loans;
 mod notices;
 #[path = "all/papers.rs"]
 mod papers;
+#[path = "all/replay.rs"]
+mod replay;
 #[path = "all/replicas.rs"]
 mod replicas;
 #[path = "all/three.rs"]

@@ -5,7 +5,7 @@ use crate::report::Difference;
 use domain::Party;
 use serde::{Deserialize, Serialize};
 
-/// The differences that are meant, as JSON: `{"expected": [{"because": …, "place": …}]}`.
+/// The differences that are meant, as JSON: `{"expected": [{"because": …, "places": [ … ]}]}`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
@@ -27,8 +27,8 @@ struct Entry {
     /// What the name of the input begins with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     input: Option<String>,
-    /// What the name of each place that differs begins with.
-    place: String,
+    /// What the places that differ begin with: each has to begin with one of these.
+    places: Vec<String>,
 }
 
 /// A file that names no expected differences.
@@ -38,7 +38,7 @@ pub enum ExpectedError {
     #[error("no list of expected differences: {0}")]
     Form(String),
     /// An entry that says nothing.
-    #[error("expected difference {0}: it has to say `because`, and the `place`")]
+    #[error("expected difference {0}: it has to say `because`, and the `places`")]
     Empty(usize),
 }
 
@@ -49,7 +49,10 @@ impl Expected {
     /// [`ExpectedError`].
     pub fn parse(text: &str) -> Result<Self, ExpectedError> {
         let expected: Expected = serde_json::from_str(text).map_err(|error| ExpectedError::Form(error.to_string()))?;
-        let empty = |entry: &Entry| entry.because.trim().is_empty() || entry.place.trim().is_empty();
+        let empty = |entry: &Entry| {
+            let is_blank = |text: &String| text.trim().is_empty();
+            is_blank(&entry.because) || entry.places.is_empty() || entry.places.iter().any(is_blank)
+        };
         match expected.expected.iter().position(empty) {
             Some(at) => Err(ExpectedError::Empty(at + 1)),
             None => Ok(expected),
@@ -63,7 +66,10 @@ impl Expected {
             entry.party.is_none_or(|of| of == party)
                 && is_or_any(entry.application_id.as_ref(), difference.application_id.as_deref().unwrap_or_default())
                 && entry.input.as_ref().is_none_or(|input| difference.input.starts_with(input.as_str()))
-                && difference.changes.iter().all(|change| change.place.starts_with(&entry.place))
+                && difference
+                    .changes
+                    .iter()
+                    .all(|change| entry.places.iter().any(|place| change.place.starts_with(place.as_str())))
         };
         self.expected.iter().position(means)
     }
@@ -71,6 +77,6 @@ impl Expected {
     /// Why the entries are meant that no difference was found for.
     pub(crate) fn stale(&self, met: &[usize]) -> Vec<String> {
         let stale = self.expected.iter().enumerate().filter(|(at, _)| !met.contains(at));
-        stale.map(|(_, entry)| format!("{}: {}", entry.place, entry.because)).collect()
+        stale.map(|(_, entry)| format!("{}: {}", entry.places.join(", "), entry.because)).collect()
     }
 }

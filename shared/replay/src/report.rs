@@ -6,8 +6,9 @@ use crate::{
     diff::{Change, message_name, recorded_name, variant},
     expected::Expected,
     recording::Header,
+    three::is_moment,
 };
-use domain::Party;
+use domain::{Moment, Party};
 use organisation::{Organisation, Recorded};
 use serde::Serialize;
 use serde_json::Value;
@@ -231,6 +232,9 @@ impl fmt::Display for Change {
         let shown = |value: &Option<Value>| match value {
             None => "nothing".to_owned(),
             Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) if number.as_i64().is_some_and(is_moment) => {
+                Moment::from_millis(number.as_i64().unwrap_or_default()).to_string()
+            }
             Some(value) => {
                 let text = value.to_string();
                 if text.chars().count() > 120 { text.chars().take(117).chain("...".chars()).collect() } else { text }
@@ -321,6 +325,7 @@ fn recorded_line<O: Organisation>(one: &Value) -> String {
                 .collect();
             Some(lines.join("; "))
         }
+        Ok(Recorded::Opened(account)) => Some(format!("{} is opened", account.code())),
         _ => None,
     };
     match line.filter(|line| !line.is_empty()) {
@@ -359,7 +364,8 @@ pub(crate) fn cause<O: Organisation>(then: &Decision, now: &Decision) -> String 
     if let Some(step) = step {
         return format!("at the step `{step}`");
     }
-    if let Some(one) = differing.first() {
+    let is_account = |one: &&Value| variant(one).0 == "opened";
+    if let Some(one) = differing.iter().find(|one| !is_account(one)).or(differing.first()) {
         return format!("in the {}", recorded_name(one));
     }
     let message = now.messages.iter().find(|one| !then.messages.contains(one));

@@ -366,11 +366,14 @@ pub fn states_that_differ<O: Organisation>(
     Ok(found)
 }
 
-/// Without points of time, which are Unix milliseconds of this century; no sum of the programme is as large.
+/// Whether a number is a point of time: Unix milliseconds of this century. No sum of the programme is as large.
+pub(crate) fn is_moment(number: i64) -> bool {
+    (946_684_800_000..4_102_444_800_000).contains(&number)
+}
+
 fn without_moments(value: Value) -> Value {
-    const CENTURY: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
     match value {
-        Value::Number(number) if number.as_i64().is_some_and(|number| CENTURY.contains(&number)) => Value::Null,
+        Value::Number(number) if number.as_i64().is_some_and(is_moment) => Value::Null,
         Value::Array(values) => values.into_iter().map(without_moments).collect(),
         Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, without_moments(value))).collect(),
         value => value,

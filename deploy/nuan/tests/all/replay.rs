@@ -1,0 +1,314 @@
+//! `nuan record` and `nuan replay`: of the corpus, of services that run, and of recordings that are none.
+//!
+//! `tests/corpus/source` holds the lines of the programme's history that the corpus was made of: firms of every ending, every
+//! method, both ways of renewal, relief, subsidies and tickets. `UPDATE_GENERATED=1` makes it anew.
+
+use super::three::Three;
+use domain::Party;
+use nuan::{cluster::Options, firms};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::LazyLock,
+};
+
+fn nuan(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_nuan")).args(arguments).output().unwrap()
+}
+
+/// Exit code, standard output, standard error.
+fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+fn corpus_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus")
+}
+
+/// The recordings of the corpus, by party.
+static CORPUS: LazyLock<[String; 3]> = LazyLock::new(|| {
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        record_corpus();
+    }
+    Party::ALL.map(|party| text(&corpus_folder().join(format!("current/{party}.jsonl"))))
+});
+
+fn record_corpus() {
+    let source = |name: &str| text(&corpus_folder().join("source").join(name));
+    let folder = tempfile::tempdir().unwrap();
+    let data = text(folder.path());
+    let files = ["applications.jsonl", "members.csv", "repayments.jsonl", "service.jsonl"].map(source);
+    let played = nuan(&[
+        "history",
+        &files[0],
+        "--members",
+        &files[1],
+        "--repayments",
+        &files[2],
+        "--service",
+        &files[3],
+        "--data-dir",
+        &data,
+        "--json",
+    ]);
+    assert_eq!(played.status.code(), Some(0), "{played:?}");
+    for party in Party::ALL {
+        let config = text(&folder.path().join(format!("{party}/config.toml")));
+        let recorded = nuan(&["record", "--party", party.as_str(), "--config", &config]);
+        assert_eq!(recorded.status.code(), Some(0), "{}", said(&recorded).2);
+        fs::write(corpus_folder().join(format!("current/{party}.jsonl")), recorded.stdout).unwrap();
+    }
+}
+
+fn of(party: Party) -> &'static str {
+    let at = Party::ALL.iter().position(|one| *one == party).unwrap();
+    &CORPUS[at]
+}
+
+#[test]
+fn the_corpus_replays_strictly_at_each_party() {
+    for party in Party::ALL {
+        let (code, report, error) = said(&nuan(&["replay", of(party), "--party", party.as_str(), "--mode", "strict"]));
+        assert_eq!((code, error.as_str()), (0, ""), "{party}: {report}");
+        assert!(report.contains(" equal, 0 different, 0 follow from those, 0 unknown"), "{party}: {report}");
+        assert!(report.ends_with("the final state is the one recorded"), "{party}: {report}");
+    }
+}
+
+#[test]
+fn the_corpus_has_every_kind_of_input_and_of_saga() {
+    let text = |party: Party| fs::read_to_string(of(party)).unwrap();
+    let all: String = Party::ALL.map(text).concat();
+    for kind in ["message", "command", "due", "follow", "refused"] {
+        assert!(all.contains(&format!("\"kind\":\"{kind}\"")), "no {kind}");
+    }
+    for message in [
+        "guarantee.assessed",
+        "credit.decided",
+        "letter.issued",
+        "disbursement.reported",
+        "loan.reported_to_union",
+        "relief.proposed",
+        "relief.schedule_switched",
+        "subsidy.listed",
+        "subsidy.reported",
+    ] {
+        assert!(all.contains(&format!("\"type\":\"{message}\"")), "no {message}");
+    }
+    for told in ["NEW_REPAYS_OLD", "REPAY_FIRST", "take_call", "record_consultation", "Withdrawn", "Expired", "Undone"]
+    {
+        assert!(all.contains(told), "no {told}");
+    }
+}
+
+#[test]
+fn the_three_of_the_corpus_answer_each_other_as_they_did() {
+    let files = CORPUS.each_ref().map(String::as_str);
+    let (code, report, error) = said(&nuan(&["replay", files[2], files[0], files[1], "--mode", "three", "--json"]));
+    assert_eq!((code, error.as_str()), (0, ""), "{report}");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let run = &report["runs"][0];
+    assert!(run["messages"].as_u64().unwrap() > 400, "{run}");
+    assert_eq!(run["answered_otherwise"], json!([]));
+    assert_eq!(run["differences"], json!({ "union": [], "guarantor": [], "bank": [] }));
+}
+
+#[test]
+fn disturbed_the_three_of_the_corpus_end_alike() {
+    let files = CORPUS.each_ref().map(String::as_str);
+    let (code, report, error) = said(&nuan(&["replay", files[0], files[1], files[2], "--mode", "perturb", "--json"]));
+    assert_eq!((code, error.as_str()), (0, ""), "{report}");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let runs = report["runs"].as_array().unwrap();
+    let crashes: u64 = runs.iter().map(|run| run["crashes"].as_u64().unwrap()).sum();
+    assert!(runs.len() >= 5 && crashes > 1_000, "{} runs, {crashes} crashes", runs.len());
+}
+
+#[test]
+fn an_altered_input_shows_what_follows_from_it_and_is_no_difference() {
+    let bank = of(Party::Bank);
+    let rows = || fs::read_to_string(bank).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<Value> = rows();
+    let approval = |line: &&Value| {
+        let command = &line["row"]["input"]["command"];
+        command["command"] == "decide_credit" && command["verdict"]["verdict"] == "approve"
+    };
+    let row = &rows.iter().find(approval).unwrap()["row"];
+    let (at, id) = (row["position"].to_string(), row["application_id"].as_str().unwrap());
+    let with = r#"{"verdict":{"verdict":"decline","reason":"RELATED_DEBT"}}"#;
+    let what_if = ["replay", bank, "--party", "bank", "--mode", "what-if", "--at", &at, "--with", with];
+    let (code, report, error) = said(&nuan(&[&what_if[..], &["--json"]].concat()));
+    assert_eq!((code, error.as_str()), (0, ""), "{report}");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&report["altered"], &report["summary"]["different"]), (&row["position"], &json!(0)));
+    let follows: Vec<&Value> = report["differences"].as_array().unwrap().iter().collect();
+    assert!(follows.len() > 3 && follows.iter().all(|one| one["standing"] == "follows"), "{follows:?}");
+    // The union answers what the bank then decided: how it would answer this is not known.
+    assert!(report["summary"]["unknown"].as_u64().unwrap() > 0, "{}", report["summary"]);
+    let (_, said_of_case, _) = said(&nuan(&[&what_if[..], &["--case", id]].concat()));
+    assert!(said_of_case.contains(&format!("{id}, input ")), "{said_of_case}");
+    let (_, said_of_none, _) = said(&nuan(&[&what_if[..], &["--case", "NCD-1999-0001"]].concat()));
+    assert!(!said_of_none.contains(", input "), "{said_of_none}");
+
+    let started = ["replay", bank, "--party", "bank", "--mode", "what-if", "--at", "1", "--with", "{}"];
+    let misfit = [&what_if[..9], &[r#"{"verdict":{"verdict":"perhaps"}}"#]].concat();
+    for (arguments, why) in [
+        (&started[..], "row 1 of the journal is no input that can be altered"),
+        (&misfit, "what is altered does not fit"),
+        (&what_if[..6], "what-if needs --at POSITION and --with JSON"),
+    ] {
+        let (code, _, error) = said(&nuan(arguments));
+        assert!(code == 2 && error.contains(why), "{code}: {error}");
+    }
+}
+
+#[test]
+fn an_expected_difference_that_is_not_found_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = text(&folder.path().join("expected.json"));
+    let replay = ["replay", of(Party::Bank), "--party", "bank", "--expected", &file];
+    for (expected, code, why) in [
+        (r#"{"expected":[]}"#, 0, ""),
+        (r#"{"expected":[{"because":"half a fen","places":["booking accrue"]}]}"#, 5, "0 differences"),
+        (r#"{"expected":[{"because":" ","places":["booking"]}]}"#, 2, "expected difference 1: it has to say `because`"),
+        (r#"{"expected":[{"because":"x"}]}"#, 2, "missing field `places`"),
+        ("expected", 2, "no list of expected differences"),
+    ] {
+        fs::write(&file, expected).unwrap();
+        let (found, report, error) = said(&nuan(&replay));
+        assert!(found == code && error.contains(why), "{expected}: {found}: {error}");
+        assert_eq!(
+            report.contains("expected, and not found any more: booking accrue: half a fen"),
+            code == 5,
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn a_recording_that_is_none_is_refused_with_its_line() {
+    let whole = fs::read_to_string(of(Party::Guarantor)).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let last = lines.len();
+    let frame = lines.iter().position(|line| line.starts_with(r#"{"frame""#)).unwrap();
+    let changed = |at: usize, from: &str, to: &str| {
+        let mut lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        assert!(lines[at].contains(from), "{}", lines[at]);
+        lines[at] = lines[at].replacen(from, to, 1);
+        lines.join("\n")
+    };
+    let without = |at: usize| [&lines[..at], &lines[at + 1..]].concat().join("\n");
+    let folder = tempfile::tempdir().unwrap();
+    let file = text(&folder.path().join("recording.jsonl"));
+    let row = lines.iter().position(|line| line.contains(r#""kind":"message""#)).unwrap();
+    for (damaged, why) in [
+        (String::new(), "line 0: it is empty".to_owned()),
+        (without(last - 1), format!("line {}: it is cut off: its end is missing", last - 1)),
+        (without(0), "line 1: a recording begins with its header".into()),
+        (
+            changed(0, r#""format":1"#, r#""format":2"#),
+            "line 1: format 2 is not known to this build, which reads 1".into(),
+        ),
+        (
+            changed(frame, r#""specversion":"1.0""#, r#""specversion":"1.1""#),
+            format!("line {}: frame 1 of the", frame + 1),
+        ),
+        (changed(row, r#""at":1"#, r#""at":2"#), format!("line {}: row ", row + 1)),
+        (without(row), format!("line {}: row ", row + 1)),
+        (format!("{whole}{}", lines[0]), format!("line {}: a second header", last + 1)),
+        (format!("{whole}{}", lines[row]), format!("line {}: something behind its end", last + 1)),
+        ("{}".into(), "line 1: no line of a recording".into()),
+    ] {
+        fs::write(&file, damaged).unwrap();
+        let (code, report, error) = said(&nuan(&["replay", &file, "--party", "guarantor"]));
+        assert_eq!((code, report.as_str()), (2, ""), "{why}: {error}");
+        assert!(error.starts_with(&format!("nuan: replay: {file}: {why}")), "{why}: {error}");
+    }
+    fs::write(&file, &whole).unwrap();
+    for (arguments, why) in [
+        (&["replay", &file, "--party", "bank"][..], "it is a recording of the guarantor, not of the bank"),
+        (&["replay", &file], "whose core decides? --party union, guarantor or bank"),
+        (&["replay", &file, of(Party::Guarantor), "--mode", "three"], "another recording of the guarantor"),
+        (&["replay", &file, "--mode", "three"], "the recording of the union is missing"),
+        (&["replay", "no-such-file", "--party", "bank"], "no-such-file: No such file"),
+        (
+            &["replay", &file, "--party", "guarantor", "--mode", "strict", "--at", "3", "--with", "{}"],
+            "are for --mode what-if",
+        ),
+    ] {
+        let (code, _, error) = said(&nuan(arguments));
+        assert!(code == 2 && error.contains(why), "{code}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn services_that_run_are_recorded_with_and_without_names_and_in_parts() {
+    let three = Three::start(|_| Options { automatic: firms::every_role(), ..Options::default() });
+    let applicant = firms::open(&three.services, 6).await.unwrap();
+    for n in 0..6 {
+        let form = firms::form(n, if n == 0 { firms::DEBT_LIMIT_FEN + 1 } else { 0 }).unwrap();
+        let filed = applicant.post("applications", &form);
+        let id = filed.await.unwrap()["application_id"].as_str().unwrap().to_owned();
+        applicant.get(&format!("applications/{id}?wait_ms=20000&until=end")).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let secret = text(&folder.path().join("secret"));
+    fs::write(&secret, "sixteen bytes or more\n").unwrap();
+    let mut renamed = Vec::new();
+    for party in Party::ALL {
+        let config = text(&three.configurations[&party]);
+        let record = ["record", "--party", party.as_str(), "--config", &config];
+        for more in [&[][..], &["--pseudonyms", &secret], &["--from", "2019-06-03", "--to", "2019-06-04"]] {
+            let recorded = nuan(&[&record[..], more].concat());
+            assert_eq!(recorded.status.code(), Some(0), "{}", said(&recorded).2);
+            let file = folder.path().join(format!("{party}-{}.jsonl", more.len()));
+            fs::write(&file, &recorded.stdout).unwrap();
+            let (code, report, error) =
+                said(&nuan(&["replay", &text(&file), "--party", party.as_str(), "--mode", "strict"]));
+            assert_eq!((code, error.as_str()), (0, ""), "{party} {more:?}: {report}");
+            if more.first() == Some(&"--pseudonyms") {
+                let recording = String::from_utf8(recorded.stdout).unwrap();
+                for n in 0..6 {
+                    let form = firms::form(n, 0).unwrap();
+                    for name in
+                        ["enterprise_name", "uscc", "legal_rep_name", "mobile", "union_org_id", "settle_account"]
+                    {
+                        let name = form[name].as_str().unwrap();
+                        assert!(!recording.contains(name), "{party}: {name}");
+                    }
+                }
+                assert!(!recording.contains("person:applicant") && recording.contains("person:p"), "{party}");
+                assert!(
+                    recording.contains(r#""original_key""#) && recording.contains(r#""pseudonyms":true"#),
+                    "{party}"
+                );
+                renamed.push(text(&file));
+            }
+        }
+    }
+    let renamed: Vec<&str> = renamed.iter().map(String::as_str).collect();
+    let (code, report, _) = said(&nuan(&[&["replay"][..], &renamed, &["--mode", "three"]].concat()));
+    assert_eq!(code, 0, "what three organisations wrote with one secret fits: {report}");
+
+    let config = text(&three.configurations[&Party::Bank]);
+    fs::write(&secret, "short").unwrap();
+    for (arguments, expected, why) in [
+        (&["--party", "union"][..], 2, "is the configuration of bank, not of union"),
+        (&["--party", "bank", "--from", "2019-06-04", "--to", "2019-06-03"], 2, "is not after --from"),
+        (&["--party", "bank", "--from", "yesterday"], 2, "is no moment"),
+        (&["--party", "bank", "--from", "2020-01-01"], 1, "there is nothing to record in that time"),
+        (&["--party", "bank", "--pseudonyms", &secret], 1, "the secret has 5 bytes; it takes 16"),
+        (&["--party", "bank", "--pseudonyms", "no-such-file"], 1, "cannot read no-such-file"),
+    ] {
+        let (code, recording, error) = said(&nuan(&[&["record", "--config", &config][..], arguments].concat()));
+        assert_eq!((code, recording.as_str()), (expected, ""), "{error}");
+        assert!(error.contains(why), "{error}");
+    }
+}
