@@ -10,7 +10,13 @@ use domain::Party;
 use guarantor_core::Guarantor;
 use party::build_id;
 use serde_json::json;
-use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use union_core::Union;
 
 /// Seeds with which the order of channels is drawn.
@@ -112,25 +118,30 @@ fn of_one(arguments: &Arguments, recordings: &BTreeMap<Party, Recording>, out: &
     };
     let build = Build { version: env!("CARGO_PKG_VERSION").to_owned(), build_id: build_id::of_this_program() };
     let strict = arguments.mode == Mode::Strict;
+    let began = Instant::now();
     let report = match party {
         Party::Union => replay::<Union>(recording, build, strict, alter.as_ref(), &expected),
         Party::Guarantor => replay::<Guarantor>(recording, build, strict, alter.as_ref(), &expected),
         Party::Bank => replay::<Bank>(recording, build, strict, alter.as_ref(), &expected),
     };
     let report = report.map_err(usage)?;
+    let took = began.elapsed();
     let holds = report.holds();
     let summary = format!("{} differences, {} follow from those", report.summary.different, report.summary.follow);
-    show(&arguments.case.iter().fold(report, |report, id| report.of_case(id)), arguments.json, out)?;
+    show(&arguments.case.iter().fold(report, |report, id| report.of_case(id)), arguments.json, took, out)?;
     // What follows from an altered input is the answer, not a difference between builds.
     if holds || alter.is_some() { Ok(()) } else { Err(Failure::Different(format!("replay: {summary}"))) }
 }
 
-fn show(report: &Report, json: bool, out: &mut impl Write) -> Result<(), Failure> {
+fn show(report: &Report, json: bool, took: Duration, out: &mut impl Write) -> Result<(), Failure> {
     if json {
         let text = serde_json::to_string_pretty(report).map_err(|error| Failure::Failed(format!("replay: {error}")))?;
         return Ok(writeln!(out, "{text}")?);
     }
-    Ok(write!(out, "{report}")?)
+    write!(out, "{report}")?;
+    let messages = u128::try_from(report.summary.messages).unwrap_or_default();
+    let ms = took.as_millis().max(1);
+    Ok(writeln!(out, "{messages} messages taken in and said, {ms} ms: {} a second", messages * 1000 / ms)?)
 }
 
 type Three = Ran<Union, Guarantor, Bank>;

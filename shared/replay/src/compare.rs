@@ -181,6 +181,7 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
     fn input(&mut self, at: usize, row: &Row, input: &Input<O::Command>, altered: Option<&Input<O::Command>>) {
         self.summary.decided += 1;
         let (then, unknown) = Decision::then(self.recording, row);
+        self.summary.messages += then.messages.len() + usize::from(matches!(input, Input::Message(_)));
         let mark = self.then.mark();
         // What this build makes follow has to be what followed; after a difference nothing is known of that.
         let expected = self.due.as_mut().filter(|_| is_follow(row)).map(VecDeque::pop_front);

@@ -38,7 +38,7 @@ pub fn pseudonymise<O: Organisation>(recording: &Recording, secret: &[u8]) -> Re
     }
     let charters = &recording.header.charters;
     let mut names = Names { secret, charters, of: BTreeMap::new(), texts: Vec::new() };
-    names.learn_all::<O>(recording)?;
+    names.learn_all(recording)?;
     let keys = Party::ALL.map(|party| (party, SigningKey::from_seed(names.mac("signing key", party.as_str()))));
     let keys: BTreeMap<Party, SigningKey> = keys.into_iter().collect();
     let mut lines = Vec::new();
@@ -168,7 +168,7 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn learn_all<O: Organisation>(&mut self, recording: &Recording) -> Result<(), String> {
+    fn learn_all(&mut self, recording: &Recording) -> Result<(), String> {
         for state in &recording.snapshot {
             self.learn("", &read(state.body.get())?)?;
         }

@@ -67,6 +67,8 @@ pub struct Summary {
     pub rows: usize,
     /// Inputs that the core decided again.
     pub decided: usize,
+    /// Messages that were taken in by them, and said.
+    pub messages: usize,
     /// Decided alike.
     pub equal: usize,
     /// Decided otherwise on the state as it was.
