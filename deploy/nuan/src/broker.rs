@@ -32,6 +32,10 @@ pub use streams::{on_disk, stored};
 const GO: [(&str, &str); 2] = [("GOMAXPROCS", "1"), ("GOGC", "400")];
 /// The server's configuration; it reads public keys from the environment.
 const CONFIGURATION: &str = include_str!("broker/nats.conf");
+/// What a server of ours calls itself.
+const NAME: &str = "nuan";
+/// What the server of a sandbox calls itself: nothing is replayed through any other.
+pub const SANDBOX: &str = "nuan-sandbox";
 /// How long a server may take until it listens, and until it has ended after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How often a wait looks.
@@ -154,8 +158,21 @@ impl Broker {
     /// # Errors
     /// As [`Broker::start`].
     pub fn start_syncing(folder: &Path, sync: Sync) -> Result<Self, BrokerError> {
+        Self::start_named(folder, sync, NAME)
+    }
+
+    /// As [`Broker::start`], and it says to whoever connects that it is a sandbox's.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_sandbox(folder: &Path) -> Result<Self, BrokerError> {
+        Self::start_named(folder, Sync::Default, SANDBOX)
+    }
+
+    fn start_named(folder: &Path, sync: Sync, name: &str) -> Result<Self, BrokerError> {
         let keys = folder.join("keys");
-        Self::start_as(folder, &keys, CONFIGURATION, sync, BTreeMap::new())
+        let environment = BTreeMap::from([("SERVER_NAME".to_owned(), name.to_owned())]);
+        Self::start_as(folder, &keys, CONFIGURATION, sync, environment)
     }
 
     /// As [`Broker::start`], with this configuration, these variables for it, and the keys of the organisations in `keys`.

@@ -48,8 +48,18 @@ pub struct Options {
     pub notices: Option<String>,
     /// PostgreSQL databases; whoever has none keeps its data in SQLite.
     pub databases: BTreeMap<Party, SecretString>,
+    /// The environment; none: `local`.
+    pub environment: Option<String>,
+    /// The guarantor's net assets, fen; none: a billion yuan.
+    pub net_assets_fen: Option<i64>,
     /// By which address each reaches the broker; whoever has none, by the broker's own.
     pub nats_urls: BTreeMap<Party, String>,
+}
+
+impl Options {
+    fn environment(&self) -> &str {
+        self.environment.as_deref().unwrap_or(ENVIRONMENT)
+    }
 }
 
 /// Writes keys, pairing and configuration of the three under `folder` and returns the configuration files. What is there
@@ -73,7 +83,7 @@ pub fn prepare(folder: &Path, broker: &Broker, options: &Options) -> anyhow::Res
         publics.insert(party, public);
     }
     let pairing = folder.join("pairing.toml");
-    fs::write(&pairing, Pairing::new(PROGRAMME.into(), ENVIRONMENT.into(), publics)?.to_toml()?)?;
+    fs::write(&pairing, Pairing::new(PROGRAMME.into(), options.environment().into(), publics)?.to_toml()?)?;
     let mut files = BTreeMap::new();
     for party in Party::ALL {
         let home = folder.join(party.as_str());
@@ -122,7 +132,7 @@ fn configuration(
     let mut set = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
     set("party", text(party.as_str()));
     set("programme", text(PROGRAMME));
-    set("environment", text(ENVIRONMENT));
+    set("environment", text(options.environment()));
     set("data_dir", path(&home.join("data")));
     if let Some(url) = options.databases.get(&party) {
         set("database_url", text(url.expose_secret()));
@@ -159,7 +169,7 @@ fn configuration(
         set("notices", text(notices));
     }
     if party == Party::Guarantor {
-        set("net_assets_fen", toml::Value::Integer(NET_ASSETS_FEN));
+        set("net_assets_fen", toml::Value::Integer(options.net_assets_fen.unwrap_or(NET_ASSETS_FEN)));
     }
     Ok(toml::to_string_pretty(&table)?)
 }

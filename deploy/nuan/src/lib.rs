@@ -23,6 +23,7 @@ mod keys;
 mod play;
 mod record;
 mod replay;
+mod sandbox;
 mod schedule;
 mod serve;
 mod services;
@@ -68,6 +69,8 @@ enum Command {
     Record(record::Arguments),
     /// Decide a recording's inputs again with this build, and say what it decides otherwise: exit 0, or 5 with each
     Replay(replay::Arguments),
+    /// Run one organisation's service alone, set up as a recording says, to be replayed against
+    Sandbox(sandbox::Arguments),
     /// Compute what is to be paid on a loan, and when
     Schedule(schedule::Arguments),
     /// Run the service of one organisation until it is asked to stop
@@ -154,6 +157,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>, out: &mut impl Write)
         Command::Keys(arguments) => keys::run(&arguments, out),
         Command::Record(arguments) => record::run(&arguments, out),
         Command::Replay(arguments) => replay::run(&arguments, out),
+        Command::Sandbox(arguments) => sandbox::run(&arguments, out),
         Command::Schedule(arguments) => schedule::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments, out),
         Command::Timeline(arguments) => timeline::run(&arguments, out),

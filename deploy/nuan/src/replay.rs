@@ -1,6 +1,9 @@
 //! `nuan replay FILE…`: decides recorded inputs again with the cores of this build, and says what they decide otherwise.
 
-use crate::Failure;
+mod puppet;
+mod wire;
+
+use crate::{Failure, services::on_this_thread};
 use ::replay::{
     Alter, Build, Change, Expected, Network, Ran, Recording, Report, end_of, replay, states_that_differ, three,
 };
@@ -14,7 +17,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 use union_core::Union;
@@ -45,6 +48,12 @@ pub struct Arguments {
     /// what-if: what is altered of it, as a JSON merge patch (RFC 7396) of a command, or of a message's data
     #[arg(long, value_name = "JSON", requires = "at")]
     with: Option<String>,
+    /// Drive the deployed service at this address, which has to be a sandbox (`nuan sandbox`), instead of a core
+    #[arg(long, value_name = "URL", requires = "sandbox")]
+    to: Option<String>,
+    /// The folder of the sandbox: the keys and accounts by which its partners are played
+    #[arg(long, value_name = "DIR", requires = "to")]
+    sandbox: Option<PathBuf>,
     /// Show the differences of this application only; all inputs are replayed, for its decisions depended on theirs
     #[arg(long, value_name = "ID")]
     case: Option<String>,
@@ -81,6 +90,9 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             return Err(wrong(format!("another recording of the {party}")));
         }
     }
+    if let (Some(url), Some(folder)) = (&arguments.to, &arguments.sandbox) {
+        return against(arguments, &recordings, url, folder, out);
+    }
     // What a core panics with is in the report, once.
     std::panic::set_hook(Box::new(|_| ()));
     let replayed = match arguments.mode {
@@ -95,10 +107,19 @@ fn usage(why: String) -> Failure {
     Failure::Usage(format!("replay: {why}"))
 }
 
-fn of_one(arguments: &Arguments, recordings: &BTreeMap<Party, Recording>, out: &mut impl Write) -> Result<(), Failure> {
+/// The one recording, and whose core or service is to decide it.
+fn one<'a>(
+    arguments: &Arguments,
+    recordings: &'a BTreeMap<Party, Recording>,
+) -> Result<(Party, &'a Recording), Failure> {
     let recording = recordings.values().next().filter(|_| recordings.len() == 1);
     let recording = recording.ok_or_else(|| usage("this mode takes one recording".into()))?;
     let party = arguments.party.ok_or_else(|| usage("whose core decides? --party union, guarantor or bank".into()))?;
+    Ok((party, recording))
+}
+
+fn of_one(arguments: &Arguments, recordings: &BTreeMap<Party, Recording>, out: &mut impl Write) -> Result<(), Failure> {
+    let (party, recording) = one(arguments, recordings)?;
     let expected = match &arguments.expected {
         None => Expected::default(),
         Some(path) => {
@@ -142,6 +163,38 @@ fn show(report: &Report, json: bool, took: Duration, out: &mut impl Write) -> Re
     let messages = u128::try_from(report.summary.messages).unwrap_or_default();
     let ms = took.as_millis().max(1);
     Ok(writeln!(out, "{messages} messages taken in and said, {ms} ms: {} a second", messages * 1000 / ms)?)
+}
+
+/// Drives a deployed service.
+fn against(
+    arguments: &Arguments,
+    recordings: &BTreeMap<Party, Recording>,
+    url: &str,
+    folder: &Path,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let (party, recording) = one(arguments, recordings)?;
+    if recording.header.party != party {
+        return Err(usage(format!("it is a recording of the {}, not of the {party}", recording.header.party)));
+    }
+    let driven = on_this_thread(wire::drive(recording, url, folder)).map_err(|error| Failure::of("replay", error))?;
+    let differences = driven.differences.len();
+    let is_shown =
+        |difference: &&wire::StepDifference| arguments.case.is_none() || difference.application_id == arguments.case;
+    if arguments.json {
+        writeln!(out, "{:#}", json!(driven))?;
+    } else {
+        for difference in driven.differences.iter().filter(is_shown) {
+            writeln!(out, "{difference}")?;
+        }
+        let wire::Driven { messages, commands, times, answers, .. } = &driven;
+        writeln!(
+            out,
+            "{messages} messages said to it, {commands} commands, {times} times of its clock; {answers} messages from it"
+        )?;
+        writeln!(out, "{differences} steps that ended otherwise")?;
+    }
+    if differences == 0 { Ok(()) } else { Err(Failure::Different(format!("replay: {differences} differences"))) }
 }
 
 type Three = Ran<Union, Guarantor, Bank>;

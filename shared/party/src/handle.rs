@@ -384,7 +384,7 @@ impl Role {
 }
 
 /// What is still under way in this organisation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Backlog {
     /// Inputs in the queues.
     pub queued: usize,

@@ -25,6 +25,7 @@ pub mod ports;
 pub mod process;
 mod replica;
 pub mod run;
+pub mod sandbox;
 pub mod spans;
 pub mod store;
 pub mod vault;

@@ -16,6 +16,7 @@ use crate::{
     pairing::{Pairing, PairingError},
     ports,
     replica::Replica,
+    sandbox,
     spans::Exporter,
     store::{
         Batch, Store, StoreError, Tip, server,
@@ -227,7 +228,8 @@ pub async fn run<O: Organisation>(
         role: replica.role(),
     };
     let file = config.data_dir.join("http.addr");
-    let app = app(handle, vault);
+    let door = sandbox::router(handle.clone(), config);
+    let app = app(handle, vault).merge(door);
     let mut doors = Doors { closed: Some((listener, app)), address, serving: None, file: file.clone(), stop };
 
     let ended = loop {

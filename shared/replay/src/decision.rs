@@ -100,7 +100,7 @@ pub(crate) fn kept(index: &Index) -> Value {
 }
 
 /// Without the number, which the shell gives, and the trace field.
-fn comparable(mut message: Value) -> Value {
+pub fn comparable(mut message: Value) -> Value {
     if let Some(fields) = message.as_object_mut() {
         fields.remove("id");
         fields.remove("traceparent");

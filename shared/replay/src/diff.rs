@@ -45,6 +45,13 @@ pub fn changes(name: &str, then: &Value, now: &Value) -> Vec<Change> {
     found
 }
 
+/// Every place at which two lists of messages differ.
+pub fn messages_that_differ(then: &[Value], now: &[Value]) -> Vec<Change> {
+    let mut found = Vec::new();
+    lists(then, now, message_name, &mut found);
+    found
+}
+
 /// The name of what was recorded: of a fact the variant, and what moved if it is a saga's; of a voucher its event.
 pub(crate) fn recorded_name(one: &Value) -> String {
     let (kind, content) = variant(one);

@@ -49,7 +49,7 @@ pub(crate) fn feed<O: Organisation>(recording: &Recording, row: &Row) -> Fed<O::
 }
 
 /// The code of its refusal, if it was refused.
-pub(crate) fn refused_as(row: &Row) -> Option<String> {
+pub fn refused_as(row: &Row) -> Option<String> {
     let refusal: Value = serde_json::from_str(row.refusal.as_ref()?.get()).ok()?;
     Some(refusal.get("code")?.as_str()?.to_owned())
 }
@@ -92,7 +92,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 /// A row's input in words: what it was, and whose.
-pub(crate) fn words(row: &Row) -> String {
+pub fn words(row: &Row) -> String {
     let fields: Option<Fields> = serde_json::from_str(row.input.get()).ok();
     match fields {
         Some(Fields { kind: Some(kind), seq: Some(seq), .. }) => {

@@ -24,10 +24,14 @@ mod recorder;
 mod recording;
 mod report;
 mod three;
+mod wire;
 
 pub use compare::{Alter, Build, replay};
+pub use decision::comparable;
+pub use diff::messages_that_differ;
 pub use diff::{Change, changes};
 pub use expected::{Expected, ExpectedError};
+pub use feed::{refused_as, words};
 pub use pseudonyms::pseudonymise;
 pub use recorder::{Recorder, Start};
 pub use recording::{
@@ -36,3 +40,4 @@ pub use recording::{
 };
 pub use report::{Difference, Report, Standing, Summary};
 pub use three::{Network, Ran, end_of, states_that_differ, three};
+pub use wire::{receiver, said, was_asked};
