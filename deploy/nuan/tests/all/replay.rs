@@ -5,14 +5,21 @@
 
 use super::three::Three;
 use domain::Party;
-use nuan::{cluster::Options, firms};
+use nuan::{
+    broker::Broker,
+    cluster::{self, Options, Service},
+    firms,
+};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::LazyLock,
+    time::{Duration, Instant},
 };
+use tools::child::Child;
 
 fn nuan(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_nuan")).args(arguments).output().unwrap()
@@ -310,5 +317,122 @@ async fn services_that_run_are_recorded_with_and_without_names_and_in_parts() {
         let (code, recording, error) = said(&nuan(&[&["record", "--config", &config][..], arguments].concat()));
         assert_eq!((code, recording.as_str()), (expected, ""), "{error}");
         assert!(error.contains(why), "{error}");
+    }
+}
+
+/// `nuan sandbox` for a recording, and the address that it prints.
+fn sandbox(recording: &str, folder: &Path) -> (Child, String) {
+    let file = folder.with_extension("json");
+    let out = fs::File::create(&file).unwrap();
+    let mut child = Child::spawn(Path::new(env!("CARGO_BIN_EXE_nuan")), |command| {
+        command.args(["sandbox", recording, "--json", "--data-dir"]).arg(folder).stdout(out);
+    })
+    .unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Ok(said) = serde_json::from_str::<Value>(&fs::read_to_string(&file).unwrap()) {
+            return (child, said["url"].as_str().unwrap().to_owned());
+        }
+        assert!(child.ended().unwrap().is_none() && Instant::now() < until, "it does not come up");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_deployed_service_in_a_sandbox_is_driven_from_outside_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("sandbox");
+    let recording = of(Party::Guarantor);
+    let (mut child, url) = sandbox(recording, &home);
+    let replay =
+        ["replay", recording, "--party", "guarantor", "--to", &url, "--sandbox", home.to_str().unwrap(), "--json"];
+    let (code, report, error) = said(&nuan(&replay));
+    assert_eq!((code, error.as_str()), (0, ""), "{report}");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["differences"], json!([]));
+    for (what, least) in [("messages", 150), ("commands", 50), ("times", 400), ("answers", 80)] {
+        assert!(report[what].as_u64().unwrap() >= least, "{what}: {report}");
+    }
+    let (code, _, error) = said(&nuan(&replay));
+    assert!(code == 1 && error.contains("take a fresh sandbox"), "{error}");
+    let (code, _, error) = said(&nuan(&["sandbox", recording, "--data-dir", home.to_str().unwrap()]));
+    assert!(code == 1 && error.contains("holds an earlier run"), "{error}");
+    child.kill().unwrap();
+}
+
+/// One service with these options, its broker and its folder.
+fn alone(party: Party, folder: &Path, broker: &Broker, options: &Options) -> (Service, String) {
+    let files = cluster::prepare(folder, broker, options).unwrap();
+    let service = Service::start(Path::new(env!("CARGO_BIN_EXE_nuan")), party, &files[&party]).unwrap();
+    (service, text(folder))
+}
+
+#[test]
+fn what_a_deployed_service_does_otherwise_is_named_and_nothing_but_a_sandbox_is_driven() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let recording = of(Party::Guarantor);
+    let first: Value = serde_json::from_str(fs::read_to_string(recording).unwrap().lines().nth(1).unwrap()).unwrap();
+    let from = domain::Moment::from_millis(first["row"]["at"].as_i64().unwrap());
+    let options = |environment: Option<&str>, net_assets_fen: i64| Options {
+        driven_from: Some(from),
+        automatic: BTreeMap::new(),
+        environment: environment.map(str::to_owned),
+        net_assets_fen: Some(net_assets_fen),
+        ..Options::default()
+    };
+    let plain = Broker::start(&folder.path().join("plain")).unwrap();
+    let marked = Broker::start_sandbox(&folder.path().join("marked")).unwrap();
+    let home = |name: &str| folder.path().join(name);
+    let poor = alone(Party::Guarantor, &home("poor"), &marked, &options(Some("sandbox"), 100_000_000));
+    let local = alone(Party::Guarantor, &home("local"), &plain, &options(None, 100_000_000_000));
+    let on_plain = alone(Party::Guarantor, &home("on-plain"), &plain, &options(Some("sandbox"), 100_000_000_000));
+    let replay = |(service, folder): &(Service, String)| {
+        said(&nuan(&["replay", recording, "--party", "guarantor", "--to", &service.url, "--sandbox", folder]))
+    };
+    let (code, report, error) = replay(&poor);
+    assert!(code == 5 && error.contains("differences"), "{code} {error}: {report}");
+    assert!(report.contains("assess (agree) by person:zhao\n    message nuan.guarantee.assessed.v1"), "{report}");
+    assert!(report.contains("refusal: nothing -> LIMIT"), "{report}");
+    for (not_a_sandbox, why) in
+        [(&local, "is no sandbox"), (&on_plain, "the broker calls itself `nuan`, not `nuan-sandbox`")]
+    {
+        let (code, report, error) = replay(not_a_sandbox);
+        assert_eq!((code, report.as_str()), (1, ""), "{error}");
+        assert!(error.contains(why), "{error}");
+    }
+    let bank = ["replay", recording, "--party", "bank", "--to", &poor.0.url, "--sandbox", &poor.1];
+    let (code, _, error) = said(&nuan(&bank));
+    assert!(code == 2 && error.contains("it is a recording of the guarantor, not of the bank"), "{error}");
+    let (code, _, error) = said(&nuan(&[&["replay", of(Party::Bank), "--party", "bank"], &bank[4..]].concat()));
+    assert!(code == 1 && error.contains("not a sandbox of the bank"), "{error}");
+}
+
+#[tokio::test]
+async fn the_door_of_a_sandbox_takes_an_operators_token_and_a_command_that_there_is() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::start_sandbox(&folder.path().join("broker")).unwrap();
+    let options = Options { environment: Some("sandbox".into()), ..Options::default() };
+    let (service, _) = alone(Party::Bank, &folder.path().join("home"), &broker, &options);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let give = async |token: &str, body: Value| {
+        let request = client.post(format!("{}/api/v1/sandbox/commands", service.url)).bearer_auth(token);
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let actor = json!({ "person": "operator", "roles": ["operator"] });
+    let open = json!({ "actor": actor, "command": { "command": "open_books", "deposit_fen": 100 } });
+    let unknown = json!({ "actor": actor, "command": { "command": "dance" } });
+    let token = &service.operator_token;
+    for (token, body, status, word) in [
+        ("nobody", open.clone(), 401, "INVALID_TOKEN"),
+        (token, unknown, 422, "dance"),
+        (token, json!({ "command": "open_books" }), 422, "command"),
+        (token, open.clone(), 200, r#"{"refused":null}"#),
+        (token, open, 200, r#"{"refused":""#),
+    ] {
+        let (found, text) = give(token, body.clone()).await;
+        assert!(found == status && text.contains(word), "{body}: {found} {text}");
     }
 }
