@@ -225,14 +225,15 @@ fn of_three(
             crashes: 0,
         };
         let differing = differing(&end, &calm).map_err(failed)?;
-        runs.push(("as recorded".to_owned(), differing, calm));
+        runs.push((Network::AsRecorded.to_string(), differing, calm));
     } else {
-        let mut networks = vec![Network::Twice, Network::Crashes];
+        let mut networks = vec![Network::Twice];
+        networks.extend([0, 1, 2].map(|first| Network::Crashes { first }));
         networks.extend(LATE_MS.map(Network::Late));
         networks.extend(SEEDS.map(Network::Shuffled));
         for network in networks {
             let ran = run(network)?;
-            runs.push((format!("{network:?}"), differing(&calm, &ran).map_err(failed)?, ran));
+            runs.push((network.to_string(), differing(&calm, &ran).map_err(failed)?, ran));
         }
     }
     if arguments.json {

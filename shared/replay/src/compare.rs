@@ -13,7 +13,7 @@ use crate::{
 use domain::Moment;
 use ledger::{Account, TransferRecord};
 use organisation::{Input, Key, Organisation, Recorded, Row as AnyRow};
-use simulation::Shell;
+use simulation::{Mark, Shell};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -64,6 +64,7 @@ pub fn replay<O: Organisation + Clone>(
         alter,
         then: shell,
         now: None,
+        under_way: None,
         due: Some(VecDeque::new()),
         standing_still: BTreeSet::new(),
         asked_otherwise: BTreeSet::new(),
@@ -119,6 +120,8 @@ struct Replaying<'a, O: Organisation> {
     then: Shell<O>,
     /// The second: on what this build decided, once it has decided anything otherwise.
     now: Option<Shell<O>>,
+    /// The input under way from outside: its place in the recording, and the first lane before it.
+    under_way: Option<(usize, Mark<O>)>,
     /// Rows that are to look again within the input under way, as this build says; none: it differs already.
     due: Option<VecDeque<Key>>,
     /// Applications behind a parked input.
@@ -135,6 +138,7 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
         self.summary.rows += 1;
         if !is_follow(row) {
             self.nothing_more_follows(at);
+            self.under_way = Some((at, self.then.mark()));
         }
         match feed::<O>(self.recording, row) {
             Fed::SetUp(settings) => {
@@ -190,41 +194,51 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
         if unknown {
             now.messages = then.messages.clone();
         }
-        let asked_otherwise = then.messages != now.messages;
         let mut equal = then == now;
         if let Some(expected) = expected
             && !matches!((&expected, input), (Some(expected), Input::Follow(key)) if expected == key)
         {
-            now.defect =
-                Some(format!("{} was to look again here", expected.map_or("nothing".into(), |key| key.to_string())));
+            let expected = expected.map_or("nothing".into(), |key| key.to_string());
+            now.defect = Some(format!("{expected} was to look again here"));
             equal = false;
         }
-        if let Some(due) = &mut self.due {
-            due.extend(follow);
-        }
-        let began = self.now.is_none() && !equal;
-        let before = began.then(|| self.then.clone());
         if equal {
-            self.lines_of(row, unknown);
+            if let Some(due) = &mut self.due {
+                due.extend(follow);
+            }
+            self.count(row, unknown);
         } else {
             self.differs(row, &then, &now, Standing::ForItself);
             self.then.back_to(mark);
-            self.go_on_as_then(row);
             self.due = None;
-        }
-        match before {
-            // Its own way begins here, with what it has just decided.
-            Some(shell) => {
-                self.now = Some(shell);
-                self.asked(row, asked_otherwise);
+            if self.now.is_none() {
+                self.own_way_begins();
+                self.go_on_as_then(row);
+                return;
             }
-            None if !is_follow(row) => self.own_way(at, row, altered.unwrap_or(input), equal),
-            None => {}
+            self.go_on_as_then(row);
+        }
+        if !is_follow(row) {
+            self.own_way(at, row, altered.unwrap_or(input), equal);
+        }
+    }
+
+    /// The second lane begins, with the input under way from outside, as it was before that.
+    fn own_way_begins(&mut self) {
+        let Some((at, mark)) = self.under_way.take() else { return };
+        let mut shell = self.then.clone();
+        shell.back_to(mark);
+        self.now = Some(shell);
+        let recording = self.recording;
+        if let Some(row) = recording.rows.get(at)
+            && let Fed::Input(input) = feed::<O>(recording, row)
+        {
+            self.own_way(at, row, &input, false);
         }
     }
 
     /// The first lane found it equal.
-    fn lines_of(&mut self, row: &Row, unknown: bool) {
+    fn count(&mut self, row: &Row, unknown: bool) {
         let of = row.application_id.as_deref().unwrap_or_default();
         let answers = matches!(row.kind.as_str(), "message" | "port");
         if unknown || (answers && self.asked_otherwise.contains(of)) {

@@ -168,3 +168,67 @@ fn leaves(name: &str, path: &str, then: &Value, now: &Value, found: &mut Vec<Cha
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn places(then: &Decision, now: &Decision) -> Vec<String> {
+        between(then, now).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_was_recorded_is_paired_by_its_name_and_compared_by_its_fields() {
+        let fact = |name: &str, fields: Value| json!({ "fact": { name: fields } });
+        let booked = |amount: i64| json!({ "booked": { "event": "accrue", "transfers": [{ "amount": amount }] } });
+        let saga = |step: &str| fact("saga", json!({ "id": "X", "fact": { "Undone": { "step": step } } }));
+        let of = |recorded: Vec<Value>| Decision { recorded, ..Decision::default() };
+        let reserved = |fen: i64| fact("reserved", json!({ "reservation": { "reserved_fen": fen, "id": "R" } }));
+        for (then, now, expected) in [
+            (vec![reserved(1)], vec![reserved(1)], vec![]),
+            (vec![reserved(1)], vec![reserved(2)], vec!["fact reserved: reservation.reserved_fen: 1 -> 2"]),
+            (
+                vec![reserved(1), booked(5), saga("a")],
+                vec![booked(4), saga("a")],
+                vec![
+                    r#"fact reserved: {"fact":{"reserved":{"reservation":{"id":"R","reserved_fen":1}}}} -> nothing"#,
+                    "booking accrue: transfers.0.amount: 5 -> 4",
+                ],
+            ),
+            (
+                vec![saga("a"), saga("b")],
+                vec![saga("b"), saga("a")],
+                vec!["fact saga, Undone: fact.Undone.step: a -> b", "fact saga, Undone: fact.Undone.step: b -> a"],
+            ),
+            (vec![], vec![json!({ "fact": "opened" })], vec![r#"fact opened: nothing -> {"fact":"opened"}"#]),
+        ] {
+            assert_eq!(places(&of(then), &of(now)), expected);
+        }
+    }
+
+    #[test]
+    fn refusals_messages_and_rows_are_compared_field_by_field() {
+        let refused = |code: &str| Decision { refusal: Some(json!({ "code": code })), ..Decision::default() };
+        let says = |kind: &str, fen: i64| Decision {
+            messages: vec![json!({ "type": kind, "data": { "fen": fen } })],
+            ..Decision::default()
+        };
+        let waits = |at: Value| Decision {
+            kept: [("case/X".to_owned(), json!({ "wake_at": at }))].into(),
+            ..Decision::default()
+        };
+        let nothing = Decision::default();
+        let broken = Decision::defect("it panicked".into());
+        for (then, now, expected) in [
+            (&refused("LIMIT"), &nothing, r#"refusal: {"code":"LIMIT"} -> nothing"#),
+            (&refused("LIMIT"), &refused("AMOUNT"), "refusal: code: LIMIT -> AMOUNT"),
+            (&says("nuan.a.v1", 1), &says("nuan.a.v1", 2), "message nuan.a.v1: data.fen: 1 -> 2"),
+            (&waits(json!("2020-01-01")), &waits(Value::Null), "row case/X: wake_at: 2020-01-01 -> null"),
+            (&nothing, &broken, "defect: nothing -> it panicked"),
+        ] {
+            assert_eq!(places(then, now), [expected]);
+        }
+        assert_eq!(places(&says("nuan.a.v1", 1), &says("nuan.b.v1", 1)).len(), 2, "one is gone and another has come");
+    }
+}

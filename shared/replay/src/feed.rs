@@ -170,3 +170,38 @@ fn patch(target: &mut Value, with: &Value) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The examples of RFC 7396, appendix A, that a command or a message can be altered by.
+    #[test]
+    fn a_merge_patch_replaces_adds_and_removes() {
+        for (original, with, expected) in [
+            (json!({ "a": "b" }), json!({ "a": "c" }), json!({ "a": "c" })),
+            (json!({ "a": "b" }), json!({ "b": "c" }), json!({ "a": "b", "b": "c" })),
+            (json!({ "a": "b" }), json!({ "a": null }), json!({})),
+            (json!({ "a": "b", "b": "c" }), json!({ "a": null }), json!({ "b": "c" })),
+            (json!({ "a": ["b"] }), json!({ "a": "c" }), json!({ "a": "c" })),
+            (json!({ "a": { "b": "c" } }), json!({ "a": { "b": "d", "c": null } }), json!({ "a": { "b": "d" } })),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({ "e": null }), json!({ "a": 1 }), json!({ "e": null, "a": 1 })),
+            (json!({}), json!({ "a": { "bb": { "ccc": null } } }), json!({ "a": { "bb": {} } })),
+        ] {
+            let mut target = original.clone();
+            patch(&mut target, &with);
+            assert_eq!(target, expected, "{original} with {with}");
+        }
+    }
+
+    #[test]
+    fn keys_of_rows_accounts_and_transfers_are_read_as_they_are_written() {
+        for text in ["application/NCD-2018-0052", "account B2011/91119900XN0001285D", "transfer disb:NCD-2018-0052:1"] {
+            assert_eq!(key_of(text).to_string(), text);
+        }
+        assert!(matches!(key_of("account B2011"), Key::Account(_)));
+        assert!(matches!(key_of("transfer x"), Key::Transfer(_)));
+    }
+}

@@ -17,6 +17,7 @@ use serde_json::Value;
 use simulation::{Act, Crash, Order, Shell, World};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
     sync::Arc,
 };
 
@@ -34,8 +35,25 @@ pub enum Network {
     Late(i64),
     /// Which of two channels is first is drawn from this seed.
     Shuffled(u64),
-    /// Before every commit the organisation is killed, and after it again.
-    Crashes,
+    /// An organisation is killed before a commit, when that comes again after it, and left alone for the next. It begins with this one
+    /// of the three: with each of them in turn every commit is struck, before and after.
+    Crashes {
+        /// 0, 1 or 2.
+        first: u8,
+    },
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Network::AsRecorded => write!(f, "as recorded"),
+            Network::Swift => write!(f, "every message at once"),
+            Network::Twice => write!(f, "every message twice"),
+            Network::Late(ms) => write!(f, "every message {ms} ms late"),
+            Network::Shuffled(seed) => write!(f, "channels shuffled by seed {seed}"),
+            Network::Crashes { first } => write!(f, "killed before and after commits, {} of 3", first + 1),
+        }
+    }
 }
 
 /// Three that have run.
@@ -143,7 +161,7 @@ where
     let mut run = Run {
         otherwise: Vec::new(),
         crashes: 0,
-        crash: BTreeMap::new(),
+        turns: BTreeMap::new(),
         seen: 0,
         network,
         placed,
@@ -205,8 +223,8 @@ fn choice(world: &World, outside: &BTreeMap<Party, VecDeque<Outside>>) -> Choice
 struct Run {
     otherwise: Vec<String>,
     crashes: u64,
-    /// The crash that came last over each.
-    crash: BTreeMap<Party, Crash>,
+    /// Which turn each has with crashes.
+    turns: BTreeMap<Party, u64>,
     /// Parcels that were disturbed so far.
     seen: u64,
     network: Network,
@@ -233,17 +251,21 @@ impl Run {
                     parcel.arrives_at = Some(now.plus_millis(by));
                 }
             }
-            Network::Crashes => {
+            Network::Crashes { first } => {
                 for party in Party::ALL {
                     if world.crash_of(party).is_some() {
                         continue;
                     }
-                    // Whoever was killed before its last commit is killed after this one, then left alone once.
-                    match self.crash.get(&party) {
-                        None => self.kill(world, party, Crash::BeforeCommit),
-                        Some(Crash::BeforeCommit) => self.kill(world, party, Crash::AfterCommit),
-                        Some(Crash::AfterCommit) => drop(self.crash.remove(&party)),
+                    // What a commit had taken comes again after a crash, so whoever was killed before and after one commit is left
+                    // alone for the next.
+                    let turn = self.turns.entry(party).or_insert(u64::from(first));
+                    match *turn % 3 {
+                        0 => world.crash(party, Crash::BeforeCommit),
+                        1 => world.crash(party, Crash::AfterCommit),
+                        _ => {}
                     }
+                    self.crashes += u64::from(*turn % 3 != 2);
+                    *turn += 1;
                 }
             }
         }
@@ -266,12 +288,6 @@ impl Run {
         for (parcel, comes) in world.parcels.iter_mut().zip(comes) {
             parcel.arrives_at = comes.then_some(now);
         }
-    }
-
-    fn kill(&mut self, world: &mut World, party: Party, crash: Crash) {
-        self.crashes += 1;
-        self.crash.insert(party, crash);
-        world.crash(party, crash);
     }
 
     /// Lets somebody outside do what was done.

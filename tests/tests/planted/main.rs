@@ -199,7 +199,7 @@ impl Copy {
             .output()
             .unwrap();
         assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
-        let recording = root().join(format!("tests/corpus/current/{party}.jsonl"));
+        let recording = root().join(format!("tests/corpus/0.1.0/history/{party}.jsonl"));
         let mut program = Command::new(self.folder.join("target/debug/replayer"));
         let ran = program.arg(party).arg(recording).args(expected).output().unwrap();
         let text = String::from_utf8_lossy(&ran.stderr).into_owned();

@@ -164,17 +164,26 @@ fn encoded(text: &str) -> String {
 
 /// The three services, everybody's browser, and what an applicant types.
 pub struct House {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _broker: Broker,
     pub services: BTreeMap<Party, Service>,
     pub applicant: String,
+}
+
+/// Whatever a test has done here, the cores alone decide it again.
+impl Drop for House {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            super::replay::replays(self.folder.path());
+        }
+    }
 }
 
 impl House {
     pub async fn open() -> House {
         let Three { services, broker, folder, .. } = Three::start(|_| Options::default());
         let applicant = firms::open(&services, 10).await.unwrap().token;
-        House { _folder: folder, _broker: broker, services, applicant }
+        House { folder, _broker: broker, services, applicant }
     }
 
     /// Somebody with these roles, whose account two operators open: the access token.

@@ -124,3 +124,18 @@ fn a_total_that_is_not_as_expected_is_named_and_what_nobody_expects_is_not() {
     assert_eq!(report["differing"], differing, "{report:#}");
     assert_eq!((&report["refused"], &report["violations"]), (&json!([]), &json!([])));
 }
+
+#[test]
+fn a_history_without_a_summary_makes_the_lists_of_subsidies_and_is_played_to_its_last_day() {
+    let source = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/source").join(name);
+    let files = ["applications.jsonl", "members.csv", "repayments.jsonl", "service.jsonl"].map(source);
+    let files = files.each_ref().map(|file| file.to_str().unwrap());
+    let with = ["--members", files[1], "--repayments", files[2], "--service", files[3], "--json"];
+    let played = nuan(&[&["history", files[0]], &with[..]].concat());
+    let said = String::from_utf8_lossy(&played.stderr);
+    assert_eq!((played.status.code(), said.as_ref()), (Some(0), ""));
+    let report: Value = serde_json::from_slice(&played.stdout).unwrap();
+    assert_eq!((&report["refused"], &report["violations"]), (&json!([]), &json!([])));
+    assert_eq!(report["totals"]["applications"], fs::read_to_string(files[0]).unwrap().lines().count());
+    assert_eq!(report["largest_subsidy_fen"], 3_900_000, "the software firm's");
+}

@@ -293,3 +293,32 @@ async fn a_borrower_claims_its_interest_back_and_six_persons_see_that_it_gets_it
     assert_eq!(account.status, StatusCode::SEE_OTHER, "{}", account.text);
     applicant.until(&case, "已支付").await;
 }
+
+#[tokio::test]
+async fn money_whose_loan_nobody_knows_is_sent_back_and_then_given_back_by_two_persons() {
+    let house = House::open().await;
+    let mut officers = Officers::of(&house).await;
+    let id = apply(&mut house.applicant().await, 0).await;
+    officers.pay_out(&id).await;
+    let api = async |person: &str, roles: &[&str]| {
+        Api::new(&house.services[&Party::Bank].url, &house.token(Party::Bank, person, roles).await).unwrap()
+    };
+    let (feng, chu) = (api("feng", &["operations"]).await, api("chu", &["payment_checker"]).await);
+    let decide = async |who: &Api, number: &str, task: &str, body: serde_json::Value| {
+        let (_, tag) = who.get_tagged(&format!("unidentified-receipts/{number}")).await.unwrap();
+        who.decide(&format!("tasks/{number}/{task}/decision"), &body, &tag.unwrap()).await.unwrap()
+    };
+    let money =
+        json!({ "reference": "R1", "value_date": firms::DAY.to_string(), "amount_fen": 10_000, "note": "附言不清" });
+    let number = feng.post("unidentified-receipts", &money).await.unwrap()["money_id"].as_str().unwrap().to_owned();
+    let assign = json!({ "verdict": "assign", "application_id": id });
+    decide(&feng, &number, "identify-money", assign).await;
+    // Nothing is owed on the day of the pay-out, so the checker sends it back.
+    decide(&chu, &number, "check-identification", json!({ "verdict": "return", "because": "当日无应还款" })).await;
+    decide(&feng, &number, "identify-money", json!({ "verdict": "give_back", "because": "付款人汇错" })).await;
+    let told = decide(&chu, &number, "check-identification", json!({ "verdict": "release" })).await;
+    assert_eq!((&told["ended"], &told["money_state"]), (&json!(true), &json!("GIVEN_BACK")), "{told}");
+    let auditor = api("auditor", &["auditor"]).await;
+    let waiting = auditor.all("balances?prefix=B2241").await.unwrap();
+    assert!(waiting.iter().all(|account| account["balance_fen"] == 0), "nothing waits any more: {waiting:?}");
+}
