@@ -330,6 +330,7 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
 
     fn differs(&mut self, row: &Row, then: &Decision, now: &Decision, standing: Standing) {
         let changes = diff::between(then, now);
+        let (old, new) = lines::<O>(then, now);
         let (no, of) = self.numbers.get(&row.position).copied().unwrap_or((0, 0));
         self.differences.push(Difference {
             application_id: row.application_id.clone(),
@@ -339,8 +340,8 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
             of,
             input: feed::words(row),
             cause: cause::<O>(then, now),
-            then: lines::<O>(then, now),
-            now: lines::<O>(now, then),
+            then: old,
+            now: new,
             changes,
             standing,
             expected: None,

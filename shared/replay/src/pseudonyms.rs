@@ -87,7 +87,8 @@ pub fn pseudonymise<O: Organisation>(recording: &Recording, secret: &[u8]) -> Re
         row.link = hex::encode(link);
         lines.push(Line::Row(Box::new(row)));
     }
-    lines.push(Line::End(End { position: recording.end.position, states: hex::encode(shell.states()?) }));
+    let states = hex::encode(shell.states()?);
+    lines.push(Line::End(End { states, commits_that_differ: 0, ..recording.end.clone() }));
     Ok(lines)
 }
 

@@ -222,8 +222,16 @@ impl Row {
 pub struct End {
     /// Position of the last row.
     pub position: u64,
-    /// Hash of all rows of the state, hex.
+    /// Hash of all rows of the state, hex, as the build that recorded makes them of what was recorded.
     pub states: String,
+    /// Commits whose rows that build does not make as they were written: by a build before it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub commits_that_differ: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A recording that is whole.

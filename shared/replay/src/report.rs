@@ -279,8 +279,17 @@ impl fmt::Display for Summary {
     }
 }
 
-/// What one decision did that the other did not, in words.
-pub(crate) fn lines<O: Organisation>(of: &Decision, other: &Decision) -> Vec<String> {
+/// What two decisions did that the other did not, in words; fields that differ in what both did are told by themselves.
+pub(crate) fn lines<O: Organisation>(then: &Decision, now: &Decision) -> (Vec<String>, Vec<String>) {
+    let nothing = || vec!["nothing of that".to_owned()];
+    match (lines_of::<O>(then, now), lines_of::<O>(now, then)) {
+        (old, new) if old.is_empty() && !new.is_empty() => (nothing(), new),
+        (old, new) if new.is_empty() && !old.is_empty() => (old, nothing()),
+        both => both,
+    }
+}
+
+fn lines_of<O: Organisation>(of: &Decision, other: &Decision) -> Vec<String> {
     let mut lines = Vec::new();
     if of.defect != other.defect {
         lines.extend(of.defect.clone());
@@ -291,49 +300,49 @@ pub(crate) fn lines<O: Organisation>(of: &Decision, other: &Decision) -> Vec<Str
             None => lines.push("accepted".to_owned()),
         }
     }
-    lines.extend(of.recorded.iter().filter(|one| !other.recorded.contains(one)).map(recorded_line::<O>));
-    lines.extend(of.messages.iter().filter(|one| !other.messages.contains(one)).map(|one| {
-        let to = one.get("type").and_then(Value::as_str).unwrap_or_default();
-        format!("says {to}")
-    }));
-    if lines.is_empty() && of.recorded != other.recorded {
-        let order: Vec<String> = of.recorded.iter().map(recorded_name).collect();
-        lines.push(format!("in this order: {}", order.join("; ")));
+    for one in of.recorded.iter().filter(|one| !other.recorded.contains(one)) {
+        let name = recorded_name(one);
+        let is_there_too = other.recorded.iter().any(|other| recorded_name(other) == name);
+        match recorded_words::<O>(one) {
+            Some(words) => lines.push(format!("{name}: {words}")),
+            None if !is_there_too => lines.push(name),
+            None => {}
+        }
+    }
+    let is_said_there_too = |one: &Value| other.messages.iter().any(|other| message_name(other) == message_name(one));
+    let only = of.messages.iter().filter(|one| !is_said_there_too(one));
+    lines.extend(only.map(|one| format!("says {}", text(one, "type"))));
+    if lines.is_empty() && of.recorded != other.recorded && of.recorded.len() == other.recorded.len() {
+        let (order, others): (Vec<String>, Vec<String>) =
+            (of.recorded.iter().map(recorded_name).collect(), other.recorded.iter().map(recorded_name).collect());
+        if order != others {
+            lines.push(format!("in this order: {}", order.join("; ")));
+        }
     }
     for (key, kept) in of.kept.iter().filter(|(key, kept)| other.kept.get(*key) != Some(*kept)) {
-        let tasks: Vec<&str> = kept
-            .get("tasks")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .map(|task| text(task, "task_id"))
-            .collect();
+        let tasks = kept.get("tasks").and_then(Value::as_array).into_iter().flatten();
+        let tasks: Vec<&str> = tasks.map(|task| text(task, "task_id")).collect();
         let wake_at = kept.get("wake_at").and_then(Value::as_str).unwrap_or("never");
         lines.push(format!("{key}: {}, next deadline {wake_at}, waits for {tasks:?}", text(kept, "status")));
-    }
-    if lines.is_empty() {
-        lines.push("nothing of that".to_owned());
     }
     lines
 }
 
-fn recorded_line<O: Organisation>(one: &Value) -> String {
-    let line = match serde_json::from_value::<Recorded<O::Fact>>(one.clone()) {
-        Ok(Recorded::Fact(fact)) => O::line(&fact).map(|line| line.text),
-        Ok(Recorded::Booked(voucher)) => {
+/// What was recorded, in words, if it has any.
+fn recorded_words<O: Organisation>(one: &Value) -> Option<String> {
+    let words = match serde_json::from_value::<Recorded<O::Fact>>(one.clone()).ok()? {
+        Recorded::Fact(fact) => O::line(&fact)?.text,
+        Recorded::Booked(voucher) => {
             let lines = voucher.transfers.iter();
             let lines: Vec<String> = lines
                 .map(|one| format!("Dr {} Cr {} {} fen ({})", one.debit, one.credit, one.amount.fen().get(), one.id))
                 .collect();
-            Some(lines.join("; "))
+            lines.join("; ")
         }
-        Ok(Recorded::Opened(account)) => Some(format!("{} is opened", account.code())),
-        _ => None,
+        Recorded::Opened(account) => format!("{} is opened", account.code()),
+        Recorded::Said { .. } | Recorded::Ordered(_) => return None,
     };
-    match line.filter(|line| !line.is_empty()) {
-        Some(line) => format!("{}: {line}", recorded_name(one)),
-        None => recorded_name(one),
-    }
+    Some(words).filter(|words| !words.is_empty())
 }
 
 /// By which rule two decisions differ: the code of the refusal that only one has, else the step in the definition's words, else

@@ -118,7 +118,7 @@ pub(crate) fn start_of<O: Organisation>(recording: &Recording) -> Result<Shell<O
 /// # Errors
 /// In words: this build cannot read them, or cannot set the organisation up so.
 pub(crate) fn restored<O: Organisation>(header: &Header, rows: &[State]) -> Result<Shell<O>, String> {
-    let mut shell = Shell::new(O::set_up(Arc::new(header.charters.clone()), &header.settings)?);
+    let mut shell = Shell::new(O::set_up(Arc::new(header.charters.clone()), &header.settings)?).without_journal();
     for state in rows {
         let row = stored::<O>(state.kind, state.body.get()).map_err(|why| format!("row `{}`: {why}", state.key))?;
         shell.restore(state.key()?, row, state.version);

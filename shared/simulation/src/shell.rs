@@ -40,6 +40,7 @@ pub struct Shell<O: Organisation> {
     organisation: O,
     store: BTreeMap<Key, Stored<O::Row>>,
     journal: Vec<Recorded<O::Fact>>,
+    keeps_journal: bool,
     /// Rows and records of the batch under way: gone if it is not committed.
     working: Rows<O::Row>,
     uncommitted: Vec<Recorded<O::Fact>>,
@@ -52,9 +53,17 @@ impl<O: Organisation> Shell<O> {
             organisation,
             store: BTreeMap::new(),
             journal: Vec::new(),
+            keeps_journal: true,
             working: Rows::default(),
             uncommitted: Vec::new(),
         }
+    }
+
+    /// The same, for who has a journal already: what is recorded is not kept.
+    #[must_use]
+    pub fn without_journal(mut self) -> Self {
+        self.keeps_journal = false;
+        self
     }
 
     /// Sets the organisation up otherwise; what is stored stays.
@@ -139,7 +148,10 @@ impl<O: Organisation> Shell<O> {
             let index = index_of::<O>(&row);
             self.store.insert(key.clone(), Stored { row, version, index });
         }
-        self.journal.extend(through_json(&std::mem::take(&mut self.uncommitted))?.1);
+        let uncommitted = std::mem::take(&mut self.uncommitted);
+        if self.keeps_journal {
+            self.journal.extend(through_json(&uncommitted)?.1);
+        }
         self.working = Rows::default();
         Ok(hash.finish())
     }

@@ -8,9 +8,9 @@ use guarantor_core::{
     Guarantor,
     case::{LetterState, OpinionDecision, Revocation},
 };
-use ledger::{AccountCode, TransferRecord, trial_balance};
+use ledger::{AccountCode, TransferId, TransferRecord, trial_balance};
 use organisation::{
-    Organisation,
+    Key, OpenTask, Organisation, Row,
     charters::{self, Kept},
 };
 use saga::{Ending, Phase, State};
@@ -82,8 +82,17 @@ pub fn hold(world: &World) -> Result<(), String> {
     subsidies_are_what_the_claims_say(world)?;
     firms_are_what_their_applications_say(world)?;
     tickets_are_what_applications_say(world)?;
+    let fund = fund(world);
+    let mut tasks: BTreeMap<&ApplicationId, Vec<(Party, &OpenTask)>> = BTreeMap::new();
+    for (party, task) in world.tasks() {
+        if let Some(id) = &task.application_id {
+            tasks.entry(id).or_default().push((party, task));
+        }
+    }
     for application in applications(world) {
-        one_application(world, application).map_err(|why| format!("{}: {why}", application.id))?;
+        let tasks = tasks.get(&application.id).map(Vec::as_slice).unwrap_or_default();
+        let queued = fund.queue.contains(&application.id);
+        one_application(world, application, tasks, queued).map_err(|why| format!("{}: {why}", application.id))?;
     }
     Ok(())
 }
@@ -148,13 +157,19 @@ pub fn balance<O: Organisation>(world: &World, code: &str) -> i64 {
     accounts.filter(|account| of(account.code())).map(|account| account.balance().get()).sum()
 }
 
+/// The balance of one account of a party, fen. Nothing else is looked at: this is asked for every application after every input.
+fn balance_at<O: Organisation>(world: &World, code: &AccountCode) -> i64 {
+    match world.shell::<O>().unwrap().stored().get(&Key::Account(code.clone())).map(|stored| &stored.row) {
+        Some(Row::Account(account)) => account.balance().get(),
+        _ => 0,
+    }
+}
+
 fn fund(world: &World) -> FundRow {
-    let mut rows = world.shell::<Union>().unwrap().owns();
-    let fund = rows.find_map(|(_, row)| match row {
-        union_core::Row::Fund(fund) => Some(fund.clone()),
-        _ => None,
-    });
-    fund.unwrap_or_default()
+    match world.shell::<Union>().unwrap().own(&union_core::rows::fund()) {
+        Some(union_core::Row::Fund(fund)) => fund.clone(),
+        _ => FundRow::default(),
+    }
 }
 
 /// The programme as a whole.
@@ -354,7 +369,12 @@ fn largest_loan(world: &World, application: &Application) -> i64 {
 }
 
 /// One application at all three. What one of them says that the others have not heard yet is under way, never denied.
-fn one_application(world: &World, application: &Application) -> Result<(), String> {
+fn one_application(
+    world: &World,
+    application: &Application,
+    tasks: &[(Party, &OpenTask)],
+    queued: bool,
+) -> Result<(), String> {
     let id = &application.id;
     let run = &application.run;
     let paid_out = credit(world, id).and_then(|case| case.paid_out.as_ref());
@@ -370,11 +390,8 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
     let outstanding = loan.filter(|_| standing.is_some()).and_then(|loan| loan.life.as_ref()?.loan.outstanding());
     ensure!(lent == outstanding.map_or(0, Fen::get), "I5: {lent} is lent, {outstanding:?} is owed, on {receipt:?}");
     let paid_in_full = loan.is_some_and(|loan| matches!(loan.state, LoanState::Settled | LoanState::Prepaid));
-    let postings = world.shell::<Bank>().unwrap().transfers().filter(|record| {
-        record.transfer.id.as_str().starts_with("disb:")
-            && record.transfer.debit.main() == "B1301"
-            && record.transfer.debit.part() == Some(id.to_string().as_str())
-    });
+    let key = |behind: char| Key::Transfer(TransferId::new(format!("disb:{id}{behind}")));
+    let postings = world.shell::<Bank>().unwrap().stored().range(key(':')..key(';'));
     ensure!(postings.count() == usize::from(paid_out.is_some()), "I11: not posted once");
     let known = [application.receipt.as_ref(), guarantee(world, id).and_then(|case| case.loan.as_ref())];
     ensure!(known.into_iter().flatten().all(|known| Some(known) == receipt), "I11: {known:?} is known of {receipt:?}");
@@ -426,9 +443,8 @@ fn one_application(world: &World, application: &Application) -> Result<(), Strin
         let of_a_loan = ["/check-reversal", "-relief", "/sign-plan", "-subsidy"];
         of_a_loan.iter().any(|name| task.task_id.ends_with(name))
     };
-    let at_work = world.tasks().find(|(_, task)| task.application_id.as_ref() == Some(id) && !reverses(task));
+    let at_work = tasks.iter().find(|(_, task)| !reverses(task));
     ensure!(run.ending().is_none() || at_work.is_none(), "ended, and somebody is at {at_work:?}");
-    let queued = fund(world).queue.contains(id);
     ensure!(queued == matches!(run.state("reserve fund"), Some(State::Waiting)), "in the queue: {queued}");
     Ok(())
 }
@@ -581,12 +597,13 @@ fn relief_is_at_rest(world: &World, application: &Application) -> Result<(), Str
 
 /// What is lent on an application, overdue or not.
 fn balance_of(world: &World, id: &ApplicationId) -> i64 {
-    ["B1301", "B1303"].map(|main| balance::<Bank>(world, &format!("{main}/{id}"))).iter().sum()
+    let of = |main: &str| AccountCode::parse(&format!("{main}/{id}")).unwrap();
+    ["B1301", "B1303"].map(|main| balance_at::<Bank>(world, &of(main))).iter().sum()
 }
 
 fn liability_of(world: &World, id: &ApplicationId) -> Result<i64, String> {
     let account = guarantor_core::books::liability_of(id).map_err(|error| error.to_string())?;
-    Ok(balance::<Guarantor>(world, account.as_str()))
+    Ok(balance_at::<Guarantor>(world, &account))
 }
 
 /// How many applications ended how.

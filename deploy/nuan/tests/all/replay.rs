@@ -529,3 +529,24 @@ async fn the_door_of_a_sandbox_takes_an_operators_token_and_a_command_that_there
         assert!(found == status && text.contains(word), "{body}: {found} {text}");
     }
 }
+
+#[test]
+fn a_journal_of_a_build_that_wrote_rows_otherwise_is_recorded_and_says_so() {
+    let recording = replay::Recording::parse(&fs::read_to_string(of(Party::Guarantor)).unwrap()).unwrap();
+    let header = recording.header;
+    let mut recorder =
+        replay::Recorder::<guarantor_core::Guarantor>::new(header.charters.clone(), header.settings.clone()).unwrap();
+    let mut altered = 0;
+    for mut row in recording.rows {
+        if altered == 0 && row.kind == "command" && row.states.is_some() {
+            row.states = Some("00".repeat(32));
+            altered += 1;
+        }
+        let kept = row.kept.clone();
+        recorder.take(&mut row).unwrap();
+        assert_eq!(row.kept, kept, "row {}", row.position);
+    }
+    let end = recorder.end().unwrap();
+    assert_eq!((end.commits_that_differ, altered), (1, 1));
+    assert_eq!((end.position, &end.states), (recording.end.position, &recording.end.states));
+}
