@@ -79,7 +79,27 @@ enum Mode {
     Perturb,
 }
 
+/// What was asked for and would be left undone.
+fn fits(arguments: &Arguments) -> Result<(), Failure> {
+    let is_of_three = matches!(arguments.mode, Mode::Three | Mode::Perturb);
+    let refused = [
+        (
+            is_of_three && arguments.case.is_some(),
+            "--case is not for --mode three and perturb: they compare final states",
+        ),
+        (is_of_three && arguments.expected.is_some(), "--expected is not for --mode three and perturb"),
+        (arguments.to.is_some() && arguments.mode != Mode::Open, "--to drives a service; --mode is for cores"),
+        (arguments.to.is_some() && arguments.expected.is_some(), "--expected is for cores, not for --to"),
+        (arguments.mode != Mode::WhatIf && arguments.at.is_some(), "--at and --with are for --mode what-if"),
+    ];
+    match refused.into_iter().find(|(is_so, _)| *is_so) {
+        Some((_, why)) => Err(usage(why.to_owned())),
+        None => Ok(()),
+    }
+}
+
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
+    fits(arguments)?;
     let mut recordings = BTreeMap::new();
     for path in &arguments.files {
         let wrong = |why: String| usage(format!("{}: {why}", path.display()));
@@ -134,8 +154,7 @@ fn of_one(arguments: &Arguments, recordings: &BTreeMap<Party, Recording>, out: &
             Some(Alter { position, with })
         }
         (Mode::WhatIf, ..) => return Err(usage("what-if needs --at POSITION and --with JSON".into())),
-        (_, None, None) => None,
-        _ => return Err(usage("--at and --with are for --mode what-if".into())),
+        _ => None,
     };
     let build = Build { version: env!("CARGO_PKG_VERSION").to_owned(), build_id: build_id::of_this_program() };
     let strict = arguments.mode == Mode::Strict;

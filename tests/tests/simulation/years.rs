@@ -230,7 +230,6 @@ fn live(seed: u64, firms: u32, weeks: i64) -> Years {
 }
 
 #[test]
-#[ignore = "looks at everything after each of twelve thousand inputs: half an hour"]
 fn three_years_of_two_hundred_firms_break_nothing_that_holds() {
     let years = live(2_018, 200, 156);
     let count = |is: fn(&union_core::application::Application) -> bool| {

@@ -342,6 +342,44 @@ fn a_recording_that_is_none_is_refused_with_its_line() {
             &["replay", &file, "--party", "guarantor", "--mode", "strict", "--at", "3", "--with", "{}"],
             "are for --mode what-if",
         ),
+        (
+            &["replay", &file, "--mode", "three", "--case", "NCD-2018-0001"],
+            "--case is not for --mode three and perturb",
+        ),
+        (
+            &["replay", &file, "--mode", "perturb", "--expected", &file],
+            "--expected is not for --mode three and perturb",
+        ),
+        (
+            &[
+                "replay",
+                &file,
+                "--party",
+                "guarantor",
+                "--to",
+                "http://127.0.0.1:1",
+                "--sandbox",
+                "x",
+                "--mode",
+                "strict",
+            ],
+            "--to drives a service; --mode is for cores",
+        ),
+        (
+            &[
+                "replay",
+                &file,
+                "--party",
+                "guarantor",
+                "--to",
+                "http://127.0.0.1:1",
+                "--sandbox",
+                "x",
+                "--expected",
+                &file,
+            ],
+            "--expected is for cores, not for --to",
+        ),
     ] {
         let (code, _, error) = said(&nuan(arguments));
         assert!(code == 2 && error.contains(why), "{code}: {error}");
