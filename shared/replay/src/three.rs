@@ -11,7 +11,7 @@ use crate::{
     recording::{Header, Recording, Row, State},
 };
 use domain::{Moment, Party};
-use organisation::{Input, Key, Organisation, Recorded};
+use organisation::{Input, Key, Organisation, Recorded, Settings};
 use serde::Serialize;
 use serde_json::Value;
 use simulation::{Act, Crash, Order, Shell, World};
@@ -76,9 +76,28 @@ pub struct Ran<U: Organisation, G: Organisation, B: Organisation> {
 /// What was heard: by whom, the kind and key of the message, and the how-manieth of them.
 type Heard = (Party, &'static str, String, usize);
 
+/// What somebody outside does to an organisation.
+enum Does {
+    /// A person or a port acts.
+    Act(Act),
+    /// It is set up, perhaps otherwise than before.
+    SetUp(Settings),
+}
+
+/// Sets an organisation of the world up.
+type SetsUp = Box<dyn Fn(&mut World, &Settings) -> Result<(), String>>;
+
+fn sets_up<O: Organisation>(recording: &Recording) -> SetsUp {
+    let charters = Arc::new(recording.header.charters.clone());
+    Box::new(move |world, settings| {
+        world.set_up_as(O::set_up(Arc::clone(&charters), settings)?);
+        Ok(())
+    })
+}
+
 /// What an outsider did, as recorded.
 struct Outside {
-    act: Act,
+    does: Does,
     at: Moment,
     /// What its organisation had heard by then and not before the one before it: kind, key, and how many of them.
     after: Vec<(&'static str, String, usize)>,
@@ -166,6 +185,11 @@ where
         network,
         placed,
         given: BTreeMap::new(),
+        set_ups: BTreeMap::from([
+            (Party::Union, sets_up::<U>(union)),
+            (Party::Guarantor, sets_up::<G>(guarantor)),
+            (Party::Bank, sets_up::<B>(bank)),
+        ]),
     };
     loop {
         run.disturb(&mut world);
@@ -232,6 +256,7 @@ struct Run {
     placed: BTreeMap<Heard, usize>,
     /// How many it has seen.
     given: BTreeMap<Party, usize>,
+    set_ups: BTreeMap<Party, SetsUp>,
 }
 
 impl Run {
@@ -298,10 +323,12 @@ impl Run {
         outside: &mut BTreeMap<Party, VecDeque<Outside>>,
     ) -> Result<(), String> {
         let Some(next) = outside.get_mut(&party).and_then(VecDeque::pop_front) else { return Ok(()) };
-        let lost = world.crash_of(party) == Some(Crash::BeforeCommit);
+        let is_set_up = matches!(next.does, Does::SetUp(_));
+        let lost = world.crash_of(party) == Some(Crash::BeforeCommit) && !is_set_up;
         let defect = |defect: simulation::Defect| defect.to_string();
-        match &next.act {
-            Act::Command { to, actor, command } => {
+        match &next.does {
+            Does::SetUp(settings) => self.set_ups.get(&party).map_or(Ok(()), |set_up| set_up(world, settings))?,
+            Does::Act(Act::Command { to, actor, command }) => {
                 let heard = world.crash_of(party).is_none();
                 let reply = world.command(*to, actor.clone(), command.clone()).map_err(defect)?;
                 let refused = matches!(reply, simulation::Reply::Refused(_));
@@ -310,7 +337,7 @@ impl Run {
                     self.otherwise.push(format!("{party}, row {} at {}: {how}", next.position, next.at));
                 }
             }
-            act => world.act(act.clone()).map_err(defect)?,
+            Does::Act(act) => world.act(act.clone()).map_err(defect)?,
         }
         if !lost {
             *self.given.entry(party).or_default() += 1;
@@ -332,7 +359,7 @@ fn outsiders<O: Organisation>(
     let (mut numbers, mut since) = (BTreeSet::new(), Vec::new());
     let mut found = VecDeque::new();
     for row in &recording.rows {
-        let act = match feed::<O>(recording, row) {
+        let does = match feed::<O>(recording, row) {
             Fed::Input(Input::Message(received)) => {
                 // A parked one that was retried stands there twice.
                 if numbers.insert((received.from, received.seq)) {
@@ -344,14 +371,17 @@ fn outsiders<O: Organisation>(
                 }
                 continue;
             }
-            Fed::Input(Input::Command { actor, command }) => Act::command(O::PARTY, actor, &command),
-            Fed::Input(Input::Port { application_id, answer }) => Act::Port { to: O::PARTY, application_id, answer },
+            Fed::Input(Input::Command { actor, command }) => Does::Act(Act::command(O::PARTY, actor, &command)),
+            Fed::Input(Input::Port { application_id, answer }) => {
+                Does::Act(Act::Port { to: O::PARTY, application_id, answer })
+            }
             Fed::Input(Input::SetBack) => return Err(was_set_back(row)),
             Fed::Unreadable(why) => return Err(format!("row {}: {why}", row.position)),
-            Fed::Input(Input::Due(_) | Input::Follow(_)) | Fed::SetUp(_) | Fed::Nothing => continue,
+            Fed::SetUp(settings) => Does::SetUp(settings),
+            Fed::Input(Input::Due(_) | Input::Follow(_)) | Fed::Nothing => continue,
         };
         let (at, was_refused) = (Moment::from_millis(row.at), refused_as(row).is_some());
-        found.push_back(Outside { act, at, after: std::mem::take(&mut since), position: row.position, was_refused });
+        found.push_back(Outside { does, at, after: std::mem::take(&mut since), position: row.position, was_refused });
     }
     Ok(found)
 }

@@ -588,3 +588,29 @@ fn a_journal_of_a_build_that_wrote_rows_otherwise_is_recorded_and_says_so() {
     assert_eq!((end.commits_that_differ, altered), (1, 1));
     assert_eq!((end.position, &end.states), (recording.end.position, &recording.end.states));
 }
+
+#[tokio::test]
+async fn services_that_were_set_up_otherwise_meanwhile_replay_as_they_were() {
+    let mut three = Three::start(|_| Options::default());
+    let applicant = firms::open(&three.services, 2).await.unwrap();
+    let waiting = applicant.post("applications", &firms::form(0, 0).unwrap()).await.unwrap();
+    assert_eq!(waiting["state"], "INTAKE_REVIEW", "nobody decides by rule yet");
+    let from = domain::Moment::start_of(firms::DAY).plus_hours(9);
+    let folder = three.folder.path();
+    let charter = Some(folder.join("charter.json"));
+    let options = Options { automatic: firms::every_role(), driven_from: Some(from), charter, ..Options::default() };
+    cluster::prepare(folder, &three.broker, &options).unwrap();
+    for service in three.services.values_mut() {
+        service.stop().unwrap();
+        service.restart().unwrap();
+    }
+    let applicant = nuan::api::Api::new(&three.services[&Party::Union].url, &applicant.token).unwrap();
+    let filed = applicant.post("applications", &firms::form(1, 0).unwrap()).await.unwrap();
+    let id = filed["application_id"].as_str().unwrap();
+    let ended = applicant.get(&format!("applications/{id}?wait_ms=20000&until=end")).await.unwrap();
+    assert_eq!(ended["state"], "DISBURSED", "everybody decides by rule now");
+    replays(folder);
+    let files = Party::ALL.map(|party| text(&folder.join(format!("replayed-{party}.jsonl"))));
+    let (code, report, _) = said(&nuan(&["replay", &files[0], &files[1], &files[2], "--mode", "three"]));
+    assert_eq!(code, 0, "{report}");
+}

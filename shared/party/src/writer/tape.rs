@@ -97,11 +97,6 @@ impl Tape {
         Some(*if party == self.us { rings.own.first() } else { rings.theirs.first() })
     }
 
-    /// The hash of the row before the next one.
-    pub const fn link(&self) -> &[u8; 32] {
-        &self.link
-    }
-
     /// The next rows, in order; none at the end.
     ///
     /// # Errors
