@@ -138,7 +138,7 @@ impl<O: Organisation + Clone> Replaying<'_, O> {
         self.summary.rows += 1;
         if !is_follow(row) {
             self.nothing_more_follows(at);
-            self.under_way = Some((at, self.then.mark()));
+            self.under_way = self.now.is_none().then(|| (at, self.then.mark()));
         }
         match feed::<O>(self.recording, row) {
             Fed::SetUp(settings) => {

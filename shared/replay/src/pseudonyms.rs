@@ -8,12 +8,12 @@
 //! It refuses what it cannot do so that a strict replay still finds everything equal.
 
 use crate::{
-    decision::kept,
+    recorder::fold,
     recording::{End, Frame, Header, Line, Recording, Row, Snapshot, State, line_of_frame},
     three::restored,
 };
 use channel::{ChainHash, Head, KeyRing, Limits, Opened, Rings, SigningKey, open, seal};
-use domain::{Charters, Moment, Party, Uscc};
+use domain::{Charters, Party, Uscc};
 use hmac::{Hmac, Mac};
 use organisation::{Organisation, Recorded};
 use serde_json::{Value, value::RawValue};
@@ -22,9 +22,15 @@ use std::collections::BTreeMap;
 
 /// Fields that hold free text.
 const FREE_TEXT: &[&str] =
-    &["because", "reason", "note", "matter", "reply", "unit", "conditions", "sent_back", "purpose", "sealed"];
+    &["because", "reason", "note", "matter", "reply", "unit", "conditions", "sent_back", "purpose"];
+/// Those of them that hold a code of a closed list elsewhere, such as `NO_NEED` or `give_back`.
+const CODES_TOO: &[&str] = &["reason", "purpose"];
+/// Fields that hold papers, sealed: what is encrypted today may be read one day.
+const SEALED: &[&str] = &["sealed", "parts"];
 /// Bytes of a secret at least.
 const SECRET_BYTES: usize = 16;
+/// Letters of a word that stands for nothing else.
+const STANDS_OUT: usize = 12;
 /// What a person's identity begins with.
 const PERSON: &str = "person:";
 
@@ -75,14 +81,7 @@ pub fn pseudonymise<O: Organisation>(recording: &Recording, secret: &[u8]) -> Re
             lines.push(Line::Frame(frames.again(frame, &names)?));
         }
         let mut row = renamed::<O>(row, &names)?;
-        let recorded: Vec<Recorded<O::Fact>> = read(row.recorded.get())?;
-        if !recorded.is_empty() {
-            shell.fold(&recorded, Moment::from_millis(row.at)).map_err(|why| format!("row {}: {why}", row.position))?;
-            row.kept = shell.last_changed().map(|(key, own)| (key.to_string(), kept(&O::index(own)))).collect();
-        }
-        if row.states.is_some() {
-            row.states = Some(hex::encode(shell.commit().map_err(|why| format!("row {}: {why}", row.position))?));
-        }
+        row.states = fold(&mut shell, &mut row)?.map(hex::encode);
         link = row.linked(&link)?;
         row.link = hex::encode(link);
         lines.push(Line::Row(Box::new(row)));
@@ -139,7 +138,7 @@ impl Frames {
         let wrong = |why: String| format!("frame {first} of the {from}: {why}");
         let message = |(_, bytes, _): (u64, &[u8], ChainHash)| {
             let message: Value = serde_json::from_slice(bytes)?;
-            serde_json::to_vec(&names.value(message))
+            serde_json::to_vec(&names.value("", message))
         };
         let messages: Result<Vec<Vec<u8>>, _> = frame.messages().map(message).collect();
         let messages = messages.map_err(|error| wrong(error.to_string()))?;
@@ -182,9 +181,7 @@ impl Names<'_> {
             let message: Value = serde_json::from_slice(message).map_err(|error| error.to_string())?;
             self.learn("", &message)?;
         }
-        let is_text = |original: &&String| !original.starts_with(PERSON) && !original.is_ascii();
-        self.texts = self.of.keys().filter(is_text).cloned().collect();
-        self.texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        self.order_texts();
         // What two originals become has to be two things.
         let mut seen: BTreeMap<&String, &String> = BTreeMap::new();
         for (original, pseudonym) in &self.of {
@@ -193,6 +190,14 @@ impl Names<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Texts that may stand within a longer one, the longest first: names and sentences that are not ASCII.
+    fn order_texts(&mut self) {
+        let is_text =
+            |original: &&String| !original.starts_with(PERSON) && (!original.is_ascii() || original.contains(' '));
+        self.texts = self.of.keys().filter(is_text).cloned().collect();
+        self.texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
     }
 
     /// Finds what is to be replaced in a value, by the names of its fields and the form of its texts.
@@ -207,19 +212,42 @@ impl Names<'_> {
 
     fn learn_text(&mut self, field: &str, text: &str) -> Result<(), String> {
         for person in text.split(' ').filter(|word| word.starts_with(PERSON)) {
-            let pseudonym = format!("{PERSON}p{}", &self.digest("person", person)[..8]);
-            self.of.insert(person.to_owned(), pseudonym);
+            let name = format!("p{}", &self.digest("person", person)[..8]);
+            self.of.insert(person.to_owned(), format!("{PERSON}{name}"));
+            // Refusals name persons without the prefix, in Chinese sentences.
+            let bare = person.trim_start_matches(PERSON);
+            if !bare.is_ascii() {
+                self.of.insert(bare.to_owned(), name);
+            }
         }
         let pseudonym = match field {
             "enterprise_name" => format!("企业{}", &self.digest("firm", text)[..10]),
             "union_org" => format!("GH{}", &self.digest("union", text)[..8]),
             "uscc" => self.uscc(text)?,
-            "purpose" if self.charters.iter().any(|(_, charter)| !charter.purpose_allowed(text)) => return Ok(()),
-            _ if FREE_TEXT.contains(&field) && !text.is_ascii() => format!("文字{}", &self.digest("text", text)[..10]),
-            _ => return Ok(()),
+            _ => {
+                // A short word may stand elsewhere and mean another thing; it is replaced in its own field only.
+                let stands_out = !text.is_ascii() || text.contains(' ') || text.len() >= STANDS_OUT;
+                if let Some(pseudonym) = self.hidden(field, text).filter(|_| stands_out) {
+                    self.of.entry(text.to_owned()).or_insert(pseudonym);
+                }
+                return Ok(());
+            }
         };
         self.of.insert(text.to_owned(), pseudonym);
         Ok(())
+    }
+
+    /// What takes the place of a free text, or of a sealed paper; none if the field holds neither.
+    fn hidden(&self, field: &str, text: &str) -> Option<String> {
+        let is_refused = || self.charters.iter().any(|(_, charter)| !charter.purpose_allowed(text));
+        if SEALED.contains(&field) {
+            return Some(format!("sealed-{}", &self.digest("sealed", text)[..16]));
+        }
+        let is_code = CODES_TOO.contains(&field) && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+        if text.is_empty() || is_code || (field == "purpose" && is_refused()) {
+            return None;
+        }
+        FREE_TEXT.contains(&field).then(|| format!("文字{}", &self.digest("text", text)[..10]))
     }
 
     fn mac(&self, what: &str, original: &str) -> [u8; 32] {
@@ -247,15 +275,19 @@ impl Names<'_> {
     }
 
     fn raw(&self, text: &RawValue) -> Result<Box<RawValue>, String> {
-        raw(serde_json::to_string(&self.value(read(text.get())?)).map_err(|error| error.to_string())?)
+        raw(serde_json::to_string(&self.value("", read(text.get())?)).map_err(|error| error.to_string())?)
     }
 
-    fn value(&self, value: Value) -> Value {
+    fn value(&self, field: &str, value: Value) -> Value {
         match value {
-            Value::String(text) => Value::String(self.text(&text)),
-            Value::Array(values) => values.into_iter().map(|value| self.value(value)).collect(),
+            Value::String(text) => {
+                let hidden = || self.hidden(field, &text);
+                Value::String(self.of.get(&text).cloned().or_else(hidden).unwrap_or_else(|| self.text(&text)))
+            }
+            Value::Array(values) => values.into_iter().map(|value| self.value(field, value)).collect(),
             Value::Object(fields) => {
-                fields.into_iter().map(|(name, value)| (self.text(&name), self.value(value))).collect()
+                let renamed = |(name, value): (String, Value)| (self.text(&name), self.value(&name, value));
+                fields.into_iter().map(renamed).collect()
             }
             value => value,
         }
@@ -267,10 +299,10 @@ impl Names<'_> {
         }
         let mut text = text.to_owned();
         if !text.is_ascii() {
-            for original in self.texts.iter().filter(|original| original.len() > 6) {
-                if text.contains(original.as_str())
-                    && let Some(pseudonym) = self.of.get(original)
-                {
+            for (original, pseudonym) in self.texts.iter().filter_map(|text| self.of.get_key_value(text)) {
+                // A free text of a word or two may stand in a sentence of the core's own.
+                let is_word = pseudonym.starts_with("文字") && original.chars().count() <= 2;
+                if !is_word && text.contains(original.as_str()) {
                     text = text.replace(original.as_str(), pseudonym);
                 }
             }
@@ -282,7 +314,9 @@ impl Names<'_> {
         while !rest.is_empty() {
             let word = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
             let (word, behind) = rest.split_at(word);
-            replaced.push_str(self.of.get(word).map_or(word, String::as_str));
+            let bare = || self.of.get(&format!("{PERSON}{word}")).and_then(|name| name.strip_prefix(PERSON));
+            let named = || if text.is_ascii() { None } else { bare() };
+            replaced.push_str(self.of.get(word).map(String::as_str).or_else(named).unwrap_or(word));
             let sign = behind.chars().next();
             replaced.extend(sign);
             rest = behind.get(sign.map_or(0, char::len_utf8)..).unwrap_or_default();
@@ -297,4 +331,40 @@ fn raw(text: String) -> Result<Box<RawValue>, String> {
 
 fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn free_text_and_sealed_papers_go_in_whatever_script_and_codes_stay() {
+        let charters = Charters::default();
+        let mut names =
+            Names { secret: b"sixteen bytes or more", charters: &charters, of: BTreeMap::new(), texts: Vec::new() };
+        let said = json!({
+            "note": "13800001234", "because": "Li", "reason": "NO_NEED", "purpose": "give_back", "reply": "", "sealed": "QUJD", "parts": ["QUJD"],
+            "matter": "ask for Li Si", "channel": "Li", "again": "ask for Li Si", "by": "person:li for person:wang",
+            "told": "此任务已由 li 认领；须 王五 退回。", "of": "person:王五",
+        });
+        names.learn("", &said).unwrap();
+        names.order_texts();
+        let renamed = names.value("", said);
+        for field in ["note", "because", "sealed", "matter", "again", "by", "told", "of"] {
+            let text = renamed[field].as_str().unwrap();
+            for original in ["13800001234", "Li", "QUJD", "person:li", "person:wang", " li ", "王五"] {
+                assert!(!text.contains(original), "{field}: {text}");
+            }
+        }
+        for (field, stays) in [("reason", "NO_NEED"), ("purpose", "give_back"), ("reply", "")] {
+            assert_eq!(renamed[field], stays);
+        }
+        assert_eq!(
+            renamed["channel"], "Li",
+            "a short word is replaced where it is free text, and not where it may be a code"
+        );
+        assert_eq!(renamed["parts"][0], renamed["sealed"], "the same by the same");
+    }
 }

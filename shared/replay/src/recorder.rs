@@ -8,7 +8,7 @@ use crate::{
 use domain::{Charters, Moment};
 use organisation::{Organisation, Recorded, Settings, StatesHash};
 use simulation::Shell;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// Folds a journal and writes the part of it that is recorded.
 #[derive(Debug)]
@@ -48,23 +48,14 @@ impl<O: Organisation> Recorder<O> {
     /// # Errors
     /// In words: this build cannot read or apply what it recorded.
     pub fn take(&mut self, row: &mut Row) -> Result<(), String> {
-        let failed = |why: String| format!("row {}: {why}", row.position);
         if row.kind == "started" {
-            self.settings = serde_json::from_str(row.input.get()).map_err(|error| failed(error.to_string()))?;
+            let settings = serde_json::from_str(row.input.get());
+            self.settings = settings.map_err(|error| format!("row {}: {error}", row.position))?;
         }
-        let recorded: Vec<Recorded<O::Fact>> =
-            serde_json::from_str(row.recorded.get()).map_err(|error| failed(format!("what it recorded: {error}")))?;
-        row.kept = BTreeMap::new();
-        if !recorded.is_empty() {
-            self.shell.fold(&recorded, Moment::from_millis(row.at)).map_err(failed)?;
-            let changed = self.shell.last_changed();
-            row.kept = changed.map(|(key, own)| (key.to_string(), kept(&O::index(own)))).collect();
-        }
-        if let Some(states) = &row.states {
-            let written = hex::encode(self.shell.commit().map_err(failed)?);
-            // A build from before an upgrade may have written a row otherwise than this one writes it.
-            self.commits_that_differ += usize::from(written != *states && row.kind != "started");
-        }
+        let written = fold(&mut self.shell, row)?;
+        // A build from before an upgrade may have written a row otherwise than this one writes it.
+        let differs = written.is_some_and(|written| row.states.as_ref() != Some(&hex::encode(written)));
+        self.commits_that_differ += usize::from(differs && row.kind != "started");
         (self.position, self.link) = (row.position, row.link.clone());
         Ok(())
     }
@@ -93,4 +84,41 @@ impl<O: Organisation> Recorder<O> {
         let (position, commits_that_differ) = (self.position, self.commits_that_differ);
         Ok(End { position, states: hex::encode(self.shell.states()?), commits_that_differ })
     }
+}
+
+/// Does to the state what a row has recorded, and notes in the row how it left the rows that it changed. The hash of what its commit
+/// changed, if it is the last of one.
+///
+/// # Errors
+/// In words: this build cannot read or apply what it recorded.
+pub(crate) fn fold<O: Organisation>(shell: &mut Shell<O>, row: &mut Row) -> Result<Option<[u8; 32]>, String> {
+    let has_recorded = apply(shell, row)?;
+    let changed = shell.last_changed().filter(|_| has_recorded);
+    row.kept = changed.map(|(key, own)| (key.to_string(), kept(&O::index(own)))).collect();
+    commit(shell, row)
+}
+
+/// The same without a note.
+///
+/// # Errors
+/// As [`fold`].
+pub(crate) fn fold_recorded<O: Organisation>(shell: &mut Shell<O>, row: &Row) -> Result<(), String> {
+    apply(shell, row)?;
+    commit(shell, row).map(drop)
+}
+
+/// Whether anything was recorded.
+fn apply<O: Organisation>(shell: &mut Shell<O>, row: &Row) -> Result<bool, String> {
+    let failed = |why: String| format!("row {}: {why}", row.position);
+    let recorded: Vec<Recorded<O::Fact>> =
+        serde_json::from_str(row.recorded.get()).map_err(|error| failed(format!("what it recorded: {error}")))?;
+    if !recorded.is_empty() {
+        shell.fold(&recorded, Moment::from_millis(row.at)).map_err(failed)?;
+    }
+    Ok(!recorded.is_empty())
+}
+
+fn commit<O: Organisation>(shell: &mut Shell<O>, row: &Row) -> Result<Option<[u8; 32]>, String> {
+    let written = row.states.as_ref().map(|_| shell.commit()).transpose();
+    written.map_err(|why| format!("row {}: {why}", row.position))
 }

@@ -8,10 +8,11 @@ use crate::{
     compare::stored,
     diff::{self, Change},
     feed::{Fed, feed, refused_as},
+    recorder::fold_recorded,
     recording::{Header, Recording, Row, State},
 };
 use domain::{Moment, Party};
-use organisation::{Input, Key, Organisation, Recorded, Settings};
+use organisation::{Input, Key, Organisation, Settings};
 use serde::Serialize;
 use serde_json::Value;
 use simulation::{Act, Crash, Order, Shell, World};
@@ -112,14 +113,7 @@ struct Outside {
 pub fn end_of<O: Organisation>(recording: &Recording) -> Result<Shell<O>, String> {
     let mut shell = start_of::<O>(recording)?;
     for row in &recording.rows {
-        let recorded: Vec<Recorded<O::Fact>> = serde_json::from_str(row.recorded.get())
-            .map_err(|error| format!("row {}: what it recorded: {error}", row.position))?;
-        if !recorded.is_empty() {
-            shell.fold(&recorded, Moment::from_millis(row.at))?;
-        }
-        if row.states.is_some() {
-            shell.commit()?;
-        }
+        fold_recorded(&mut shell, row)?;
     }
     Ok(shell)
 }

@@ -614,3 +614,50 @@ async fn services_that_were_set_up_otherwise_meanwhile_replay_as_they_were() {
     let (code, report, _) = said(&nuan(&["replay", &files[0], &files[1], &files[2], "--mode", "three"]));
     assert_eq!(code, 0, "{report}");
 }
+
+/// Every text in these fields of a recording, however deep.
+fn texts_in(value: &Value, fields: &[&str], is_in: bool, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if is_in && !text.is_empty() => found.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| texts_in(value, fields, is_in, found)),
+        Value::Object(each) => each.iter().for_each(|(name, value)| {
+            texts_in(value, fields, fields.contains(&name.as_str()), found);
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn with_pseudonyms_no_sealed_paper_and_no_free_text_is_left_and_the_story_is_the_same() {
+    fn renamed<O: organisation::Organisation + Clone>(file: &str) -> (String, replay::Report) {
+        let recording = replay::Recording::parse(&fs::read_to_string(file).unwrap()).unwrap();
+        let lines = replay::pseudonymise::<O>(&recording, b"sixteen bytes or more").unwrap();
+        let lines: Vec<String> = lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect();
+        let text = lines.join("\n");
+        let again = replay::Recording::parse(&text).unwrap();
+        let build = replay::Build { version: String::new(), build_id: None };
+        let report = replay::replay::<O>(&again, build, true, None, &replay::Expected::default()).unwrap();
+        (text, report)
+    }
+    let mut sealed = 0;
+    for name in KEPT.iter().map(|(_, name)| *name).chain(["history"]) {
+        for (party, file) in Party::ALL.iter().zip(story(name)) {
+            let (text, report) = match party {
+                Party::Union => renamed::<union_core::Union>(&file),
+                Party::Guarantor => renamed::<guarantor_core::Guarantor>(&file),
+                Party::Bank => renamed::<bank_core::Bank>(&file),
+            };
+            assert!(report.holds(), "{name} {party}: {report}");
+            let (mut papers, mut said) = (Vec::new(), Vec::new());
+            for line in fs::read_to_string(&file).unwrap().lines() {
+                let line: Value = serde_json::from_str(line).unwrap();
+                texts_in(&line, &["sealed", "parts"], false, &mut papers);
+                texts_in(&line, &["because", "note"], false, &mut said);
+            }
+            sealed += papers.len();
+            let left = papers.iter().chain(&said).find(|original| text.contains(&format!("\"{original}\"")));
+            assert_eq!(left, None, "{name} {party}");
+        }
+    }
+    assert!(sealed > 0, "no story has papers");
+}

@@ -8,7 +8,7 @@ use crate::{
     pairing::Pairing,
     store::{Direction, Store, StoreError, read::JournalLink},
 };
-use channel::{Limits, Opened, PublicKey, Rings, open};
+use channel::{Head, KeyRing, Limits, Opened, PublicKey, Rings, open};
 use domain::Party;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -152,10 +152,7 @@ impl Tape {
         seq: u64,
     ) -> Result<Option<Arc<Opened>>, Broken> {
         let Some(rings) = self.channels.get(&partner) else { return Ok(None) };
-        let (ring, from, to, word) = match direction {
-            Direction::Out => (&rings.own, self.us, partner, "to"),
-            Direction::In => (&rings.theirs, partner, self.us, "from"),
-        };
+        let Way { ring, from, to, word, .. } = way(rings, self.us, direction);
         let ahead = self.ahead.entry((direction, partner)).or_default();
         if ahead.range(seq..).next().is_none() {
             // What was read before is behind, and would else stay for ever.
@@ -178,11 +175,8 @@ impl Tape {
     /// read.
     pub async fn verify_frames(&mut self, direction: Direction, partner: Party) -> Result<u64, Broken> {
         let Some(rings) = self.channels.get(&partner) else { return Ok(0) };
-        let first = rings.first_heads();
-        let (ring, from, to, mut head, word) = match direction {
-            Direction::Out => (&rings.own, self.us, partner, first.sent, "to"),
-            Direction::In => (&rings.theirs, partner, self.us, first.received, "from"),
-        };
+        let Way { ring, from, to, word, begins } = way(rings, self.us, direction);
+        let mut head = begins;
         let mut count = 0;
         loop {
             let page = self.store.frames_from(direction, partner, head.seq.saturating_add(1), FRAMES).await?;
@@ -205,5 +199,22 @@ impl Tape {
     /// Closes the connections.
     pub async fn close(self) {
         self.store.close().await;
+    }
+}
+
+/// One direction of a channel: who signs with which keys, and where its log begins.
+struct Way<'a> {
+    ring: &'a KeyRing,
+    from: Party,
+    to: Party,
+    word: &'static str,
+    begins: Head,
+}
+
+const fn way(rings: &Rings, us: Party, direction: Direction) -> Way<'_> {
+    let (partner, first) = (rings.partner(), rings.first_heads());
+    match direction {
+        Direction::Out => Way { ring: &rings.own, from: us, to: partner, word: "to", begins: first.sent },
+        Direction::In => Way { ring: &rings.theirs, from: partner, to: us, word: "from", begins: first.received },
     }
 }
