@@ -332,6 +332,7 @@ fn a_recording_that_is_none_is_refused_with_its_line() {
         assert!(error.starts_with(&format!("nuan: replay: {file}: {why}")), "{why}: {error}");
     }
     fs::write(&file, &whole).unwrap();
+    let wire = ["replay", &file, "--party", "guarantor", "--to", "http://127.0.0.1:1", "--sandbox", "x"];
     for (arguments, why) in [
         (&["replay", &file, "--party", "bank"][..], "it is a recording of the guarantor, not of the bank"),
         (&["replay", &file], "whose core decides? --party union, guarantor or bank"),
@@ -350,36 +351,8 @@ fn a_recording_that_is_none_is_refused_with_its_line() {
             &["replay", &file, "--mode", "perturb", "--expected", &file],
             "--expected is not for --mode three and perturb",
         ),
-        (
-            &[
-                "replay",
-                &file,
-                "--party",
-                "guarantor",
-                "--to",
-                "http://127.0.0.1:1",
-                "--sandbox",
-                "x",
-                "--mode",
-                "strict",
-            ],
-            "--to drives a service; --mode is for cores",
-        ),
-        (
-            &[
-                "replay",
-                &file,
-                "--party",
-                "guarantor",
-                "--to",
-                "http://127.0.0.1:1",
-                "--sandbox",
-                "x",
-                "--expected",
-                &file,
-            ],
-            "--expected is for cores, not for --to",
-        ),
+        (&[&wire[..], &["--mode", "strict"]].concat(), "--to drives a service; --mode is for cores"),
+        (&[&wire[..], &["--expected", &file]].concat(), "--expected is for cores, not for --to"),
     ] {
         let (code, _, error) = said(&nuan(arguments));
         assert!(code == 2 && error.contains(why), "{code}: {error}");
